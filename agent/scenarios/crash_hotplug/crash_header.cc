@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/crash_hotplug/crash_header.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+
+#include "agent/init/config.h"
+
+namespace lk::agent::crash_hotplug {
+namespace {
+
+constexpr uint64_t kPage = 4096;  // ELF_CORE_HEADER_ALIGN
+constexpr uint64_t kFirstMiB = 1 << 20;
+// Room for the header on kernels that update it is CONFIG_CRASH_MAX_MEMORY_RANGES (8192) entries.
+constexpr size_t kMaxHeader = sizeof(Elf64_Ehdr) + 16384 * sizeof(Elf64_Phdr);
+
+bool IsCoreHeader(const Elf64_Ehdr& header) {
+  return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+         header.e_type == ET_CORE && header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum > 0;
+}
+
+template <typename T>
+bool ReadAt(int fd, uint64_t offset, T& value) {
+  return pread(fd, &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value);
+}
+
+// Where /proc/kcore shows a physical address. Its own program headers tell: p_paddr is set for the direct map
+// (fs/proc/kcore.c).
+std::optional<uint64_t> KcoreOffset(int kcore, uint64_t physical) {
+  Elf64_Ehdr header;
+  if (!ReadAt(kcore, 0, header) || !IsCoreHeader(header)) return {};
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    if (!ReadAt(kcore, header.e_phoff + i * sizeof segment, segment)) return {};
+    if (segment.p_type == PT_LOAD && segment.p_paddr <= physical && physical - segment.p_paddr < segment.p_memsz) {
+      return segment.p_offset + (physical - segment.p_paddr);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Ranges Normalise(Ranges ranges) {
+  std::erase_if(ranges, [](const Range& range) { return range.start >= range.end; });
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.start < b.start; });
+  Ranges merged;
+  for (const Range& range : ranges) {
+    if (!merged.empty() && range.start <= merged.back().end) {
+      merged.back().end = std::max(merged.back().end, range.end);
+    } else {
+      merged.push_back(range);
+    }
+  }
+  return merged;
+}
+
+Ranges Subtract(const Ranges& ranges, const Ranges& holes) {
+  Ranges left = ranges;
+  for (const Range& hole : holes) {
+    Ranges cut;
+    for (const Range& range : left) {
+      cut.push_back({range.start, std::min(range.end, hole.start)});
+      cut.push_back({std::max(range.start, hole.end), range.end});
+    }
+    left = Normalise(std::move(cut));
+  }
+  return left;
+}
+
+std::string ToString(const Ranges& ranges) {
+  std::string text;
+  for (const Range& range : ranges) {
+    text += fmt::format("{}{:#x}-{:#x}", text.empty() ? "" : " ", range.start, range.end - 1);
+  }
+  return text;
+}
+
+Ranges ParseIomem(std::string_view text, std::string_view name) {
+  Ranges ranges;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
+    // "00100000-7ffdffff : System RAM", the end inclusive.
+    const char* const stop = line.data() + line.size();
+    uint64_t first = 0, last = 0;
+    const auto start = std::from_chars(line.data(), stop, first, 16);
+    if (start.ec != std::errc() || start.ptr == stop || *start.ptr != '-') continue;
+    const auto end = std::from_chars(start.ptr + 1, stop, last, 16);
+    if (end.ec != std::errc()) continue;
+    const std::string_view rest(end.ptr, static_cast<size_t>(stop - end.ptr));
+    if (rest.starts_with(" : ") && rest.substr(3).starts_with(name)) ranges.push_back({first, last + 1});
+  }
+  return Normalise(std::move(ranges));
+}
+
+Ranges MemoryToDump(std::string_view iomem) {
+  Ranges holes = ParseIomem(iomem, "Crash kernel");
+  holes.push_back({0, kFirstMiB});
+  return Subtract(ParseIomem(iomem, "System RAM"), Normalise(std::move(holes)));
+}
+
+StatusOr<Ranges> ParseCoreHeader(std::string_view bytes) {
+  Elf64_Ehdr header;
+  if (bytes.size() < sizeof header) return absl::InvalidArgumentError("ELF core header: cut off");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (!IsCoreHeader(header)) return absl::InvalidArgumentError("no ELF core header");
+  if (header.e_phoff > bytes.size() || (bytes.size() - header.e_phoff) / sizeof(Elf64_Phdr) < header.e_phnum) {
+    return absl::InvalidArgumentError("ELF core header: segments cut off");
+  }
+  Ranges ranges;
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    std::memcpy(&segment, bytes.data() + header.e_phoff + i * sizeof segment, sizeof segment);
+    if (segment.p_type == PT_LOAD) ranges.push_back({segment.p_paddr, segment.p_paddr + segment.p_memsz});
+  }
+  return Subtract(Normalise(std::move(ranges)), {{0, kFirstMiB}});
+}
+
+StatusOr<CrashHeader> CrashHeader::Find() {
+  const auto iomem = ReadFile("/proc/iomem");
+  if (!iomem.ok()) return absl::FailedPreconditionError(iomem.status().message());
+  UniqueFd kcore(open("/proc/kcore", O_RDONLY | O_CLOEXEC));
+  if (!kcore) return absl::FailedPreconditionError(fmt::format("/proc/kcore: {}", strerror(errno)));
+  for (const Range& region : ParseIomem(*iomem, "Crash kernel")) {
+    const auto base = KcoreOffset(kcore.get(), region.start);
+    if (!base) return absl::FailedPreconditionError("/proc/kcore does not show the crash kernel's memory");
+    for (uint64_t at = region.start; at < region.end; at += kPage) {
+      Elf64_Ehdr header;
+      const uint64_t offset = *base + (at - region.start);
+      if (ReadAt(kcore.get(), offset, header) && IsCoreHeader(header)) return CrashHeader(std::move(kcore), offset);
+    }
+  }
+  return absl::FailedPreconditionError("no ELF core header is to be seen in the crash kernel's memory");
+}
+
+StatusOr<Ranges> CrashHeader::Read() const {
+  Elf64_Ehdr header;
+  if (!ReadAt(kcore_.get(), offset_, header) || !IsCoreHeader(header)) {
+    return absl::InvalidArgumentError("the ELF core header is gone");
+  }
+  std::string bytes(std::min(kMaxHeader, header.e_phoff + header.e_phnum * sizeof(Elf64_Phdr)), '\0');
+  const ssize_t got = pread(kcore_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));
+  if (got < 0) return absl::ErrnoToStatus(errno, "/proc/kcore");
+  return ParseCoreHeader({bytes.data(), static_cast<size_t>(got)});
+}
+
+}  // namespace lk::agent::crash_hotplug

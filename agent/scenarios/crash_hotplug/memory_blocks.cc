@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/crash_hotplug/memory_blocks.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/kexec.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "agent/init/config.h"
+#include "support/unique_fd.h"
+
+namespace lk::agent::crash_hotplug {
+namespace {
+
+constexpr char kMemory[] = "/sys/devices/system/memory";
+
+Status SetState(unsigned block, std::string_view state) {
+  return WriteFile(fmt::format("{}/memory{}/state", kMemory, block), state);
+}
+
+// Interrupts a system call of the thread it was made by, from the moment on that `give_up` is true.
+class Interruption {
+ public:
+  explicit Interruption(std::function<bool()> give_up)
+      : give_up_(std::move(give_up)),
+        waiting_(pthread_self()),
+        thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
+
+ private:
+  void Watch(const std::stop_token& stop) {
+    struct sigaction interrupts {};  // without SA_RESTART
+    interrupts.sa_handler = [](int) {};
+    sigaction(SIGUSR1, &interrupts, nullptr);
+    std::unique_lock lock(mutex_);
+    // Again and again: a signal may come before the call has begun.
+    while (!stopped_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); })) {
+      if (give_up_()) pthread_kill(waiting_, SIGUSR1);
+    }
+  }
+
+  static constexpr std::chrono::milliseconds kLook{100};
+  const std::function<bool()> give_up_;
+  const pthread_t waiting_;
+  std::mutex mutex_;
+  std::condition_variable_any stopped_;
+  std::jthread thread_;  // last: it uses the rest
+};
+
+}  // namespace
+
+StatusOr<uint64_t> BlockSize() {
+  LK_ASSIGN_OR_RETURN(const std::string text, ReadFile(fmt::format("{}/block_size_bytes", kMemory)));
+  uint64_t bytes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), bytes, 16);
+  if (bytes == 0) return absl::InternalError("block_size_bytes: " + text);
+  return bytes;
+}
+
+Status OnlineNewBlocksMovable() {
+  return WriteFile(fmt::format("{}/auto_online_blocks", kMemory), "online_movable");
+}
+
+Status SetOffline(unsigned block, const std::function<bool()>& give_up) {
+  // Documentation/admin-guide/mm/memory-hotplug.rst, "Memory offlining": a signal ends it.
+  const Interruption interruption(give_up);
+  return SetState(block, "offline");
+}
+Status SetOnline(unsigned block) {
+  return SetState(block, "online_movable");
+}
+
+Status LoadCrashKernel() {
+  const auto reserved = ReadFile("/sys/kernel/kexec_crash_size");
+  if (!reserved.ok() || reserved->starts_with("0\n")) {
+    return absl::FailedPreconditionError("no memory is reserved for a crash kernel (crashkernel=)");
+  }
+  const UniqueFd kernel(open("/lk/kernel", O_RDONLY | O_CLOEXEC));
+  if (!kernel) return absl::ErrnoToStatus(errno, "/lk/kernel");
+  // Should the guest crash, the crash kernel is to end quietly at once: the first one's words are what counts.
+  constexpr std::string_view kCommandLine("quiet nr_cpus=1 panic=-1");
+  constexpr unsigned long kFlags = KEXEC_FILE_ON_CRASH | KEXEC_FILE_NO_INITRAMFS;
+  // The length counts the zero at the end.
+  if (syscall(SYS_kexec_file_load, kernel.get(), -1, kCommandLine.size() + 1, kCommandLine.data(), kFlags) != 0) {
+    return absl::ErrnoToStatus(errno, "kexec_file_load of the crash kernel");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lk::agent::crash_hotplug

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+// Takes the serialisation out: whoever comes second finds the kexec lock taken and gives up.
+// Files: kernel/crash_core.c
+// Config: CRASH_HOTPLUG
+@@
+identifier handler =~ "^crash_(check_hotplug_support|handle_hotplug_event)$";
+@@
+ handler(...)
+ {
+ <+...
+(
+-crash_hotplug_lock();
+|
+-crash_hotplug_unlock();
+)
+ ...+>
+ }

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/trigger.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "agent/init/config.h"
+#include "agent/probes/probes.h"
+#include "agent/scenarios/crash_hotplug/crash_header.h"
+#include "agent/scenarios/crash_hotplug/memory_blocks.h"
+#include "agent/scenarios/crash_hotplug/swarm.h"
+
+namespace lk::agent::crash_hotplug {
+namespace {
+
+// Of the host, for one device; detaching waits for the guest to let go.
+constexpr absl::Duration kAttachTimeout = absl::Seconds(30);
+constexpr absl::Duration kDetachTimeout = absl::Seconds(45);
+// Between two events of one burst.
+constexpr absl::Duration kEventPatience = absl::Seconds(10);
+
+std::string Words(const Status& status) {
+  return std::string(status.message());
+}
+
+class Rounds {
+ public:
+  Rounds(Context& context, Swarm& swarm, uint64_t block_size, std::optional<CrashHeader> header)
+      : context_(context), swarm_(swarm), block_size_(block_size), header_(std::move(header)) {}
+
+  // Rounds until the duration is over; the first is made in any case, if without more offline and online.
+  Result Run();
+
+ private:
+  // Attaches these sizes all at once; returns the blocks that came online.
+  std::set<unsigned> Attach(const std::vector<uint64_t>& sizes);
+  void AttachDimm(uint64_t bytes);
+  bool Resize(uint64_t bytes);
+  void Cycle(const std::set<unsigned>& blocks);
+  void CheckHeader();
+  void DetachAll(const std::set<unsigned>& blocks);
+
+  Context& context_;
+  Swarm& swarm_;
+  const uint64_t block_size_;
+  const std::optional<CrashHeader> header_;
+  const bool virtio_mem_ = context_.Text("mode") == "virtio-mem";
+  Recorder& host_attach_ = context_.NewRecorder("host_attach");
+  Recorder& offline_ = context_.NewRecorder("offline");
+  Recorder& online_ = context_.NewRecorder("online");
+
+  absl::Mutex mutex_;
+  std::vector<std::string> dimms_ ABSL_GUARDED_BY(mutex_);  // aliases of those attached
+  Status last_refusal_ ABSL_GUARDED_BY(mutex_);
+  uint64_t virtio_bytes_ = 0;
+};
+
+Result Rounds::Run() {
+  const uint64_t large = context_.Integer("dimm") / block_size_ * block_size_;
+  const uint64_t small = std::max(block_size_, large / 4 / block_size_ * block_size_);
+  const std::vector<uint64_t> shapes[] = {{large}, std::vector<uint64_t>(context_.Integer("burst"), small)};
+
+  for (unsigned round = 0; round == 0 || !context_.Over(); ++round) {
+    const std::set<unsigned> blocks = Attach(shapes[round % 2]);
+    if (blocks.empty()) {
+      absl::MutexLock lock(&mutex_);
+      const std::string why = last_refusal_.ok() ? "no block came online" : Words(last_refusal_);
+      if (round == 0 && !context_.cancelled()) return Result::Error("no memory was hot-plugged: " + why);
+      if (!context_.Over()) context_.SkipPart(fmt::format("rounds after {}: {}", round, why));
+      break;
+    }
+    Cycle(blocks);
+    CheckHeader();
+    DetachAll(blocks);
+    context_.Count("rounds");
+  }
+  return Result::Ok();
+}
+
+std::set<unsigned> Rounds::Attach(const std::vector<uint64_t>& sizes) {
+  uint64_t total = 0;
+  for (const uint64_t bytes : sizes) total += bytes;
+  context_.Activity(fmt::format("attaching {} MiB in {}", total >> 20, sizes.size()));
+  swarm_.BeginAttach();
+  if (virtio_mem_) {
+    for (const uint64_t bytes : sizes) {
+      if (!Resize(virtio_bytes_ + bytes)) total -= bytes;
+    }
+  } else {
+    size_t before;
+    {
+      absl::MutexLock lock(&mutex_);
+      before = dimms_.size();
+    }
+    {
+      std::vector<std::jthread> requests;
+      requests.reserve(sizes.size());
+      for (const uint64_t bytes : sizes) requests.emplace_back([this, bytes] { AttachDimm(bytes); });
+    }
+    absl::MutexLock lock(&mutex_);
+    // Sizes of one burst are the same.
+    total = (dimms_.size() - before) * sizes.front();
+  }
+  const uint64_t expected = total / block_size_;
+  auto blocks = swarm_.EndAttach(expected, kEventPatience);
+  if (blocks.size() < expected) {
+    context_.Count("blocks_missing", static_cast<double>(expected - blocks.size()));
+  }
+  return blocks;
+}
+
+void Rounds::AttachDimm(uint64_t bytes) {
+  v1::HostActionRequest request;
+  request.mutable_attach_dimm()->set_size_bytes(bytes);
+  const auto reply = context_.HostAction(std::move(request), kAttachTimeout);
+  absl::MutexLock lock(&mutex_);
+  if (!reply.ok()) {
+    last_refusal_ = reply.status();
+    context_.Count("attach_refused");
+    return;
+  }
+  dimms_.push_back(reply->alias());
+  host_attach_.Record(absl::Seconds(reply->took().seconds()) + absl::Nanoseconds(reply->took().nanos()));
+  context_.Progress();
+}
+
+bool Rounds::Resize(uint64_t bytes) {
+  v1::HostActionRequest request;
+  request.mutable_resize_virtio_mem()->set_requested_bytes(bytes);
+  const auto reply = context_.HostAction(std::move(request), kAttachTimeout);
+  if (!reply.ok()) {
+    absl::MutexLock lock(&mutex_);
+    last_refusal_ = reply.status();
+    context_.Count("attach_refused");
+    return false;
+  }
+  virtio_bytes_ = bytes;
+  host_attach_.Record(absl::Seconds(reply->took().seconds()) + absl::Nanoseconds(reply->took().nanos()));
+  context_.Progress();
+  return true;
+}
+
+void Rounds::Cycle(const std::set<unsigned>& blocks) {
+  for (uint64_t cycle = 0; cycle < context_.Integer("cycles"); ++cycle) {
+    for (const unsigned block : blocks) {
+      if (context_.Over()) return;
+      context_.Activity(fmt::format("block {} offline and online", block));
+      const uint64_t start = MonotonicNs();
+      if (!SetOffline(block, [this] { return context_.Over(); }).ok()) {
+        if (!context_.Over()) context_.Count("offline_refused");
+        continue;
+      }
+      const uint64_t middle = MonotonicNs();
+      offline_.Record(middle - start);
+      if (const Status status = SetOnline(block); !status.ok()) {
+        context_.Count("online_refused");
+        continue;
+      }
+      online_.Record(MonotonicNs() - middle);
+      context_.Progress();
+    }
+  }
+}
+
+void Rounds::CheckHeader() {
+  if (!header_) return;
+  context_.Activity("comparing the crash header with the memory map");
+  swarm_.AwaitQuiet();
+  const auto iomem = ReadFile("/proc/iomem");
+  const auto covered = header_->Read();
+  const auto attribute = ReadFile(kCrashHotplugAttribute);
+  if (!iomem.ok() || !covered.ok() || !attribute.ok()) {
+    const Status& status = !iomem.ok() ? iomem.status() : !covered.ok() ? covered.status() : attribute.status();
+    context_.Count("header_mismatches");
+    context_.ReportFinding("invariant", "crash header cannot be read any more", Words(status));
+    return;
+  }
+  context_.Count("header_checks");
+  const Ranges there = MemoryToDump(*iomem);
+  if (*covered == there && attribute->starts_with("1")) return;
+  context_.Count("header_mismatches");
+  context_.ReportFinding("invariant", "crash header does not match the memory map",
+                         fmt::format("header: {}\nmemory: {}\ncrash_hotplug: {}", ToString(*covered), ToString(there),
+                                     attribute->substr(0, 1)));
+}
+
+void Rounds::DetachAll(const std::set<unsigned>& blocks) {
+  context_.Activity("detaching");
+  if (virtio_mem_) {
+    if (Resize(0) && !swarm_.AwaitRemoved(blocks, kDetachTimeout)) context_.Count("detach_refused");
+    return;
+  }
+  std::vector<std::string> dimms;
+  {
+    absl::MutexLock lock(&mutex_);
+    dimms.swap(dimms_);
+  }
+  for (const std::string& alias : dimms) {
+    v1::HostActionRequest request;
+    request.mutable_detach_dimm()->set_alias(alias);
+    // A guest may keep memory it cannot move; its slot stays taken.
+    if (!context_.HostAction(std::move(request), kDetachTimeout).ok()) context_.Count("detach_refused");
+    context_.Progress();
+  }
+}
+
+}  // namespace
+
+Result Run(Context& context) {
+  const auto block_size = BlockSize();
+  if (!block_size.ok()) return Result::Skip("memory hotplug: " + Words(block_size.status()));
+  if (const Status status = OnlineNewBlocksMovable(); !status.ok()) return Result::Skip(Words(status));
+
+  context.Activity("loading the crash kernel");
+  const Status loaded = LoadCrashKernel();
+  if (absl::IsFailedPrecondition(loaded)) return Result::Skip(Words(loaded));
+  if (absl::IsUnimplemented(loaded)) return Result::Skip("kexec_file_load: the kernel has none");
+  if (!loaded.ok()) return Result::Error(Words(loaded));
+
+  uint64_t readers = context.Integer("readersPerEvent");
+  std::optional<CrashHeader> header;
+  if (access(kCrashHotplugAttribute, F_OK) != 0) {
+    readers = 0;
+    context.SkipPart(fmt::format("uevent readers and crash header check: the kernel has no {} (CONFIG_CRASH_HOTPLUG)",
+                                 kCrashHotplugAttribute));
+  } else {
+    context.Activity("looking for the crash header");
+    auto found = CrashHeader::Find();
+    if (found.ok()) {
+      header = *std::move(found);
+      context.SetCounter("header_mismatches", 0);
+    } else {
+      context.SkipPart("crash header check: " + Words(found.status()));
+    }
+  }
+
+  auto events = UeventSocket::Open();
+  if (!events.ok()) return Result::Error(Words(events.status()));
+  auto kmsg = KmsgReader::Open(KmsgReader::From::kNow);
+  if (!kmsg.ok()) return Result::Error(Words(kmsg.status()));
+  Swarm swarm(context, *std::move(events), *std::move(kmsg), readers);
+  return Rounds(context, swarm, *block_size, std::move(header)).Run();
+}
+
+}  // namespace lk::agent::crash_hotplug

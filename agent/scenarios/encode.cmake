@@ -1,0 +1,23 @@
+# Encodes a scenario.textproto (INPUT) with protoc, the kernel patches of its folder (PATCHES) filled in as emulation and
+# mutant, and writes its bytes as elements of a C array (OUTPUT).
+file(READ ${INPUT} text)
+foreach(patch IN LISTS PATCHES)
+  get_filename_component(name ${patch} NAME)
+  string(REGEX MATCH "^(emulation|mutant)" field ${name})
+  file(READ ${patch} content)
+  string(REPLACE "\\" "\\\\" content "${content}")
+  string(REPLACE "\"" "\\\"" content "${content}")
+  string(REPLACE "\n" "\\n" content "${content}")
+  string(APPEND text "${field} { name: \"${name}\" text: \"${content}\" }\n")
+endforeach()
+file(WRITE ${OUTPUT}.textproto "${text}")
+execute_process(COMMAND ${PROTOC} -I${ROOT} --encode=lk.v1.ScenarioDescriptor ${ROOT}/lk/v1/scenario.proto
+                INPUT_FILE ${OUTPUT}.textproto OUTPUT_FILE ${OUTPUT}.bin ERROR_VARIABLE errors RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  string(REPLACE "input:" "${INPUT}:" errors "${errors}")
+  message(FATAL_ERROR "${errors}")
+endif()
+file(READ ${OUTPUT}.bin bytes HEX)
+file(REMOVE ${OUTPUT}.bin ${OUTPUT}.textproto)
+string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+file(WRITE ${OUTPUT} "${bytes}\n")

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/iommu_invalidation/churn.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "agent/init/config.h"
+#include "agent/probes/probes.h"
+
+namespace lk::agent::iommu_invalidation {
+namespace {
+
+// Between two moves: the point is that they go on all the time, not that they are many.
+constexpr absl::Duration kMovePause = absl::Milliseconds(1);
+
+void Pause(const Context& context, absl::Duration pause) {
+  std::this_thread::sleep_for(absl::ToChronoNanoseconds(std::min(pause, context.Left())));
+}
+
+std::string Words(const Status& status) {
+  return std::string(status.message());
+}
+
+}  // namespace
+
+std::vector<unsigned> ParseInterrupts(std::string_view text) {
+  std::vector<unsigned> numbers;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+    if (error == std::errc() && end != line.data() + line.size() && *end == ':') numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void ChurnAffinity(Context& context, const std::vector<int>& cpus) {
+  const auto interrupts = ReadFile("/proc/interrupts");
+  std::vector<unsigned> movable = interrupts.ok() ? ParseInterrupts(*interrupts) : std::vector<unsigned>();
+  Recorder& latency = context.NewRecorder("irq_affinity");
+  std::minstd_rand random(context.seed());
+  context.SetCounter("affinity_changes", 0);
+  while (!context.Over() && !movable.empty()) {
+    const size_t which = random() % movable.size();
+    const int cpu = cpus[random() % cpus.size()];
+    const uint64_t start = MonotonicNs();
+    const Status moved =
+        WriteFile(fmt::format("/proc/irq/{}/smp_affinity_list", movable[which]), fmt::format("{}", cpu));
+    if (!moved.ok()) {
+      movable.erase(movable.begin() + static_cast<std::ptrdiff_t>(which));
+      continue;
+    }
+    latency.Record(MonotonicNs() - start);
+    context.Count("affinity_changes");
+    context.SetCounter("interrupts_moved", static_cast<double>(movable.size()));
+    Pause(context, kMovePause);
+  }
+  if (movable.empty()) context.SkipPart("interrupt affinity: the kernel lets no interrupt be moved");
+}
+
+void ChurnDevice(Context& context, const std::string& pci_address, absl::Duration period) {
+  const std::string device = "/sys/bus/pci/devices/" + pci_address;
+  std::error_code error;
+  const std::string driver = std::filesystem::canonical(device + "/driver", error);
+  if (error) return context.SkipPart("unbind and bind: the spare device has no driver");
+  Recorder& latency = context.NewRecorder("rebind");
+  while (!context.Over()) {
+    const uint64_t start = MonotonicNs();
+    if (const Status status = WriteFile(driver + "/unbind", pci_address); !status.ok()) {
+      return context.SkipPart("unbind and bind: " + Words(status));
+    }
+    // The type of a group can be changed while no driver has a device of it (Documentation/ABI/testing/
+    // sysfs-kernel-iommu_groups). What is read is the name and a newline.
+    const std::string type = device + "/iommu_group/type";
+    if (auto was = ReadFile(type); was.ok()) {
+      if (was->ends_with('\n')) was->pop_back();
+      Status changed = WriteFile(type, "identity");
+      if (changed.ok()) changed = WriteFile(type, *was);
+      if (changed.ok()) {
+        context.Count("domain_changes");
+      } else {
+        context.SkipPart("context entries: " + Words(changed));
+      }
+    }
+    if (const Status status = WriteFile(driver + "/bind", pci_address); !status.ok()) {
+      return context.ReportFinding("invariant", "a device did not get its driver back", Words(status));
+    }
+    latency.Record(MonotonicNs() - start);
+    context.Count("rebinds");
+    context.Progress();
+    Pause(context, period);
+  }
+}
+
+}  // namespace lk::agent::iommu_invalidation

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+// Puts back the rule under which "done" also meant "may be reclaimed": whoever reclaims frees the wait descriptors of
+// others, which their owners then never see done.
+// Files: drivers/iommu/intel/dmar.c
+// Config: INTEL_IOMMU
+@@
+identifier qi;
+@@
+ reclaim_free_desc(struct q_inval *qi)
+ {
+-while (qi->desc_status[qi->free_tail] == QI_FREE && qi->free_tail != qi->free_head) {
++while (qi->desc_status[qi->free_tail] == QI_DONE) {
++	qi->desc_status[qi->free_tail] = QI_FREE;
+ 	...
+ }
+ }

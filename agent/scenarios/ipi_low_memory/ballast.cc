@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/ipi_low_memory/ballast.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+
+#include "agent/init/config.h"
+#include "agent/scenarios/meminfo.h"
+#include "support/unique_fd.h"
+
+namespace lk::agent::ipi_low_memory {
+namespace {
+
+constexpr int64_t kMostChunks = 64;
+constexpr timespec kPause = {0, 10'000'000};
+constexpr char kCgroup[] = "/sys/fs/cgroup/lk_ballast";
+
+// In the child of a process with threads: nothing here allocates or takes a lock.
+[[noreturn]] void Hold(int meminfo, char* memory, uint64_t room, uint64_t floor, std::atomic<uint64_t>& shared) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  uint64_t held = 0;
+  for (;; nanosleep(&kPause, nullptr)) {
+    std::array<char, 4096> text;
+    const ssize_t got = pread(meminfo, text.data(), text.size(), 0);
+    const auto available = ParseMeminfo({text.data(), static_cast<size_t>(std::max<ssize_t>(got, 0))}, "MemAvailable");
+    if (!available) continue;
+    for (int64_t chunks = ChunksToTake(*available, floor); chunks > 0 && held + kBallastChunk <= room; --chunks) {
+      if (mlock(memory + held, kBallastChunk) != 0) break;
+      held += kBallastChunk;
+    }
+    for (int64_t chunks = ChunksToTake(*available, floor); chunks < 0 && held > 0; ++chunks) {
+      held -= kBallastChunk;
+      munlock(memory + held, kBallastChunk);
+      madvise(memory + held, kBallastChunk, MADV_DONTNEED);
+    }
+    shared.store(held, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+int64_t ChunksToTake(uint64_t available, uint64_t floor) {
+  const auto chunk = static_cast<int64_t>(kBallastChunk);
+  const int64_t above = static_cast<int64_t>(available) - static_cast<int64_t>(floor);
+  // Given back a chunk too early rather than too late.
+  const int64_t chunks = above >= 0 ? above / chunk : -((-above + chunk - 1) / chunk);
+  return std::min(chunks, kMostChunks);
+}
+
+StatusOr<std::unique_ptr<Ballast>> Ballast::Start(uint64_t floor) {
+  const UniqueFd meminfo(open("/proc/meminfo", O_RDONLY | O_CLOEXEC));
+  if (!meminfo) return absl::ErrnoToStatus(errno, "/proc/meminfo");
+  const uint64_t room = Meminfo("MemTotal").value_or(0);
+  void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "room for the ballast");
+  void* const shared =
+      mmap(nullptr, sizeof(std::atomic<uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return absl::ErrnoToStatus(errno, "ballast");
+  auto* const held = new (shared) std::atomic<uint64_t>(0);
+
+  const pid_t pid = fork();
+  if (pid < 0) return absl::ErrnoToStatus(errno, "fork of the ballast");
+  if (pid == 0) Hold(meminfo.get(), static_cast<char*>(memory), room, floor, *held);
+  munmap(memory, room);
+  (void)WriteFile(fmt::format("/proc/{}/oom_score_adj", pid), "-1000");
+  // Without cgroups the ballast counts as ours, which changes nothing but the statistics.
+  mkdir(kCgroup, 0755);
+  (void)WriteFile(fmt::format("{}/cgroup.procs", kCgroup), fmt::format("{}", pid));
+  return std::unique_ptr<Ballast>(new Ballast(pid, held));
+}
+
+Ballast::~Ballast() {
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  rmdir(kCgroup);
+  munmap(shared_, sizeof *shared_);
+}
+
+}  // namespace lk::agent::ipi_low_memory

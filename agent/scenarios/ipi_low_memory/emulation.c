@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+// The rendezvous through which MTRRs were once changed: every CPU is called and spins with interrupts off until the
+// caller, which was promised that it need not wait for them, opens the gate.
+#include <linux/atomic.h>
+#include <linux/lk_ipi_low_memory.h>
+#include <linux/moduleparam.h>
+#include <linux/smp.h>
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "lk_ipi_low_memory."
+
+static bool rendezvous;
+module_param(rendezvous, bool, 0644);
+MODULE_PARM_DESC(rendezvous, "MTRRs are changed through cross-CPU calls");
+
+struct gate {
+	int (*function)(void *);
+	void *data;
+	atomic_t arrived;
+	atomic_t left;
+	bool open;
+};
+
+static void lk_handler(void *info)
+{
+	struct gate *gate = info;
+
+	atomic_inc(&gate->arrived);
+	while (!smp_load_acquire(&gate->open))
+		cpu_relax();
+	gate->function(gate->data);
+	/* The last look at the gate: its owner's stack holds it. */
+	atomic_inc_return_release(&gate->left);
+}
+
+/* CPU hotplug is held off by the caller, as for stop_machine_cpuslocked(). */
+bool lk_rendezvous(int (*function)(void *), void *data)
+{
+	struct gate gate = { .function = function, .data = data };
+	unsigned long flags;
+	int others;
+
+	if (!READ_ONCE(rendezvous))
+		return false;
+	preempt_disable();
+	others = num_online_cpus() - 1;
+	smp_call_function_many(cpu_online_mask, lk_handler, &gate, false);
+	/*
+	 * A CPU that has calls in its queue already is left to whoever put them there (kernel/smp.c); that one may have been
+	 * interrupted by ours before it sent its interrupt, and spins.
+	 */
+	arch_send_call_function_ipi_mask(cpu_online_mask);
+	while (atomic_read(&gate.arrived) < others)
+		cpu_relax();
+	local_irq_save(flags);
+	smp_store_release(&gate.open, true);
+	function(data);
+	local_irq_restore(flags);
+	while (atomic_read_acquire(&gate.left) < others)
+		cpu_relax();
+	preempt_enable();
+	return true;
+}

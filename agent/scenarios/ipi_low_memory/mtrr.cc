@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/ipi_low_memory/mtrr.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "agent/init/config.h"
+
+#if defined(__x86_64__)
+#include <asm/mtrr.h>
+#include <sys/ioctl.h>
+#endif
+
+namespace lk::agent::ipi_low_memory {
+
+std::optional<unsigned> ParsePhysicalBits(std::string_view cpuinfo) {
+  const size_t line = cpuinfo.find("address sizes");
+  if (line == cpuinfo.npos) return {};
+  const size_t digits = cpuinfo.find_first_of("0123456789\n", line);
+  unsigned bits = 0;
+  if (digits == cpuinfo.npos) return {};
+  const auto parsed = std::from_chars(cpuinfo.data() + digits, cpuinfo.data() + cpuinfo.size(), bits);
+  if (parsed.ec != std::errc() || !std::string_view(parsed.ptr).starts_with(" bits physical")) return {};
+  return bits;
+}
+
+#if defined(__x86_64__)
+
+StatusOr<Mtrr> Mtrr::Open() {
+  UniqueFd fd(open("/proc/mtrr", O_RDWR | O_CLOEXEC));
+  if (!fd) return absl::FailedPreconditionError("the kernel has no /proc/mtrr (MTRR, and a CPU that has them)");
+  const auto cpuinfo = ReadFile("/proc/cpuinfo");
+  const auto bits = cpuinfo.ok() ? ParsePhysicalBits(*cpuinfo) : std::nullopt;
+  if (!bits) return absl::FailedPreconditionError("/proc/cpuinfo does not tell the size of physical addresses");
+  Mtrr mtrr(std::move(fd), uint64_t{1} << (*bits - 1));
+  if (Status status = mtrr.Add(); !status.ok()) return absl::FailedPreconditionError(status.message());
+  if (Status status = mtrr.Delete(); !status.ok()) return absl::FailedPreconditionError(status.message());
+  return mtrr;
+}
+
+Status Mtrr::Change(bool add) const {
+  mtrr_sentry entry{};
+  entry.base = base_;
+  entry.size = 1 << 20;
+  entry.type = MTRR_TYPE_UNCACHABLE;
+  if (ioctl(fd_.get(), add ? MTRRIOC_ADD_ENTRY : MTRRIOC_DEL_ENTRY, &entry) < 0) {  // above: the register's number
+    return absl::ErrnoToStatus(errno, add ? "adding an MTRR" : "deleting an MTRR");
+  }
+  return absl::OkStatus();
+}
+
+#else
+
+StatusOr<Mtrr> Mtrr::Open() {
+  return absl::FailedPreconditionError("this architecture has no MTRRs");
+}
+
+Status Mtrr::Change(bool) const {
+  return absl::UnimplementedError("no MTRRs");
+}
+
+#endif
+
+}  // namespace lk::agent::ipi_low_memory

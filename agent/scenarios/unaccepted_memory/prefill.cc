@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/unaccepted_memory/prefill.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/init/config.h"
+
+namespace lk::agent::unaccepted_memory {
+namespace {
+
+constexpr char kHugePages[] = "/proc/sys/vm/nr_hugepages";
+constexpr uint64_t kHugePage = 2 << 20;
+constexpr uint64_t kPage = 4096;
+
+struct Zone {
+  uint64_t free = 0;
+  uint64_t high = 0;
+  uint64_t unaccepted = 0;
+
+  uint64_t AcceptedFree() const {
+    const uint64_t kept = unaccepted + high;
+    return unaccepted > 0 && free > kept ? (free - kept) * kPage : 0;
+  }
+};
+
+// The number behind a name at the line's beginning.
+bool Take(std::string_view line, std::string_view name, uint64_t& value) {
+  if (!line.starts_with(name) || !line.substr(name.size()).starts_with(' ')) return false;
+  const size_t digits = line.find_first_of("0123456789", name.size());
+  if (digits == line.npos) return false;
+  return std::from_chars(line.data() + digits, line.data() + line.size(), value).ec == std::errc();
+}
+
+}  // namespace
+
+uint64_t ParseAcceptedFree(std::string_view zoneinfo) {
+  uint64_t total = 0;
+  Zone zone;
+  while (!zoneinfo.empty()) {
+    std::string_view line = zoneinfo.substr(0, zoneinfo.find('\n'));
+    zoneinfo.remove_prefix(std::min(zoneinfo.size(), line.size() + 1));
+    if (line.starts_with("Node ")) {
+      total += zone.AcceptedFree();
+      zone = Zone();
+    }
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
+    // "pages free" is the first line of a zone's figures; "free" further down, of its CPUs' lists, is another.
+    if (!Take(line, "pages free", zone.free) && !Take(line, "high", zone.high)) {
+      Take(line, "nr_unaccepted", zone.unaccepted);
+    }
+  }
+  return total + zone.AcceptedFree();
+}
+
+Prefill::Prefill() {
+  const auto zoneinfo = ReadFile("/proc/zoneinfo");
+  if (!zoneinfo.ok()) return;
+  // Without huge pages the first threads have to use that memory up themselves, which takes longer.
+  (void)WriteFile(kHugePages, fmt::format("{}", ParseAcceptedFree(*zoneinfo) / kHugePage));
+}
+
+Prefill::~Prefill() {
+  (void)WriteFile(kHugePages, "0");
+}
+
+}  // namespace lk::agent::unaccepted_memory

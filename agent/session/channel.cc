@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/session/channel.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+namespace lk::agent {
+namespace {
+
+constexpr int kMaxMessage = 1 << 20;
+
+}  // namespace
+
+StatusOr<std::pair<UniqueFd, UniqueFd>> MakeChannel() {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return absl::ErrnoToStatus(errno, "socketpair");
+  for (const int fd : fds) {
+    // Beyond net.core.wmem_max where we may; what is set suffices for ordinary messages.
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kMaxMessage, sizeof kMaxMessage) != 0) {
+      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kMaxMessage, sizeof kMaxMessage);
+    }
+  }
+  return std::pair(UniqueFd(fds[0]), UniqueFd(fds[1]));
+}
+
+Status SendMessage(int fd, const google::protobuf::MessageLite& message) {
+  const std::string bytes = message.SerializeAsString();
+  ssize_t sent;
+  do {
+    sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return absl::ErrnoToStatus(errno, "send to the other process");
+  return absl::OkStatus();
+}
+
+Status ReceiveMessage(int fd, google::protobuf::MessageLite& message) {
+  thread_local std::vector<char> buffer(kMaxMessage);
+  ssize_t got;
+  do {
+    got = recv(fd, buffer.data(), buffer.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return absl::UnavailableError("no message");
+  // A seqpacket socket gives an end-of-file as a message of no bytes, which none of ours is.
+  if (got <= 0) return absl::OutOfRangeError("the other process closed its end");
+  if (!message.ParseFromArray(buffer.data(), static_cast<int>(got))) return absl::DataLossError("malformed message");
+  return absl::OkStatus();
+}
+
+}  // namespace lk::agent

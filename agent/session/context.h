@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a trigger sees of the agent.
+#pragma once
+
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/session/boot_time.h"
+#include "agent/session/shared_state.h"
+#include "lk/v1/agent.pb.h"
+#include "support/histogram.h"
+#include "support/status.h"
+
+namespace lk::agent {
+
+// Latencies of one probe, as one thread records them.
+class Recorder {
+ public:
+  void Record(uint64_t ns) {
+    absl::MutexLock lock(&mutex_);
+    histogram_.Record(ns);
+  }
+  void Record(absl::Duration latency) { Record(static_cast<uint64_t>(absl::ToInt64Nanoseconds(latency))); }
+  // What was recorded since the last call.
+  Histogram Take();
+
+ private:
+  absl::Mutex mutex_;
+  Histogram histogram_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Thread-safe. Lives in the worker process; `fd` is its end of the channel to the supervisor.
+class Context {
+ public:
+  Context(v1::Lease lease, int fd, SharedState& shared);
+
+  // Parameters, as the lease has them. A name the descriptor has not is a mistake of the trigger: aborts.
+  const std::string& Text(const std::string& name) const;
+  uint64_t Integer(const std::string& name) const;  // also sizes, in bytes
+  absl::Duration Duration(const std::string& name) const;
+  bool Bool(const std::string& name) const;
+  uint32_t seed() const { return lease_.seed(); }
+
+  // The scenario's duration is over, or the run was cancelled.
+  bool Over() const { return cancelled_ || BootNow() >= end_; }
+  // Until the end of the duration; 0 when over.
+  absl::Duration Left() const;
+  void Cancel() { cancelled_ = true; }
+  bool cancelled() const { return cancelled_; }
+
+  void Progress(uint64_t operations = 1) { shared_.progress.fetch_add(operations, std::memory_order_relaxed); }
+  uint64_t operations() const { return shared_.progress.load(std::memory_order_relaxed); }
+  void Activity(std::string_view text) { shared_.SetActivity(text); }
+
+  // A recorder for a probe of the descriptor; one for each thread that records. Lives as long as the context.
+  Recorder& NewRecorder(const std::string& probe);
+  void Count(const std::string& counter, double delta = 1, const std::string& unit = "1");
+  void SetCounter(const std::string& counter, double value, const std::string& unit = "1");
+  void RaiseCounter(const std::string& counter, double at_least, const std::string& unit = "1");
+
+  // A part of the scenario that cannot be done here, with the reason; said once however often it is called.
+  void SkipPart(const std::string& part_and_reason);
+  std::vector<std::string> skipped_parts() const;
+  // Something stands in for hardware that is not there: what is measured tells nothing of real hardware. The counter
+  // "emulated" tells so while the run goes on, since a guest that hangs never says Done.
+  void SetEmulated();
+  bool emulated() const { return emulated_; }
+  void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
+
+  // Asks lkd to do something to this VM, and waits. Errors: ABORTED (lkd did not or could not, with its words),
+  // DEADLINE_EXCEEDED, CANCELLED.
+  StatusOr<v1::HostActionReply> HostAction(v1::HostActionRequest request, absl::Duration timeout);
+  void OnHostActionReply(v1::HostActionReply reply);
+
+  // Sends what was recorded since the last time.
+  Status SendSamples();
+
+ private:
+  Status Send(const v1::AgentMessage& message);
+
+  const v1::Lease lease_;
+  const int fd_;
+  SharedState& shared_;
+  const absl::Time end_;
+  std::atomic<bool> cancelled_{false};
+  std::atomic<bool> emulated_{false};
+
+  mutable absl::Mutex mutex_;
+  struct Named {
+    std::string probe;
+    Recorder recorder;
+  };
+  std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque: recorders never move
+  std::map<std::string, v1::Counter> counters_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> skipped_parts_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_action_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::map<uint64_t, v1::HostActionReply> replies_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lk::agent

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/session/kmsg.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <string>
+#include <utility>
+
+namespace lk::agent {
+namespace {
+
+// Takes a decimal number and the separator behind it off the front.
+bool TakeNumber(std::string_view& text, char separator, uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto length = static_cast<size_t>(end - text.data());
+  if (error != std::errc() || length == text.size() || text[length] != separator) return false;
+  text.remove_prefix(length + 1);
+  return true;
+}
+
+std::string Unescape(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x') {
+      const auto [end, error] = std::from_chars(&text[i + 2], &text[i + 2] + 2, byte, 16);
+      if (error == std::errc() && end == &text[i + 2] + 2) {
+        plain.push_back(static_cast<char>(byte));
+        i += 3;
+        continue;
+      }
+    }
+    plain.push_back(text[i]);
+  }
+  return plain;
+}
+
+}  // namespace
+
+std::optional<v1::KernelLog::Record> ParseKmsgRecord(std::string_view raw) {
+  uint64_t priority = 0, sequence = 0, timestamp = 0;
+  if (!TakeNumber(raw, ',', priority) || !TakeNumber(raw, ',', sequence) || !TakeNumber(raw, ',', timestamp)) return {};
+  const size_t semicolon = raw.find(';');
+  if (semicolon == raw.npos) return {};
+  raw.remove_prefix(semicolon + 1);
+  v1::KernelLog::Record record;
+  record.set_sequence(sequence);
+  record.set_timestamp_us(timestamp);
+  record.set_level(static_cast<uint32_t>(priority & 7));  // the rest is the facility
+  record.set_text(Unescape(raw.substr(0, raw.find('\n'))));
+  return record;
+}
+
+StatusOr<KmsgReader> KmsgReader::Open(From from) {
+  UniqueFd fd(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return absl::ErrnoToStatus(errno, "/dev/kmsg");
+  lseek(fd.get(), 0, from == From::kOldest ? SEEK_SET : SEEK_END);
+  return KmsgReader(std::move(fd));
+}
+
+v1::KernelLog KmsgReader::Read(size_t max_bytes) {
+  v1::KernelLog log;
+  std::array<char, 8192> buffer;  // CONSOLE_EXT_LOG_MAX, the most that one record can be
+  for (size_t bytes = 0; bytes < max_bytes;) {
+    const ssize_t got = read(fd_.get(), buffer.data(), buffer.size());
+    // EPIPE: records were overwritten; the next read goes on with the oldest there is.
+    if (got < 0 && (errno == EPIPE || errno == EINTR)) continue;
+    if (got <= 0) break;
+    bytes += static_cast<size_t>(got);
+    auto record = ParseKmsgRecord({buffer.data(), static_cast<size_t>(got)});
+    if (!record) continue;
+    if (last_sequence_ && record->sequence() > *last_sequence_ + 1) {
+      log.set_lost(log.lost() + record->sequence() - *last_sequence_ - 1);
+    }
+    last_sequence_ = record->sequence();
+    *log.add_records() = std::move(*record);
+  }
+  return log;
+}
+
+}  // namespace lk::agent

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "lk/v1/agent.pb.h"
+#include "support/status.h"
+#include "support/unique_fd.h"
+
+namespace lk::agent {
+
+// One record as read(2) of /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg): "level,sequence,timestamp,flags;
+// text\n", dictionary lines after it left out, "\xNN" escapes undone. Nothing: not such a record.
+std::optional<v1::KernelLog::Record> ParseKmsgRecord(std::string_view raw);
+
+// Reads /dev/kmsg.
+class KmsgReader {
+ public:
+  enum class From { kOldest, kNow };
+  // Errors: what open(2) says.
+  static StatusOr<KmsgReader> Open(From from);
+
+  // Readable when there is something for Read.
+  int fd() const { return fd_.get(); }
+  // What there is now, at most about `max_bytes` of text; empty: nothing new. Never blocks.
+  v1::KernelLog Read(size_t max_bytes);
+
+ private:
+  explicit KmsgReader(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+  std::optional<uint64_t> last_sequence_;
+};
+
+}  // namespace lk::agent

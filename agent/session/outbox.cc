@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/session/outbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "support/histogram.h"
+
+namespace lk::agent {
+
+using v1::AgentMessage;
+
+void MergeSamples(const v1::Samples& more, v1::Samples& samples) {
+  for (const v1::Histogram& histogram : more.histograms()) {
+    const auto same = std::find_if(samples.mutable_histograms()->begin(), samples.mutable_histograms()->end(),
+                                   [&](const v1::Histogram& other) { return other.probe() == histogram.probe(); });
+    if (same == samples.mutable_histograms()->end()) {
+      *samples.add_histograms() = histogram;
+      continue;
+    }
+    auto merged = Histogram::FromProto(*same);
+    const auto added = Histogram::FromProto(histogram);
+    if (!merged.ok() || !added.ok()) continue;  // made by Histogram::ToProto, so never
+    merged->Merge(*added);
+    *same = merged->ToProto(histogram.probe());
+  }
+  for (const v1::Counter& counter : more.counters()) {
+    const auto same = std::find_if(samples.mutable_counters()->begin(), samples.mutable_counters()->end(),
+                                   [&](const v1::Counter& other) { return other.name() == counter.name(); });
+    *(same == samples.mutable_counters()->end() ? samples.add_counters() : &*same) = counter;
+  }
+}
+
+void Outbox::Push(AgentMessage message) {
+  if (MergeIntoWaiting(message)) return;
+  waiting_bytes_ += message.ByteSizeLong();
+  waiting_.push_back(std::move(message));
+  if (waiting_bytes_ > limits_.waiting_bytes) DropOldestLog();
+}
+
+// A heartbeat replaces one that still waits, samples of any age merge, and log is appended to log directly before it.
+bool Outbox::MergeIntoWaiting(AgentMessage& message) {
+  const auto kind = message.message_case();
+  if (kind != AgentMessage::kHeartbeat && kind != AgentMessage::kSamples && kind != AgentMessage::kKernelLog)
+    return false;
+  const auto like = std::find_if(waiting_.rbegin(), waiting_.rend(),
+                                 [&](const AgentMessage& other) { return other.message_case() == kind; });
+  if (like == waiting_.rend()) return false;
+
+  const size_t before = like->ByteSizeLong();
+  if (kind == AgentMessage::kHeartbeat) {
+    *like = std::move(message);
+  } else if (kind == AgentMessage::kSamples) {
+    MergeSamples(message.samples(), *like->mutable_samples());
+    *like->mutable_uptime() = message.uptime();
+  } else {
+    // Lost records lie before the log that tells of them: such log starts a message of its own.
+    if (before > limits_.merged_bytes || message.kernel_log().lost() > 0) return false;
+    auto& records = *message.mutable_kernel_log()->mutable_records();
+    std::move(records.begin(), records.end(),
+              google::protobuf::RepeatedFieldBackInserter(like->mutable_kernel_log()->mutable_records()));
+    *like->mutable_uptime() = message.uptime();
+  }
+  waiting_bytes_ += like->ByteSizeLong() - before;
+  if (waiting_bytes_ > limits_.waiting_bytes) DropOldestLog();
+  return true;
+}
+
+void Outbox::DropOldestLog() {
+  const auto is_log = [](const AgentMessage& message) { return message.has_kernel_log(); };
+  const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), is_log);
+  if (oldest == waiting_.end()) return;
+  const auto following = std::find_if(oldest + 1, waiting_.end(), is_log);
+  if (following == waiting_.end()) return;  // the newest log is kept whatever the size
+  const uint64_t lost = oldest->kernel_log().lost() + static_cast<uint64_t>(oldest->kernel_log().records_size());
+  following->mutable_kernel_log()->set_lost(following->kernel_log().lost() + lost);
+  waiting_bytes_ -= oldest->ByteSizeLong();
+  waiting_.erase(oldest);
+}
+
+const AgentMessage* Outbox::Next() {
+  if (sent_ < numbered_.size()) return &numbered_[sent_++];
+  if (waiting_.empty() || numbered_.size() >= limits_.window) return nullptr;
+  waiting_bytes_ -= std::min(waiting_bytes_, waiting_.front().ByteSizeLong());
+  numbered_.push_back(std::move(waiting_.front()));
+  waiting_.pop_front();
+  numbered_.back().set_sequence(next_sequence_++);
+  return &numbered_[sent_++];
+}
+
+void Outbox::Acknowledge(uint64_t sequence) {
+  while (!numbered_.empty() && numbered_.front().sequence() <= sequence) {
+    numbered_.pop_front();
+    if (sent_ > 0) --sent_;
+  }
+}
+
+}  // namespace lk::agent

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output/text.h"
+
+namespace lk::cli {
+namespace {
+
+// Levenshtein distance.
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+const CLI::App* SelectedCommand(const CLI::App* app) {
+  for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) app = chosen.front();
+  return app;
+}
+
+// "lkctl campaign start"
+std::string Path(const CLI::App* command) {
+  const CLI::App* parent = command->get_parent();
+  return parent == nullptr ? command->get_name() : Path(parent) + " " + command->get_name();
+}
+
+// What to say of a command line that did not parse.
+std::string Explain(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App* command = SelectedCommand(&root);
+  std::string message = error.what();
+  const auto commands = command->get_subcommands([](const CLI::App*) { return true; });
+  const auto rest = root.remaining(true);
+  const auto word = std::find_if(rest.begin(), rest.end(), [](const auto& w) { return !w.starts_with('-'); });
+  if (!commands.empty() && word != rest.end()) {
+    message = fmt::format("unknown command \"{}\"", *word);
+    const auto nearest = std::min_element(commands.begin(), commands.end(), [&](const CLI::App* a, const CLI::App* b) {
+      return Distance(a->get_name(), *word) < Distance(b->get_name(), *word);
+    });
+    if (Distance((*nearest)->get_name(), *word) <= 2)
+      message += fmt::format("; did you mean \"{}\"?", (*nearest)->get_name());
+  }
+  return fmt::format("{}\nRun `{} --help` for usage.", message, Path(command));
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> MakeApp(Context& context) {
+  auto app = std::make_unique<CLI::App>("Lockup campaigns for Linux kernels", "lkctl");
+  app->require_subcommand(1);
+  // Global options may stand behind the command, too.
+  app->fallthrough();
+  app->add_option("--server", context.server.address,
+                  fmt::format("lkd's address: unix:PATH or host:port, which is TLS [{}]", DefaultServer()))
+      ->envname("LK_SERVER")
+      ->type_name("ADDR");
+  app->add_option_function<std::string>(
+         "-o,--output",
+         [&context](const std::string& word) {
+           context.format = word == "json" ? Format::kJson : word == "yaml" ? Format::kYaml : Format::kTable;
+         },
+         "What to print on stdout: table, json or yaml [table]")
+      ->check(CLI::IsMember({"table", "json", "yaml"}))
+      ->type_name("FORMAT");
+  app->add_option("--token-file", context.server.token_file, "File with the token that lkd wants")->type_name("FILE");
+  app->add_option("--ca", context.server.ca_file, "File with the CA of lkd's certificate (PEM)")->type_name("FILE");
+
+  AddCampaign(*app, context);
+  AddRun(*app, context);
+  AddKernel(*app, context);
+  AddHost(*app, context);
+  AddScenario(*app, context);
+  AddDetect(*app, context);
+  AddCompletion(*app, context);
+  AddVersion(*app, context);
+  // After the commands, which would inherit it.
+  app->footer(
+      "Exit codes: 0 all passed; 1 a run failed; 2 usage or invalid input; 3 no fail, but error, miss or unproven;\n"
+      "4 server unreachable or refused; 130 interrupted (the campaign goes on).");
+  return app;
+}
+
+int RunCommandLine(const std::vector<std::string>& args, Context& context) {
+  const auto app = MakeApp(context);
+  try {
+    app->parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* command = SelectedCommand(app.get());
+    context.io.out << command->help(command->get_parent() == nullptr ? "" : Path(command->get_parent()));
+    return kPassed;
+  } catch (const CLI::ParseError& error) {
+    context.io.err << "lkctl: " << Escape(Explain(*app, error), "\n") << '\n';
+    return kUsage;
+  }
+
+  const StatusOr<int> code = context.action();
+  context.io.out.flush();
+  if (code.ok()) return *code;
+  context.io.err << "lkctl: " << Escape(std::string(code.status().message()), "\n") << '\n';
+  return ExitCodeOf(code.status());
+}
+
+int RunCommandLine(const std::vector<std::string>& args, Io& io) {
+  Context context(io);
+  return RunCommandLine(args, context);
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace lk::cli {
+
+// The whole command tree, bound to the context.
+std::unique_ptr<CLI::App> MakeApp(Context& context);
+
+// lkctl: `args` without the program's name. Gives the exit code.
+int RunCommandLine(const std::vector<std::string>& args, Io& io);
+int RunCommandLine(const std::vector<std::string>& args, Context& context);
+
+}  // namespace lk::cli

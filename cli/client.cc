@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/client.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+namespace lk::cli {
+namespace {
+
+StatusOr<std::string> ReadFile(const std::string& path, const char* option) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return absl::InvalidArgumentError(fmt::format("{}: {} can't be read", option, path));
+  return text;
+}
+
+}  // namespace
+
+std::string DefaultServer() {
+  if (geteuid() == 0) return "unix:/run/lk/lkd.sock";
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr && *runtime != '\0') return fmt::format("unix:{}/lk/lkd.sock", runtime);
+  return fmt::format("unix:/run/user/{}/lk/lkd.sock", geteuid());
+}
+
+StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
+  std::string address = options.address.empty() ? DefaultServer() : options.address;
+  if (address.starts_with('/')) address.insert(0, "unix:");
+
+  std::string token;
+  if (!options.token_file.empty()) {
+    LK_ASSIGN_OR_RETURN(token, ReadFile(options.token_file, "--token-file"));
+    token.erase(token.find_last_not_of(" \t\r\n") + 1);
+  }
+
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (address.starts_with("unix:")) {
+    credentials = grpc::InsecureChannelCredentials();
+  } else {
+    grpc::SslCredentialsOptions tls;
+    if (!options.ca_file.empty()) {
+      LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file, "--ca"));
+    }
+    credentials = grpc::SslCredentials(tls);
+  }
+
+  grpc::ChannelArguments arguments;
+  // A campaign comes with all its runs and their findings.
+  arguments.SetMaxReceiveMessageSize(-1);
+  // lkd comes back seconds after a restart; gRPC's own backoff would go up to two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  auto channel = grpc::CreateCustomChannel(address, credentials, arguments);
+  return std::unique_ptr<Client>(new Client(std::move(address), std::move(token), std::move(channel)));
+}
+
+void Client::Prepare(grpc::ClientContext& context, absl::Duration deadline) const {
+  context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+  if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
+}
+
+Status Client::ToStatus(const grpc::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  // A server that answers UNAVAILABLE itself (a libvirt host is away) leaves the channel as it was.
+  const bool reached = channel_->GetState(false) == GRPC_CHANNEL_READY;
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      if (reached) break;
+      return absl::UnavailableError(
+          fmt::format("can't reach lkd at {}: {}\nStart it with `lkd` (or `systemctl start lkd`), or name another with "
+                      "--server or LK_SERVER.",
+                      address_, status.error_message()));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::DeadlineExceededError(fmt::format("lkd at {} did not answer in time", address_));
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return absl::UnauthenticatedError(
+          fmt::format("lkd at {} wants a valid token (--token-file): {}", address_, status.error_message()));
+    default:
+      break;
+  }
+  Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  if (!status.error_details().empty()) result.SetPayload(kSpecErrorsPayload, absl::Cord(status.error_details()));
+  return result;
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection to lkd: synchronous calls, each with a deadline.
+#pragma once
+
+#include <absl/time/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "support/status.h"
+
+namespace lk::cli {
+
+struct ServerOptions {
+  // "unix:PATH" or an absolute path; otherwise host:port, which is always TLS.
+  std::string address;
+  // File with the bearer token; empty: none.
+  std::string token_file;
+  // PEM file with the CA of the server's certificate; empty: the system's.
+  std::string ca_file;
+};
+
+// unix:$XDG_RUNTIME_DIR/lk/lkd.sock, for root unix:/run/lk/lkd.sock.
+std::string DefaultServer();
+
+inline constexpr absl::Duration kCallDeadline = absl::Seconds(30);
+
+// Payload of a Status: serialized lk.v1.SpecErrors, the status details of StartCampaign.
+inline constexpr char kSpecErrorsPayload[] = "lk.v1.SpecErrors";
+
+class Client {
+ public:
+  // Errors: INVALID_ARGUMENT (a file can't be read).
+  static StatusOr<std::unique_ptr<Client>> Create(const ServerOptions& options);
+
+  // client.Call(&v1::RunService::Stub::GetRun, request)
+  template <typename Stub, typename Request, typename Response>
+  StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                          const Request& request, absl::Duration deadline = kCallDeadline,
+                          bool wait_for_ready = false) {
+    grpc::ClientContext context;
+    Prepare(context, deadline);
+    context.set_wait_for_ready(wait_for_ready);
+    Response response;
+    Stub stub(channel_);
+    LK_RETURN_IF_ERROR(ToStatus((stub.*method)(&context, request, &response)));
+    return response;
+  }
+
+  // Deadline and credentials of a call made through `channel`.
+  void Prepare(grpc::ClientContext& context, absl::Duration deadline) const;
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+  // The call's status in words for the user: an unreachable server is named, with what to do about it.
+  Status ToStatus(const grpc::Status& status) const;
+
+  const std::string& address() const { return address_; }
+
+ private:
+  Client(std::string address, std::string token, std::shared_ptr<grpc::Channel> channel)
+      : address_(std::move(address)), token_(std::move(token)), channel_(std::move(channel)) {}
+
+  std::string address_;
+  std::string token_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace lk::cli

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <vector>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/follow.h"
+#include "cli/output/campaign_view.h"
+#include "cli/output/json.h"
+#include "cli/output/progress.h"
+#include "lk/v1/campaign.grpc.pb.h"
+
+namespace lk::cli {
+namespace {
+
+using Stub = v1::CampaignService::Stub;
+
+struct SpecArgs {
+  std::string file;
+  std::vector<std::string> set;
+  bool wait = false;
+};
+
+StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(context.io.in), {});
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return absl::InvalidArgumentError(fmt::format("{} can't be read", path));
+  return text;
+}
+
+// Sends the campaign file. Mistakes in it come back in `mistakes`, beside the error.
+StatusOr<v1::Campaign> Send(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
+  v1::StartCampaignRequest request;
+  LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
+  request.mutable_set()->Assign(args.set.begin(), args.set.end());
+  request.set_validate_only(validate_only);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  auto response = client->Call(&Stub::StartCampaign, request);
+  if (response.ok()) {
+    for (const std::string& note : response->notes()) context.io.err << "note: " << Escape(note) << '\n';
+    return std::move(*response->mutable_campaign());
+  }
+  if (const auto details = response.status().GetPayload(kSpecErrorsPayload)) {
+    mistakes.ParseFromString(std::string(*details));
+  }
+  return response.status();
+}
+
+// "nightly.yaml:12:7: spec.profiles[0].memory: ...", as compilers do it.
+void PrintMistakes(Context& context, const SpecArgs& args, const v1::SpecErrors& mistakes) {
+  const std::string file = args.file == "-" ? "<stdin>" : args.file;
+  for (const v1::SpecError& mistake : mistakes.errors()) {
+    std::string line = file;
+    if (mistake.line() > 0) line += fmt::format(":{}:{}", mistake.line(), mistake.column());
+    if (!mistake.path().empty()) line += ": " + mistake.path();
+    context.io.err << Escape(line + ": " + mistake.message()) << '\n';
+  }
+}
+
+StatusOr<v1::Campaign> Get(Context& context, const std::string& id, bool wait_for_ready = false) {
+  v1::GetCampaignRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  return client->Call(&Stub::GetCampaign, request, kCallDeadline, wait_for_ready);
+}
+
+// Hands every event to `show` until the campaign has ended, and to `note` what is worth a line to the user. Errors: as
+// Follow.
+Status FollowCampaign(Context& context, const std::string& id,
+                      const std::function<void(const v1::CampaignEvent&)>& show,
+                      const std::function<void(const std::string&)>& note, const std::function<void()>& tick) {
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  Stub stub(client->channel());
+  uint32_t last_sequence = 0;
+  bool ended = false;
+  Following<v1::CampaignEvent> following;
+  following.open = [&](grpc::ClientContext* call) {
+    v1::WatchCampaignRequest request;
+    request.set_id(id);
+    request.set_after_sequence(last_sequence);
+    return stub.WatchCampaign(call, request);
+  };
+  following.on_message = [&](const v1::CampaignEvent& event) {
+    last_sequence = event.sequence();
+    ended = event.campaign().state() == "finished" || event.campaign().state() == "cancelled";
+    show(event);
+  };
+  following.complete = [&] { return ended; };
+  following.on_tick = tick;
+  following.on_lost = [&](const Status& status) {
+    const std::string why(status.message());
+    note("lost sight of the campaign, trying again: " + Escape(why.substr(0, why.find('\n'))));
+  };
+  Status status = Follow(*client, context.retry, following);
+  // Whatever the stream's end was like: the last event was there.
+  if (ended) return absl::OkStatus();
+  if (absl::IsCancelled(status)) {
+    return absl::CancelledError(
+        fmt::format("interrupted; the campaign goes on. See it with: lkctl campaign watch {}", id));
+  }
+  return status;
+}
+
+StatusOr<int> Wait(Context& context, const v1::Campaign& started) {
+  Status status;
+  {
+    CampaignProgress progress(context.io, started);
+    status = FollowCampaign(
+        context, started.id(), [&](const v1::CampaignEvent& event) { progress.Show(event); },
+        [&](const std::string& line) { progress.Note(line); }, [&] { progress.Tick(absl::Now()); });
+  }
+  LK_RETURN_IF_ERROR(status);
+  LK_ASSIGN_OR_RETURN(const v1::Campaign finished, Get(context, started.id(), true));
+  Print(context, finished,
+        [&](std::ostream& out) { ShowCampaign(finished, context.time_zone, context.out_color(), out); });
+  return ExitCodeOf(finished);
+}
+
+StatusOr<int> Start(Context& context, const SpecArgs& args) {
+  v1::SpecErrors mistakes;
+  const auto campaign = Send(context, args, false, mistakes);
+  if (mistakes.errors_size() > 0) {
+    PrintMistakes(context, args, mistakes);
+    return kUsage;
+  }
+  LK_RETURN_IF_ERROR(campaign.status());
+  if (args.wait) {
+    context.io.err << "started " << Escape(campaign->id()) << std::endl;
+    return Wait(context, *campaign);
+  }
+  Print(context, *campaign, [&](std::ostream& out) { out << "started " << Escape(campaign->id()) << '\n'; });
+  return kPassed;
+}
+
+uint32_t Runs(const v1::Campaign& campaign) {
+  return campaign.counts().total() + campaign.counts().controls();
+}
+
+StatusOr<int> Validate(Context& context, const SpecArgs& args) {
+  v1::SpecErrors mistakes;
+  const auto campaign = Send(context, args, true, mistakes);
+  if (mistakes.errors_size() == 0) LK_RETURN_IF_ERROR(campaign.status());
+  PrintMistakes(context, args, mistakes);
+  if (context.format != Format::kTable) {
+    auto json = ToJson(mistakes);
+    if (campaign.ok()) json["runs"] = Runs(*campaign);
+    PrintJson(context, json, false);
+  } else if (campaign.ok()) {
+    context.io.out << "OK: " << Runs(*campaign) << " runs\n";
+  }
+  return campaign.ok() ? kPassed : kUsage;
+}
+
+StatusOr<int> List(Context& context) {
+  return PrintList<Stub, v1::ListCampaignsRequest, v1::ListCampaignsResponse, v1::Campaign>(
+      context, &Stub::ListCampaigns, {}, &v1::ListCampaignsResponse::campaigns,
+      {"ID", "NAME", "STATE", "VERDICT", "CREATED", "RUNS"}, [&](const v1::Campaign& c) -> Table::Row {
+        return {c.id(),
+                c.name(),
+                Cell(c.state(), ColorOf(c.state())),
+                Cell(c.verdict().empty() ? "-" : c.verdict(), ColorOf(c.verdict())),
+                FormatTime(c.created(), context.time_zone),
+                FormatCounts(c.counts())};
+      });
+}
+
+StatusOr<int> Show(Context& context, const std::string& id) {
+  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, Get(context, id));
+  Print(context, campaign,
+        [&](std::ostream& out) { ShowCampaign(campaign, context.time_zone, context.out_color(), out); });
+  return kPassed;
+}
+
+StatusOr<int> Watch(Context& context, const std::string& id) {
+  // Also makes a whole id of a beginning of one, and tells a server that is away before any retry.
+  LK_ASSIGN_OR_RETURN(v1::Campaign campaign, Get(context, id));
+  FindingNews news;
+  const auto show = [&](const v1::CampaignEvent& event) {
+    if (event.has_campaign()) campaign = event.campaign();
+    if (context.format != Format::kTable) {
+      PrintJson(context, event, true);
+    } else if (!event.has_finding() || news.IsNews(event.finding())) {
+      context.io.out << EventLine(event, context.out_color()) << std::endl;
+    }
+  };
+  const auto note = [&](const std::string& line) { context.io.err << line << std::endl; };
+  LK_RETURN_IF_ERROR(FollowCampaign(context, std::string(campaign.id()), show, note, [] {}));
+  return ExitCodeOf(campaign);
+}
+
+StatusOr<int> Cancel(Context& context, const std::string& id) {
+  v1::CancelCampaignRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, client->Call(&Stub::CancelCampaign, request));
+  Print(context, campaign, [&](std::ostream& out) { out << Escape(campaign.id() + " " + campaign.state()) << '\n'; });
+  return kPassed;
+}
+
+void SpecOptions(CLI::App& command, SpecArgs& args) {
+  command.add_option("FILE", args.file, "Campaign file; - is stdin")->required()->type_name("");
+  command.add_option("--set", args.set, "Set a value of the file, like spec.repeats=2; may be given again")
+      ->allow_extra_args(false)
+      ->type_name("PATH=VALUE");
+}
+
+}  // namespace
+
+void AddCampaign(CLI::App& root, Context& context) {
+  CLI::App& campaign = AddNoun(root, "campaign", "Kernels x profiles x scenarios x repeats, judged");
+  AddCommand<SpecArgs>(campaign, context, "start", "Start a campaign", Start, [](CLI::App& command, SpecArgs& args) {
+    SpecOptions(command, args);
+    command.add_flag("--wait", args.wait, "Follow it to its end; the exit code tells the verdict");
+  });
+  AddCommand<SpecArgs>(campaign, context, "validate", "Check a campaign file, start nothing", Validate, SpecOptions);
+  AddCommand(campaign, context, "list", "List campaigns, newest first", List);
+  AddCommand(campaign, context, "show", "Show a campaign with verdicts, latencies and findings", Show, "ID",
+             "Campaign id, or a beginning of it");
+  AddCommand(campaign, context, "watch", "Print what happens until the campaign ends", Watch, "ID",
+             "Campaign id, or a beginning of it");
+  AddCommand(campaign, context, "cancel", "Stop a campaign", Cancel, "ID", "Campaign id");
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output/json.h"
+#include "lk/v1/host.grpc.pb.h"
+#include "support/quantity.h"
+
+namespace lk::cli {
+namespace {
+
+using Stub = v1::HostService::Stub;
+
+// lkd connects and boots something to see which accelerator works.
+constexpr absl::Duration kAddDeadline = absl::Minutes(5);
+
+struct AddArgs {
+  v1::AddHostRequest request;
+  std::string max_memory;
+};
+
+void ShowHost(const v1::Host& host, Context& context, std::ostream& out) {
+  const auto field = [&](std::string_view name, const std::string& value) {
+    if (!value.empty())
+      out << fmt::format("{:<11}  ", name) << Paint(Escape(value), ColorOf(value), context.out_color()) << '\n';
+  };
+  field("Host", host.id());
+  field("URI", host.uri());
+  field("State", host.state());
+  field("Note", host.state_reason());
+  field("vCPUs", fmt::format("{} of {} in use", host.vcpus_allocated(), host.vcpus()));
+  field("Memory",
+        fmt::format("{} of {} in use", FormatBytes(host.memory_bytes_allocated()), FormatBytes(host.memory_bytes())));
+  field("Accelerator", host.accelerator());
+  field("  because", host.accelerator_reason());
+  field("Hypervisor", host.hypervisor_version());
+  field("libvirt", host.libvirt_version());
+  if (host.broken_qemu()) field("Warning", "its QEMU is known to break guests; results are marked");
+  field("Guests", fmt::format("{}", fmt::join(host.archs(), ", ")));
+  field("Features", fmt::format("{}", fmt::join(host.features(), ", ")));
+  field("Added", FormatTime(host.added(), context.time_zone));
+}
+
+// A call that takes an id and gives the host back.
+template <typename Request>
+StatusOr<int> OnHost(Context& context, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Host*),
+                     const std::string& id, const std::function<void(const v1::Host&, std::ostream&)>& table) {
+  Request request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::Host host, client->Call(method, request));
+  Print(context, host, [&](std::ostream& out) { table(host, out); });
+  return kPassed;
+}
+
+void PrintState(const v1::Host& host, std::ostream& out) {
+  out << Escape(fmt::format("{}  {}  {}", host.id(), host.state(), host.uri())) << '\n';
+}
+
+StatusOr<int> Add(Context& context, const AddArgs& args) {
+  v1::AddHostRequest request = args.request;
+  if (!args.max_memory.empty()) {
+    LK_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(args.max_memory));
+    request.set_max_memory_bytes(bytes);
+  }
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::Host host, client->Call(&Stub::AddHost, request, kAddDeadline));
+  Print(context, host, [&](std::ostream& out) { ShowHost(host, context, out); });
+  return kPassed;
+}
+
+StatusOr<int> List(Context& context) {
+  return PrintList<Stub, v1::ListHostsRequest, v1::ListHostsResponse, v1::Host>(
+      context, &Stub::ListHosts, {}, &v1::ListHostsResponse::hosts,
+      {"ID", "STATE", ">VCPUS", ">MEMORY", "ACCEL", "URI", "NOTE"}, [](const v1::Host& h) -> Table::Row {
+        return {h.id(),
+                Cell(h.state(), ColorOf(h.state())),
+                fmt::format("{}/{}", h.vcpus_allocated(), h.vcpus()),
+                fmt::format("{}/{}", FormatBytes(h.memory_bytes_allocated()), FormatBytes(h.memory_bytes())),
+                h.accelerator(),
+                h.uri(),
+                h.state_reason()};
+      });
+}
+
+StatusOr<int> Show(Context& context, const std::string& id) {
+  return OnHost(context, &Stub::GetHost, id,
+                [&](const v1::Host& host, std::ostream& out) { ShowHost(host, context, out); });
+}
+StatusOr<int> Drain(Context& context, const std::string& id) {
+  return OnHost(context, &Stub::DrainHost, id, PrintState);
+}
+StatusOr<int> Resume(Context& context, const std::string& id) {
+  return OnHost(context, &Stub::ResumeHost, id, PrintState);
+}
+
+StatusOr<int> Remove(Context& context, const std::string& id) {
+  v1::RemoveHostRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::RemoveHostResponse response, client->Call(&Stub::RemoveHost, request));
+  Print(context, response, [&](std::ostream& out) { out << "removed " << Escape(id) << '\n'; });
+  return kPassed;
+}
+
+}  // namespace
+
+void AddHost(CLI::App& root, Context& context) {
+  CLI::App& host = AddNoun(root, "host", "libvirt hosts that runs are placed on");
+  AddCommand<AddArgs>(host, context, "add", "Add a host", Add, [](CLI::App& command, AddArgs& args) {
+    command.add_option("URI", *args.request.mutable_uri(), "libvirt URI, like qemu:///system")
+        ->required()
+        ->type_name("");
+    command.add_flag_callback(
+        "--allow-broken-qemu", [&args] { args.request.set_allow_broken_qemu(true); },
+        "Add it though its QEMU is known to break guests; results are marked");
+    command
+        .add_option_function<uint32_t>(
+            "--max-vcpus", [&args](uint32_t n) { args.request.set_max_vcpus(n); },
+            "Most vCPUs that runs may take [the host's CPUs]")
+        ->type_name("N");
+    command
+        .add_option("--max-memory", args.max_memory, "Most memory that runs may take, like 8GiB [3/4 of the host's]")
+        ->type_name("SIZE");
+  });
+  const std::string word = "Host id, a beginning of it, or its URI";
+  AddCommand(host, context, "list", "List hosts", List);
+  AddCommand(host, context, "show", "Show a host, and why its accelerator is what it is", Show, "ID", word);
+  AddCommand(host, context, "drain", "Place no new runs on a host", Drain, "ID", word);
+  AddCommand(host, context, "resume", "Take a drained host back", Resume, "ID", word);
+  AddCommand(host, context, "remove", "Forget a host", Remove, "ID", word);
+}
+
+}  // namespace lk::cli

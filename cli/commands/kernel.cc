@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <ostream>
+#include <vector>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/lab.h"
+#include "cli/output/json.h"
+#include "cli/output/progress.h"
+#include "cli/upload.h"
+#include "lk/v1/kernel.grpc.pb.h"
+#include "support/quantity.h"
+
+namespace lk::cli {
+namespace {
+
+using Stub = v1::KernelService::Stub;
+using Writer = grpc::ClientWriter<v1::AddKernelRequest>;
+
+// Hundreds of megabytes over a slow line, and unpacking them.
+constexpr absl::Duration kUploadDeadline = absl::Minutes(30);
+constexpr size_t kChunk = size_t{256} << 10;
+
+struct MutateArgs {
+  std::string tree;
+  std::string scenario;
+  std::string arch;
+  std::string suite;
+  std::vector<std::string> labels;
+};
+
+struct AddArgs {
+  std::vector<std::string> paths;
+  std::vector<std::string> labels;
+  std::string config;
+  bool together = false;
+};
+
+std::string FormatLabels(const google::protobuf::Map<std::string, std::string>& labels) {
+  std::string text;
+  const std::map<std::string, std::string> sorted(labels.begin(), labels.end());
+  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, value);
+  return text;
+}
+
+// False, with an OK status: the server has ended the call and says why in its status.
+StatusOr<bool> SendFile(Io& io, const UploadFile& file, Writer& writer) {
+  LK_ASSIGN_OR_RETURN(const UniqueFd fd, OpenUpload(file));
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(fmt::format("{} is no regular file", file.path.string()));
+  }
+  const auto size = static_cast<uint64_t>(info.st_size);
+  v1::AddKernelRequest start;
+  start.mutable_file()->set_role(file.role);
+  start.mutable_file()->set_name(file.name);
+  start.mutable_file()->set_size_bytes(size);
+  if (!writer.Write(start)) return false;
+
+  TransferProgress progress(io, file.name, size);
+  v1::AddKernelRequest data;
+  for (;;) {
+    std::string& chunk = *data.mutable_data();
+    chunk.resize(kChunk);
+    const ssize_t n = read(fd.get(), chunk.data(), chunk.size());
+    if (n < 0) return absl::NotFoundError(fmt::format("{}: {}", file.path.string(), std::strerror(errno)));
+    if (n == 0) return true;
+    chunk.resize(static_cast<size_t>(n));
+    if (!writer.Write(data)) return false;
+    progress.Add(static_cast<uint64_t>(n));
+  }
+}
+
+StatusOr<v1::AddKernelResponse> Send(Context& context, const Upload& upload, const v1::AddKernelRequest& header) {
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  Stub stub(client->channel());
+  grpc::ClientContext call;
+  client->Prepare(call, kUploadDeadline);
+  v1::AddKernelResponse response;
+  const auto writer = stub.AddKernel(&call, &response);
+  StatusOr<bool> more = writer->Write(header);
+  for (const UploadFile& file : upload.files) {
+    if (!more.ok() || !*more) break;
+    more = SendFile(context.io, file, *writer);
+  }
+  if (more.ok()) {
+    writer->WritesDone();
+  } else {
+    call.TryCancel();
+  }
+  const grpc::Status status = writer->Finish();
+  LK_RETURN_IF_ERROR(more.status());
+  LK_RETURN_IF_ERROR(client->ToStatus(status));
+  return response;
+}
+
+StatusOr<Labels> ParseLabels(const std::vector<std::string>& options) {
+  Labels labels;
+  for (const std::string& option : options) {
+    LK_ASSIGN_OR_RETURN(const Labels::value_type label, ParseLabel(option));
+    labels[label.first] = label.second;
+  }
+  return labels;
+}
+
+// `labels` are the user's, and win over what the build says of itself.
+StatusOr<v1::AddKernelResponse> Send(Context& context, const Upload& upload, Labels labels) {
+  labels.insert(upload.labels.begin(), upload.labels.end());
+  v1::AddKernelRequest header;
+  header.mutable_header()->set_source(upload.source);
+  header.mutable_header()->mutable_labels()->insert(labels.begin(), labels.end());
+  return Send(context, upload, header);
+}
+
+std::string AddedLine(const v1::AddKernelResponse& response) {
+  const v1::KernelBuild& kernel = response.kernel();
+  return Escape(fmt::format("{} {}  {}  {}", response.created() ? "added" : "known", kernel.id(), kernel.release(),
+                            kernel.arch()));
+}
+
+StatusOr<int> Add(Context& context, const AddArgs& args) {
+  LK_ASSIGN_OR_RETURN(const Labels labels, ParseLabels(args.labels));
+  LK_ASSIGN_OR_RETURN(const std::vector<Upload> uploads, PlanUploads(args.paths, args.config, args.together));
+  for (const Upload& upload : uploads) {
+    LK_ASSIGN_OR_RETURN(const v1::AddKernelResponse response, Send(context, upload, labels));
+    if (context.format == Format::kTable) {
+      context.io.out << AddedLine(response) << std::endl;
+    } else {
+      PrintJson(context, response, true);
+    }
+  }
+  return kPassed;
+}
+
+// What names the sources for the script: a directory, or the name of a source package; neither: its default.
+StatusOr<std::vector<std::string>> SourceOptions(const std::string& tree) {
+  if (tree.empty()) return std::vector<std::string>{};
+  std::error_code ignored;
+  if (std::filesystem::is_directory(tree, ignored)) return std::vector<std::string>{"--tree", tree};
+  if (tree.starts_with("linux-source-")) return std::vector<std::string>{"--source", tree};
+  return absl::NotFoundError(
+      fmt::format("{} is neither a directory nor a source package's name (linux-source-6.12)", tree));
+}
+
+StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
+  LK_ASSIGN_OR_RETURN(const Labels labels, ParseLabels(args.labels));
+  LK_ASSIGN_OR_RETURN(std::vector<std::string> options, SourceOptions(args.tree));
+  options.insert(options.end(), {"--mutant", args.scenario});
+  if (!args.arch.empty()) options.insert(options.end(), {"--arch", args.arch});
+  if (!args.suite.empty()) options.insert(options.end(), {"--suite", args.suite});
+  LK_ASSIGN_OR_RETURN(const std::filesystem::path lab, FindLab());
+  // A server that is not there should not be noticed only after minutes of building.
+  v1::ListKernelsRequest probe;
+  probe.set_page_size(1);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_RETURN_IF_ERROR(client->Call(&Stub::ListKernels, probe).status());
+
+  LK_ASSIGN_OR_RETURN(const std::filesystem::path mutant, RunLab(context.io, lab, options));
+  LK_ASSIGN_OR_RETURN(const std::filesystem::path base, UnmutatedFolder(mutant));
+  LK_ASSIGN_OR_RETURN(const std::vector<Upload> uploads, PlanUploads({base.string(), mutant.string()}, "", false));
+  v1::AddKernelResponse response;
+  std::string added;
+  for (const Upload& upload : uploads) {
+    LK_ASSIGN_OR_RETURN(response, Send(context, upload, labels));
+    added += AddedLine(response) + "\n";
+  }
+  Print(context, response.kernel(), [&](std::ostream& out) { out << added; });
+  return kPassed;
+}
+
+StatusOr<int> List(Context& context) {
+  return PrintList<Stub, v1::ListKernelsRequest, v1::ListKernelsResponse, v1::KernelBuild>(
+      context, &Stub::ListKernels, {}, &v1::ListKernelsResponse::kernels,
+      {"ID", "RELEASE", "ARCH", "FLAVOUR", "MODULES", ">RUNS", "ADDED", "LABELS"},
+      [&](const v1::KernelBuild& k) -> Table::Row {
+        return {k.id(),
+                k.release(),
+                k.arch(),
+                k.flavour().empty() ? "-" : k.flavour(),
+                k.has_modules() ? "yes" : "no",
+                std::to_string(k.runs()),
+                FormatTime(k.added(), context.time_zone),
+                FormatLabels(k.labels())};
+      });
+}
+
+void ShowKernel(const v1::KernelBuild& kernel, Context& context, std::ostream& out) {
+  const auto field = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) out << fmt::format("{:<8}  {}\n", name, Escape(value));
+  };
+  field("Kernel", kernel.id());
+  field("Release", kernel.release());
+  field("Arch", kernel.arch());
+  field("Flavour", kernel.flavour());
+  field("Labels", FormatLabels(kernel.labels()));
+  field("Source", kernel.source());
+  field("Banner", kernel.banner());
+  field("Image", FormatBytes(kernel.image_bytes()));
+  field("Config", kernel.config_sha256().empty()
+                      ? "not known"
+                      : fmt::format("{} symbols, SHA-256 {}", kernel.config_size(), kernel.config_sha256()));
+  field("Modules",
+        kernel.has_modules() ? fmt::format("guests load: {}", fmt::join(kernel.guest_modules(), ", ")) : "none");
+  field("Added", FormatTime(kernel.added(), context.time_zone));
+  field("Runs", std::to_string(kernel.runs()));
+}
+
+StatusOr<int> Show(Context& context, const std::string& id) {
+  v1::GetKernelRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::KernelBuild kernel, client->Call(&Stub::GetKernel, request));
+  Print(context, kernel, [&](std::ostream& out) { ShowKernel(kernel, context, out); });
+  return kPassed;
+}
+
+StatusOr<int> Remove(Context& context, const std::string& id) {
+  v1::RemoveKernelRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::RemoveKernelResponse response, client->Call(&Stub::RemoveKernel, request));
+  Print(context, response, [&](std::ostream& out) { out << "removed " << Escape(id) << '\n'; });
+  return kPassed;
+}
+
+}  // namespace
+
+void AddKernel(CLI::App& root, Context& context) {
+  CLI::App& kernel = AddNoun(root, "kernel", "Kernel builds");
+  AddCommand<AddArgs>(kernel, context, "add", "Add kernel builds", Add, [](CLI::App& command, AddArgs& args) {
+    command
+        .add_option("PATH", args.paths,
+                    "A .deb; a vmlinuz, alone or followed by its lib/modules/<release> directory; a kernel build tree")
+        ->required()
+        ->type_name("");
+    command.add_option("--label", args.labels, "Label for campaigns to choose by; may be given again")
+        ->allow_extra_args(false)
+        ->type_name("KEY=VALUE");
+    command.add_option("--config", args.config, "Configuration of the vmlinuz")->type_name("FILE");
+    command.add_flag("--together", args.together,
+                     "All .deb files make one build (image, modules and debug symbols packaged apart)");
+  });
+  AddCommand<MutateArgs>(
+      kernel, context, "mutate", "Build a scenario's mutant and its unmutated kernel, and add both", Mutate,
+      [](CLI::App& command, MutateArgs& args) {
+        command
+            .add_option("TREE", args.tree,
+                        "A kernel source tree, which is left as it is, or a Debian source package [linux-source-6.12]")
+            ->type_name("");
+        command.add_option("--scenario", args.scenario, "Scenario whose problem the mutant has")
+            ->required()
+            ->type_name("NAME");
+        command.add_option("--arch", args.arch, "x86_64 or arm64 [this machine's]")->type_name("ARCH");
+        command.add_option("--suite", args.suite, "Debian suite that has the source package")->type_name("SUITE");
+        command.add_option("--label", args.labels, "Label for both builds; may be given again")
+            ->allow_extra_args(false)
+            ->type_name("KEY=VALUE");
+      });
+  AddCommand(kernel, context, "list", "List kernel builds, newest release first", List);
+  AddCommand(kernel, context, "show", "Show a kernel build", Show, "ID", "Id, a beginning of it, or a release");
+  AddCommand(kernel, context, "remove", "Remove a kernel build", Remove, "ID", "Id, a beginning of it, or a release");
+}
+
+}  // namespace lk::cli

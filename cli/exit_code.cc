@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/exit_code.h"
+
+namespace lk::cli {
+
+int ExitCodeOf(const Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kPassed;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kOutOfRange:
+      return kUsage;
+    case absl::StatusCode::kCancelled:
+      return kInterrupted;
+    default:
+      return kServer;
+  }
+}
+
+int ExitCodeOf(const v1::Campaign& campaign) {
+  const v1::Counts& counts = campaign.counts();
+  if (counts.fail() > 0) return kFailed;
+  const bool unproven = counts.error() + counts.miss() + counts.unproven() > 0 || campaign.verdict() == "unproven";
+  if (unproven || campaign.state() == "cancelled") return kNotProven;
+  return kPassed;
+}
+
+}  // namespace lk::cli

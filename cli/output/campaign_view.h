@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <iosfwd>
+#include <string>
+
+#include "lk/v1/campaign.pb.h"
+
+namespace lk::cli {
+
+// "10 pass, 1 fail, 2 pending"; "no runs".
+std::string FormatCounts(const v1::Counts& counts);
+
+// A campaign with its runs, for reading: the matrix of kernels and scenarios, mutants, runs that did not pass,
+// latencies, findings, and where to look next.
+void ShowCampaign(const v1::Campaign& campaign, absl::TimeZone zone, bool color, std::ostream& out);
+
+}  // namespace lk::cli

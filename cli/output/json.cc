@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output/json.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <yaml-cpp/yaml.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+namespace lk::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void EmitYaml(YAML::Emitter& yaml, const Json& json) {
+  switch (json.type()) {
+    case Json::value_t::object:
+      yaml << (json.empty() ? YAML::Flow : YAML::Block) << YAML::BeginMap;
+      for (const auto& [key, value] : json.items()) {
+        yaml << YAML::Key << key << YAML::Value;
+        EmitYaml(yaml, value);
+      }
+      yaml << YAML::EndMap;
+      break;
+    case Json::value_t::array:
+      yaml << (json.empty() ? YAML::Flow : YAML::Block) << YAML::BeginSeq;
+      for (const Json& value : json) EmitYaml(yaml, value);
+      yaml << YAML::EndSeq;
+      break;
+    case Json::value_t::string:
+      // Quoted always: a plain "on", "1e3" or "null" would come back as something else.
+      yaml << YAML::DoubleQuoted << json.get<std::string>();
+      break;
+    case Json::value_t::null:
+      yaml << YAML::Null;
+      break;
+    default:
+      yaml << json.dump();  // numbers, true, false: the same words in YAML
+  }
+}
+
+}  // namespace
+
+Json ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  std::string text;
+  // Fails only for malformed well-known types, such as a timestamp after the year 9999.
+  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
+  if (!status.ok()) return {{"unprintable", std::string(status.message())}};
+  return Json::parse(text);
+}
+
+void PrintJson(Context& context, const Json& json, bool item) {
+  std::ostream& out = context.io.out;
+  if (context.format == Format::kYaml) {
+    YAML::Emitter yaml;
+    EmitYaml(yaml, json);
+    out << (item ? "---\n" : "") << yaml.c_str() << '\n';
+  } else {
+    out << json.dump(item ? -1 : 2, ' ', false, Json::error_handler_t::replace) << '\n';
+  }
+  out.flush();
+}
+
+void PrintJson(Context& context, const google::protobuf::Message& message, bool item) {
+  PrintJson(context, ToJson(message), item);
+}
+
+void Print(Context& context, const google::protobuf::Message& message,
+           const std::function<void(std::ostream&)>& table) {
+  if (context.format == Format::kTable) {
+    table(context.io.out);
+  } else {
+    PrintJson(context, message, false);
+  }
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <iosfwd>
+#include <string>
+
+#include "lk/v1/run.pb.h"
+
+namespace lk::cli {
+
+// The title, or where there is none the kind; marked when it is tolerated or not trusted.
+std::string FindingTitle(const v1::Finding& finding);
+
+// "1.23ms"
+std::string FormatSeconds(double seconds);
+
+// All that is known of a run, for reading.
+void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& out);
+
+}  // namespace lk::cli

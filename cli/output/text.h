@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text from guests and servers, made safe and measured for a terminal.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "google/protobuf/timestamp.pb.h"
+
+namespace lk::cli {
+
+// Control bytes (C0, C1, DEL), bytes that are no UTF-8 and marks that turn the writing direction become \xNN, so that
+// a guest cannot drive the user's terminal. Bytes of `keep` stay as they are.
+std::string Escape(std::string_view text, std::string_view keep = "");
+
+// Columns the text takes on a terminal (wcwidth(3)); the text holds no control bytes.
+size_t DisplayWidth(std::string_view text);
+
+// Cut to a width, with "..." at the end where something was cut.
+std::string Shorten(std::string_view text, size_t width);
+
+enum class Color { kNone, kGreen, kRed, kYellow, kMagenta, kDim, kBold };
+std::string Paint(std::string_view text, Color color, bool enabled);
+// Verdicts, and states of campaigns, runs, mutants and hosts.
+Color ColorOf(std::string_view word);
+
+// "2025-06-01 14:05:09"; empty for an unset time.
+std::string FormatTime(const google::protobuf::Timestamp& time, absl::TimeZone zone);
+absl::Time FromProto(const google::protobuf::Timestamp& time);
+
+}  // namespace lk::cli

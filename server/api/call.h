@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// How gRPC's callback API is used here: handlers run on the worker pool, since they may wait for the store or libvirt;
+// reactions never block.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "server/scheduler/worker_pool.h"
+#include "support/mutex.h"
+#include "support/status.h"
+
+namespace lk::api {
+
+// Codes have the same numbers in both.
+inline grpc::Status ToGrpc(const Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// Answers a unary call with what `handle` returns, off the reaction thread.
+inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, scheduler::WorkerPool& pool,
+                                        std::function<grpc::Status()> handle) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  pool.Post([reactor, handle = std::move(handle)] { reactor->Finish(handle()); });
+  return reactor;
+}
+
+// A server stream that asks its source for the next batch only when the last one is written: the queue is one batch.
+template <typename Message>
+class PulledStream : public grpc::ServerWriteReactor<Message> {
+ public:
+  struct Batch {
+    std::vector<Message> messages;  // none: wait for the next Wake()
+    bool last = false;              // nothing comes after these
+  };
+  // `next` is called on the pool, one call at a time.
+  using Source = std::function<StatusOr<Batch>()>;
+
+  explicit PulledStream(scheduler::WorkerPool& pool) : pool_(pool) {}
+
+  // `keep` lives as long as the stream (a subscription whose notification is Wake).
+  void Begin(Source next, std::shared_ptr<void> keep) {
+    {
+      const MutexLock lock(&mutex_);
+      next_ = std::move(next);
+      keep_ = std::move(keep);
+    }
+    Wake();
+  }
+
+  // There may be more; any thread.
+  void Wake() {
+    {
+      const MutexLock lock(&mutex_);
+      woken_ = true;
+      if (!next_ || busy_ || finished_) return;
+      busy_ = true;
+    }
+    Pull();
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return End(grpc::Status::CANCELLED);
+    if (!WriteNext()) Pull();
+  }
+  void OnCancel() override {
+    const MutexLock lock(&mutex_);
+    cancelled_ = true;
+    woken_ = true;
+    if (busy_ || finished_ || !next_) return;
+    busy_ = true;
+    pool_.Post([this] { End(grpc::Status::CANCELLED); });
+  }
+  void OnDone() override {
+    // The last reference may be a notification that is just being delivered.
+    std::shared_ptr<PulledStream> self;
+    {
+      const MutexLock lock(&mutex_);
+      self = std::move(self_);
+    }
+  }
+
+  // A stream owns itself until gRPC is done with it.
+  static std::shared_ptr<PulledStream> Make(scheduler::WorkerPool& pool) {
+    auto stream = std::make_shared<PulledStream>(pool);
+    stream->self_ = stream;
+    return stream;
+  }
+
+ private:
+  void Pull() {
+    pool_.Post([this] {
+      while (true) {
+        bool cancelled = false;
+        {
+          const MutexLock lock(&mutex_);
+          cancelled = cancelled_;
+        }
+        if (cancelled) return End(grpc::Status::CANCELLED);
+        if (last_) return End(grpc::Status::OK);
+        {
+          const MutexLock lock(&mutex_);
+          if (!woken_) {
+            busy_ = false;
+            return;
+          }
+          woken_ = false;
+        }
+        StatusOr<Batch> batch = next_();
+        if (!batch.ok()) return End(ToGrpc(batch.status()));
+        last_ = batch->last;
+        if (batch->messages.empty()) continue;
+        {
+          // A full batch may have more behind it.
+          const MutexLock lock(&mutex_);
+          woken_ = true;
+        }
+        messages_ = std::move(batch->messages);
+        index_ = 0;
+        WriteNext();
+        return;
+      }
+    });
+  }
+
+  bool WriteNext() {
+    if (index_ >= messages_.size()) return false;
+    this->StartWrite(&messages_[index_++]);
+    return true;
+  }
+
+  void End(const grpc::Status& status) {
+    {
+      const MutexLock lock(&mutex_);
+      if (finished_) return;
+      finished_ = true;
+      keep_.reset();
+    }
+    this->Finish(status);
+  }
+
+  scheduler::WorkerPool& pool_;
+  Mutex mutex_;
+  Source next_;
+  std::shared_ptr<void> keep_;
+  std::shared_ptr<PulledStream> self_;
+  bool woken_ = false;
+  bool busy_ = false;
+  bool finished_ = false;
+  bool cancelled_ = false;
+  // Of whoever is busy.
+  bool last_ = false;
+  std::vector<Message> messages_;
+  size_t index_ = 0;
+};
+
+}  // namespace lk::api

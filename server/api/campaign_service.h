@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lk/v1/campaign.grpc.pb.h"
+#include "server/api/call.h"
+#include "server/scheduler/driver.h"
+#include "server/store/store.h"
+
+namespace lk::api {
+
+class CampaignService final : public v1::CampaignService::CallbackService {
+ public:
+  CampaignService(scheduler::Driver& driver, store::Store& store, scheduler::WorkerPool& pool, const Clock& clock,
+                  const campaign::Descriptors& descriptors)
+      : driver_(driver), store_(store), pool_(pool), clock_(clock), descriptors_(descriptors) {}
+
+  grpc::ServerUnaryReactor* StartCampaign(grpc::CallbackServerContext* context, const v1::StartCampaignRequest* request,
+                                          v1::StartCampaignResponse* response) override;
+  grpc::ServerUnaryReactor* ListCampaigns(grpc::CallbackServerContext* context, const v1::ListCampaignsRequest* request,
+                                          v1::ListCampaignsResponse* response) override;
+  grpc::ServerUnaryReactor* GetCampaign(grpc::CallbackServerContext* context, const v1::GetCampaignRequest* request,
+                                        v1::Campaign* response) override;
+  grpc::ServerWriteReactor<v1::CampaignEvent>* WatchCampaign(grpc::CallbackServerContext* context,
+                                                             const v1::WatchCampaignRequest* request) override;
+  grpc::ServerUnaryReactor* CancelCampaign(grpc::CallbackServerContext* context,
+                                           const v1::CancelCampaignRequest* request, v1::Campaign* response) override;
+
+ private:
+  grpc::Status Start(const v1::StartCampaignRequest& request, v1::StartCampaignResponse& response);
+  // Without runs.
+  StatusOr<v1::Campaign> Load(const std::string& prefix);
+
+  scheduler::Driver& driver_;
+  store::Store& store_;
+  scheduler::WorkerPool& pool_;
+  const Clock& clock_;
+  const campaign::Descriptors& descriptors_;
+};
+
+}  // namespace lk::api

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "lk/v1/kernel.grpc.pb.h"
+#include "server/api/call.h"
+#include "server/kernels/library.h"
+#include "server/store/store.h"
+#include "support/clock.h"
+
+namespace lk::api {
+
+class KernelService final : public v1::KernelService::CallbackService {
+ public:
+  // Uploads are spooled below `spool`.
+  KernelService(kernels::Library& library, store::Store& store, scheduler::WorkerPool& pool, const Clock& clock,
+                std::filesystem::path spool)
+      : library_(library), store_(store), pool_(pool), clock_(clock), spool_(std::move(spool)) {}
+
+  grpc::ServerReadReactor<v1::AddKernelRequest>* AddKernel(grpc::CallbackServerContext* context,
+                                                           v1::AddKernelResponse* response) override;
+  grpc::ServerUnaryReactor* ListKernels(grpc::CallbackServerContext* context, const v1::ListKernelsRequest* request,
+                                        v1::ListKernelsResponse* response) override;
+  grpc::ServerUnaryReactor* GetKernel(grpc::CallbackServerContext* context, const v1::GetKernelRequest* request,
+                                      v1::KernelBuild* response) override;
+  grpc::ServerUnaryReactor* RemoveKernel(grpc::CallbackServerContext* context, const v1::RemoveKernelRequest* request,
+                                         v1::RemoveKernelResponse* response) override;
+
+ private:
+  // By id, a beginning of one, or a release. Errors: NOT_FOUND, FAILED_PRECONDITION (several).
+  StatusOr<campaign::KernelBuild> Find(const std::string& name);
+
+  kernels::Library& library_;
+  store::Store& store_;
+  scheduler::WorkerPool& pool_;
+  const Clock& clock_;
+  const std::filesystem::path spool_;
+};
+
+}  // namespace lk::api

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wires the parts of lkd together.
+#include "server/app.h"
+
+#include <absl/cleanup/cleanup.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "agent/scenarios/descriptors.h"
+#include "server/api/agent_service.h"
+#include "server/api/campaign_service.h"
+#include "server/api/convert.h"
+#include "server/api/host_service.h"
+#include "server/api/info_services.h"
+#include "server/api/kernel_service.h"
+#include "server/api/pki.h"
+#include "server/api/run_service.h"
+#include "server/api/server.h"
+#include "server/config/config.h"
+#include "server/http/server.h"
+#include "server/metrics/exporter.h"
+#include "server/scheduler/driver.h"
+#include "server/scheduler/hosts.h"
+#include "server/store/store.h"
+#include "server/vm/image.h"
+#include "support/unique_fd.h"
+#include "support/version.h"
+
+namespace lk {
+namespace {
+
+constexpr int kUsage = 2;
+// Calls that wait for the store, a host's probe or an upload's disk.
+constexpr size_t kApiThreads = 8;
+
+// Open streams are given this long when lkd stops.
+constexpr std::chrono::seconds kStopWait{2};
+// Of the test hook: the trigger is at its work by then.
+constexpr absl::Duration kKillWorkerAfter = absl::Seconds(8);
+
+// Keeps a second lkd off the state directory, and its id: VMs carry it, so that only their own lkd touches them.
+StatusOr<UniqueFd> LockState(const std::filesystem::path& directory) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return absl::FailedPreconditionError(fmt::format("{}: {}", directory.string(), failed.message()));
+  const std::filesystem::path path = directory / "lock";
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return absl::FailedPreconditionError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(fmt::format("another lkd uses {} (stateDirectory)", directory.string()));
+  }
+  return fd;
+}
+
+// Where lk-agent is, unless configured: beside lkd.
+std::filesystem::path AgentDirectory(const config::Config& config) {
+  if (!config.agent.directory.empty()) return config.agent.directory;
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+Status Serve(const config::Config& config, const sigset_t& signals) {
+  LK_ASSIGN_OR_RETURN(const UniqueFd lock, LockState(config.state_directory));
+  const SystemClock clock;
+  const campaign::Descriptors& descriptors = Descriptors();
+  metrics::StoreLatency store_latency;
+
+  const std::string url =
+      config.store.empty() ? "sqlite:" + (config.state_directory / "lk.sqlite").string() : config.store;
+  LK_ASSIGN_OR_RETURN(
+      const std::unique_ptr<store::Store> store,
+      store::Open(url, [&](std::string_view operation, double seconds) { store_latency.Observe(operation, seconds); }));
+  LK_ASSIGN_OR_RETURN(const api::Pki pki, api::LoadOrCreatePki(config.state_directory / "pki"));
+  std::error_code ignored;
+  std::filesystem::remove_all(config.state_directory / "spool", ignored);
+
+  kernels::Library library(config.state_directory / "kernels");
+  vm::ImageBuilder images(library, AgentDirectory(config), config.state_directory / "images");
+  const auto hook = [&config](const char* name) {
+    return std::find(config.test_hooks.begin(), config.test_hooks.end(), name) != config.test_hooks.end();
+  };
+  vm::HypervisorOptions hypervisor_options;
+  hypervisor_options.drop_console = hook("drop_console");
+
+  api::AgentService agents(clock, {config.agent.max_messages_per_second});
+  int agent_port = 0;
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> agent_server,
+                      api::ServeAgents(config.agent, pki, agents, agent_port));
+
+  const size_t threads = config.workers > 0 ? config.workers : 2 + std::thread::hardware_concurrency();
+  scheduler::DriverOptions options;
+  options.state_directory = config.state_directory;
+  options.owner = std::filesystem::canonical(config.state_directory).string();
+  options.ca_pem = pki.ca_pem;
+  options.agent_address =
+      config.agent.advertise.empty() ? fmt::format("10.0.2.2:{}", agent_port) : config.agent.advertise;
+  options.console_max_bytes = config.console_max_bytes;
+  options.dumps = {config.dumps.max_bytes, config.dumps.keep_free};
+  if (hook("kill_worker")) options.kill_worker_after = kKillWorkerAfter;
+  options.descriptors = descriptors;
+  options.limits = config.limits;
+
+  scheduler::Hosts hosts(*store, clock, hypervisor_options);
+  auto vm_pool = std::make_unique<scheduler::WorkerPool>(threads);
+  symbols::Cache symbols([&library](const std::string& kernel_id) { return library.DebugFiles(kernel_id); });
+  scheduler::Driver driver(options, *store, hosts, images, agents, symbols, *vm_pool, api::MakeAnnouncer(), clock);
+  agents.Start([&driver](scheduler::Event event) { driver.Post(std::move(event)); });
+  // However this function ends: agents and hosts, which report to the driver, go before it.
+  const absl::Cleanup stop = [&] {
+    agent_server->Shutdown(std::chrono::system_clock::now() + kStopWait);
+    driver.Stop();
+    hosts.Stop();
+    vm_pool.reset();
+  };
+  LK_RETURN_IF_ERROR(driver.Start());
+  LK_RETURN_IF_ERROR(hosts.Start(driver.HostListener()));
+
+  auto api_pool = std::make_unique<scheduler::WorkerPool>(kApiThreads);
+  api::CampaignService campaigns(driver, *store, *api_pool, clock, descriptors);
+  api::RunService runs(driver, *store, *api_pool);
+  api::KernelService kernel_service(library, *store, *api_pool, clock, config.state_directory / "spool");
+  api::HostService host_service(hosts, driver, *api_pool);
+  api::ScenarioService scenarios(descriptors);
+  api::SystemService system;
+  LK_ASSIGN_OR_RETURN(
+      const std::unique_ptr<grpc::Server> operators,
+      api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service, &scenarios, &system}));
+
+  metrics::LiveSource live;
+  live.hosts = [&hosts, &driver] {
+    std::vector<metrics::HostUse> result;
+    for (const campaign::Host& host : hosts.List()) {
+      const auto [vcpus, memory] = driver.Allocated(host.id);
+      result.push_back({host.uri, host.vcpus, vcpus, host.memory_bytes, memory});
+    }
+    return result;
+  };
+  live.campaigns = [&driver] {
+    std::vector<metrics::CampaignRuns> result;
+    for (auto& [id, states] : driver.UnfinishedRuns()) result.push_back({id, std::move(states)});
+    return result;
+  };
+  live.agents_connected = [&agents] { return agents.connected(); };
+  live.agent_samples = [&agents] { return agents.samples(); };
+  metrics::Exporter exporter(*store, live, store_latency, {config.metrics.max_series});
+  LK_RETURN_IF_ERROR(exporter.Start(config.metrics.listen));
+  LK_ASSIGN_OR_RETURN(
+      const std::unique_ptr<http::Server> http,
+      http::Server::Start({config.http.listen, http::HealthRoutes([&store] { return store->ListHosts().status(); })}));
+
+  spdlog::info("lkd {} is ready: operators at unix:{}{}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
+               config.operators.socket.string(),
+               config.operators.listen.empty() ? "" : " and " + config.operators.listen, config.agent.listen,
+               config.http.listen, config.metrics.listen);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("stopping ({}); VMs of unfinished campaigns go on and are taken over at the next start",
+               strsignal(signal));
+
+  operators->Shutdown(std::chrono::system_clock::now() + kStopWait);
+  api_pool.reset();
+  std::filesystem::remove(config.operators.socket, ignored);
+  return absl::OkStatus();
+}
+
+// Prints mistakes as file:line:column: message. Null: the file is good.
+bool ReadConfig(const std::string& path, config::Config& config) {
+  std::ifstream file(path);
+  if (!file) {
+    fmt::print(stderr, "lkd: cannot read {}: {}\n", path, std::strerror(errno));
+    return false;
+  }
+  const std::string yaml{std::istreambuf_iterator<char>(file), {}};
+  const std::vector<config::ConfigError> errors = config::ParseConfig(yaml, config);
+  for (const config::ConfigError& error : errors)
+    fmt::print(stderr, "{}:{}:{}: {}\n", path, error.line, error.column, error.message);
+  return errors.empty();
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  CLI::App app("lkd - the controller of lk, lockup campaigns for Linux kernels", "lkd");
+  std::string config_file;
+  std::string check_file;
+  app.add_option("--config", config_file, "Configuration file (YAML)");
+  app.add_option("--check-config", check_file, "Check a configuration file and exit");
+  app.set_version_flag("--version", fmt::format("lkd {}{}{}", kVersion, kCommit[0] ? " " : "", kCommit));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+
+  config::Config config = config::Defaults();
+  if (!check_file.empty()) {
+    if (!ReadConfig(check_file, config)) return kUsage;
+    fmt::print("{}: OK\n", check_file);
+    return 0;
+  }
+  if (!config_file.empty() && !ReadConfig(config_file, config)) return kUsage;
+
+  spdlog::set_default_logger(spdlog::stderr_color_mt("lkd"));
+  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  // Every thread inherits the mask, so that only sigwait() sees these. Writing to a client that is gone is no signal.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  const Status status = Serve(config, signals);
+  if (status.ok()) return 0;
+  spdlog::error("{}", std::string(status.message()));
+  return 1;
+}
+
+}  // namespace lk

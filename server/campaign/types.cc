@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/campaign/types.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace lk::campaign {
+namespace {
+
+// The words of an enumeration, in the order of its values.
+template <typename Enum, size_t N>
+struct Words {
+  std::string_view what;
+  std::array<std::string_view, N> words;
+
+  std::string_view operator[](Enum value) const { return words[static_cast<size_t>(value)]; }
+
+  StatusOr<Enum> Parse(std::string_view text) const {
+    const auto it = std::ranges::find(words, text);
+    if (it != words.end()) return static_cast<Enum>(it - words.begin());
+    std::string all;
+    for (const std::string_view word : words) {
+      if (!word.empty()) all += fmt::format("{}{}", all.empty() ? "" : ", ", word);
+    }
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a {}; there are {}", text, what, all));
+  }
+};
+
+constexpr Words<Verdict, 6> kVerdicts = {"verdict", {"pass", "fail", "error", "miss", "skip", "unproven"}};
+constexpr Words<Blame, 4> kBlames = {"blame", {"", "kernel", "test", "infrastructure"}};
+constexpr Words<RunState, 6> kRunStates = {"state of a run",
+                                           {"queued", "preparing", "booting", "running", "finishing", "done"}};
+constexpr Words<Ending::Kind, 11> kEndings = {
+    "ending",
+    {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
+     "fatal finding", "cancelled"}};
+constexpr Words<PostMortemStep::Step, 5> kSteps = {"step of a post-mortem",
+                                                   {"drain", "registers", "nmi", "dump", "destroy"}};
+constexpr Words<PostMortemStep::Outcome, 3> kOutcomes = {"outcome of a step", {"done", "failed", "skipped"}};
+constexpr Words<CampaignState, 4> kCampaignStates = {"state of a campaign",
+                                                     {"queued", "running", "finished", "cancelled"}};
+constexpr Words<Arch, 2> kArchs = {"architecture", {"x86_64", "aarch64"}};
+constexpr Words<Host::State, 3> kHostStates = {"state of a host", {"up", "down", "drained"}};
+
+// Where each verdict is counted, worst first.
+struct Tally {
+  Verdict verdict;
+  uint32_t Counts::*count;
+};
+constexpr std::array<Tally, 6> kWorstFirst = {{
+    {Verdict::kFail, &Counts::fail},
+    {Verdict::kError, &Counts::error},
+    {Verdict::kMiss, &Counts::miss},
+    {Verdict::kUnproven, &Counts::unproven},
+    {Verdict::kPass, &Counts::pass},
+    {Verdict::kSkip, &Counts::skip},
+}};
+
+}  // namespace
+
+std::string_view ToString(Verdict verdict) {
+  return kVerdicts[verdict];
+}
+std::string_view ToString(Blame blame) {
+  return kBlames[blame];
+}
+std::string_view ToString(RunState state) {
+  return kRunStates[state];
+}
+std::string_view ToString(Ending::Kind kind) {
+  return kEndings[kind];
+}
+std::string_view ToString(PostMortemStep::Step step) {
+  return kSteps[step];
+}
+std::string_view ToString(PostMortemStep::Outcome outcome) {
+  return kOutcomes[outcome];
+}
+std::string_view ToString(CampaignState state) {
+  return kCampaignStates[state];
+}
+std::string_view ToString(Arch arch) {
+  return kArchs[arch];
+}
+std::string_view ToString(Host::State state) {
+  return kHostStates[state];
+}
+
+StatusOr<Verdict> ParseVerdict(std::string_view text) {
+  return kVerdicts.Parse(text);
+}
+StatusOr<Blame> ParseBlame(std::string_view text) {
+  return kBlames.Parse(text);
+}
+StatusOr<RunState> ParseRunState(std::string_view text) {
+  return kRunStates.Parse(text);
+}
+StatusOr<Ending::Kind> ParseEnding(std::string_view text) {
+  return kEndings.Parse(text);
+}
+StatusOr<PostMortemStep::Step> ParseStep(std::string_view text) {
+  return kSteps.Parse(text);
+}
+StatusOr<PostMortemStep::Outcome> ParseOutcome(std::string_view text) {
+  return kOutcomes.Parse(text);
+}
+StatusOr<CampaignState> ParseCampaignState(std::string_view text) {
+  return kCampaignStates.Parse(text);
+}
+StatusOr<Arch> ParseArch(std::string_view text) {
+  return kArchs.Parse(text);
+}
+StatusOr<Host::State> ParseHostState(std::string_view text) {
+  return kHostStates.Parse(text);
+}
+
+Counts Count(const std::vector<Run>& runs) {
+  Counts counts;
+  for (const Run& run : runs) {
+    if (run.superseded) {
+      ++counts.superseded;
+      continue;
+    }
+    if (run.control) {
+      ++counts.controls;
+      continue;
+    }
+    ++counts.total;
+    if (run.state != RunState::kDone) {
+      ++counts.pending;
+      continue;
+    }
+    const auto* tally = std::ranges::find(kWorstFirst, run.verdict, &Tally::verdict);
+    ++(counts.*tally->count);
+  }
+  return counts;
+}
+
+Verdict Overall(const Counts& counts) {
+  const auto* worst = std::ranges::find_if(kWorstFirst, [&](const Tally& tally) { return counts.*tally.count > 0; });
+  return worst == kWorstFirst.end() ? Verdict::kError : worst->verdict;
+}
+
+}  // namespace lk::campaign

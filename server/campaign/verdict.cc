@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/campaign/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "server/campaign/findings.h"
+#include "server/detect/fold.h"
+#include "support/quantity.h"
+
+namespace lk::campaign {
+namespace {
+
+using detect::Kind;
+
+// ---- budgets ----------------------------------------------------------------------------------------------------
+
+struct Statistic {
+  std::string_view suffix;
+  double quantile;  // 0: the maximum
+};
+constexpr std::array<Statistic, 4> kStatistics = {{{"_p50", 0.5}, {"_p90", 0.9}, {"_p99", 0.99}, {"_max", 0}}};
+
+const Statistic* FindStatistic(std::string_view key) {
+  const auto* it = std::ranges::find_if(kStatistics, [&](const Statistic& s) { return key.ends_with(s.suffix); });
+  return it == kStatistics.end() ? nullptr : it;
+}
+
+std::optional<uint64_t> ParseCount(std::string_view text) {
+  uint64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return count;
+}
+
+// ---- judging ----------------------------------------------------------------------------------------------------
+
+// Findings that are not the kernel's, each unless one that is explains it.
+struct NotTheKernels {
+  Kind kind;
+  std::string_view title_literal;  // empty: any
+  Blame blame;
+  std::string_view what;
+};
+constexpr std::array<NotTheKernels, 3> kNotTheKernels = {{
+    {Kind::kAgentLost, "", Blame::kTest, ""},
+    {Kind::kVmCrash, "", Blame::kInfrastructure, ""},
+    // lk-agent is PID 1 of the guest, and the kernel panics when that ends (kernel/exit.c).
+    {Kind::kPanic, "Attempted to kill init!", Blame::kTest, "agent died: "},
+}};
+
+const NotTheKernels* FindNotTheKernels(const Finding& finding) {
+  const auto* row = std::ranges::find_if(kNotTheKernels, [&](const NotTheKernels& candidate) {
+    return candidate.kind == finding.kind && finding.title.find(candidate.title_literal) != std::string::npos;
+  });
+  return row == kNotTheKernels.end() ? nullptr : row;
+}
+
+Blame BlameOf(const Finding& finding) {
+  const NotTheKernels* row = FindNotTheKernels(finding);
+  return row == nullptr ? Blame::kKernel : row->blame;
+}
+
+// Adds what the judge itself found, once, unless a witness has told of it.
+void AddOwn(Run& run, Finding finding, const v1::ScenarioDescriptor& descriptor) {
+  const bool known = std::ranges::any_of(
+      run.findings, [&](const Finding& other) { return other.kind == finding.kind && TitlesMeet(other, finding); });
+  if (known) return;
+  finding.phase = ToString(run.state);
+  AddFinding(run, std::move(finding), descriptor);
+}
+
+Finding Make(Kind kind, std::string title, std::string detail, std::string witness = "agent") {
+  Finding finding;
+  finding.kind = kind;
+  finding.title = std::move(title);
+  finding.excerpt = std::move(detail);
+  finding.witnesses = {std::move(witness)};
+  return finding;
+}
+
+void CheckInvariants(Run& run, const v1::ScenarioDescriptor& descriptor) {
+  for (const auto& invariant : descriptor.invariants()) {
+    if (invariant.counter().empty()) continue;
+    const auto counter = run.counters.find(invariant.counter());
+    // Not "value > max": a guest may count to NaN.
+    if (counter == run.counters.end() || counter->second.value <= invariant.max()) continue;
+    AddOwn(run,
+           Make(Kind::kInvariant, "invariant " + invariant.name(),
+                fmt::format("{} is {}, at most {} is right: {}", invariant.counter(), counter->second.value,
+                            invariant.max(), invariant.summary())),
+           descriptor);
+  }
+}
+
+// Latency budgets. Returns what could not be judged, because the probe told nothing.
+std::string CheckLatencies(Run& run, const v1::ScenarioDescriptor& descriptor,
+                           const std::map<std::string, std::string>& budgets) {
+  std::string unknown;
+  for (const auto& [key, value] : budgets) {
+    Kind kind;
+    const Statistic* statistic = FindStatistic(key);
+    const StatusOr<absl::Duration> limit = ParseDuration(value);
+    if (detect::ParseKind(key, kind) || statistic == nullptr || !limit.ok()) continue;
+    const auto latency = run.latencies.find(key.substr(0, key.size() - statistic->suffix.size()));
+    if (latency == run.latencies.end() || latency->second.count() == 0) {
+      unknown = fmt::format("budget {}: the probe measured nothing", key);
+      continue;
+    }
+    const Histogram& histogram = latency->second;
+    const uint64_t ns = statistic->quantile > 0 ? histogram.Quantile(statistic->quantile) : histogram.max_ns();
+    const absl::Duration measured = absl::Nanoseconds(static_cast<int64_t>(ns));
+    if (measured <= *limit) continue;
+    Finding finding = Make(Kind::kBudget, fmt::format("budget {} exceeded", key),
+                           fmt::format("{} is {}, at most {} is allowed", key, lk::FormatDuration(measured), value));
+    if (run.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(run.paused_seconds));
+    AddOwn(run, std::move(finding), descriptor);
+  }
+  return unknown;
+}
+
+// A budget on a kind of finding allows that many; what the kernel did not survive is never allowed.
+bool WithinBudget(const Run& run, const Finding& finding, const std::map<std::string, std::string>& budgets) {
+  const auto budget = budgets.find(std::string(ToString(finding.kind)));
+  if (budget == budgets.end() || finding.fatal) return false;
+  uint64_t count = 0;
+  for (const Finding& other : run.findings) {
+    if (other.kind == finding.kind && !other.tolerated && other.distrust.empty()) count += other.count;
+  }
+  return count <= ParseCount(budget->second).value_or(0);
+}
+
+// What the kernel does not survive weighs most, then what it may hang of, or does.
+int Weight(const Finding& finding) {
+  if (finding.fatal || finding.kind == Kind::kPanic) return 2;
+  return IsStall(finding.kind) || finding.kind == Kind::kOops || finding.kind == Kind::kHang ? 1 : 0;
+}
+
+struct Failing {
+  const Finding* worst = nullptr;  // the first of the heaviest
+  size_t others = 0;
+};
+
+Failing FindFailing(const Run& run, const std::map<std::string, std::string>& budgets, Blame blame) {
+  Failing failing;
+  for (const Finding& finding : run.findings) {
+    const bool held_against = !finding.tolerated && finding.distrust.empty() && !WithinBudget(run, finding, budgets);
+    if (!held_against || BlameOf(finding) != blame) continue;
+    if (failing.worst != nullptr) ++failing.others;
+    if (failing.worst == nullptr || Weight(finding) > Weight(*failing.worst)) failing.worst = &finding;
+  }
+  return failing;
+}
+
+std::string WithDetail(std::string_view what, const std::string& detail) {
+  return detail.empty() ? std::string(what) : fmt::format("{}: {}", what, detail);
+}
+
+// Kinds whose titles are words and whose figures stand in the excerpt.
+constexpr std::array<Kind, 4> kToldInExcerpt = {Kind::kInvariant, Kind::kBudget, Kind::kVmCrash, Kind::kAgentLost};
+
+std::string Describe(const Failing& failing, const Ending& ending) {
+  const Finding& worst = *failing.worst;
+  const NotTheKernels* row = FindNotTheKernels(worst);
+  std::string text = (row == nullptr ? "" : std::string(row->what)) + worst.title;
+  const bool hung = ending.kind == Ending::Kind::kHang || ending.kind == Ending::Kind::kStuck;
+  if (hung && Weight(worst) > 0) {
+    text = WithDetail(text, ending.detail);
+  } else if (std::ranges::find(kToldInExcerpt, worst.kind) != kToldInExcerpt.end() && !OnConsole(worst)) {
+    text = WithDetail(text, worst.excerpt);
+  }
+  if (!worst.witnesses.empty()) text += fmt::format(" (seen by: {})", fmt::join(worst.witnesses, ", "));
+  if (failing.others > 0) text += fmt::format(" and {} more", failing.others);
+  return text;
+}
+
+// The verdict where nothing speaks against the kernel and the agent was not heard to the end.
+struct EndingRule {
+  Ending::Kind kind;
+  Verdict verdict;
+  Blame blame;
+  std::string_view what;
+};
+constexpr std::array<EndingRule, 10> kEndings = {{
+    {Ending::Kind::kNeverStarted, Verdict::kMiss, Blame::kInfrastructure, "never started"},
+    {Ending::Kind::kVmLost, Verdict::kError, Blame::kInfrastructure, "VM lost"},
+    {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not answer for the VM"},
+    {Ending::Kind::kAgentLost, Verdict::kError, Blame::kTest, "agent lost"},
+    {Ending::Kind::kBootTimeout, Verdict::kError, Blame::kInfrastructure, "no agent within the boot limit"},
+    {Ending::Kind::kRunTimeout, Verdict::kError, Blame::kTest, "over the time limit"},
+    // These three only where their finding is tolerated, distrusted or within its budget.
+    {Ending::Kind::kHang, Verdict::kError, Blame::kTest, "cut short by a hang that does not count"},
+    {Ending::Kind::kStuck, Verdict::kError, Blame::kTest, "cut short by a stuck trigger that does not count"},
+    {Ending::Kind::kFatalFinding, Verdict::kError, Blame::kTest, "cut short by a finding that does not count"},
+    {Ending::Kind::kCancelled, Verdict::kSkip, Blame::kNone, "cancelled"},
+}};
+
+// A hang of which the console tells nothing: what the agent and the hypervisor know of it.
+Finding SilentHang(const Run& run, const Ending& ending, const std::string& scenario) {
+  Finding hang = Make(Kind::kHang, "hang in " + scenario, ending.detail);
+  const auto registers = std::ranges::find(run.post_mortem, PostMortemStep::Step::kRegisters, &PostMortemStep::step);
+  if (registers != run.post_mortem.end() && registers->outcome == PostMortemStep::Outcome::kDone) {
+    hang.excerpt = fmt::format("{}\n{}\n{}", ending.detail, registers->detail, registers->text).substr(0, kMostExcerpt);
+    hang.witnesses.emplace_back("hypervisor");
+  }
+  return hang;
+}
+
+// The trigger's work: empty, or what is missing.
+std::string MissingWork(const Run& run, const v1::ScenarioDescriptor& descriptor) {
+  if (descriptor.required_counters().empty()) return run.operations > 0 ? "" : "the trigger did no work";
+  for (const std::string& name : descriptor.required_counters()) {
+    const auto counter = run.counters.find(name);
+    if (counter == run.counters.end() || !(counter->second.value > 0)) {
+      return fmt::format("the trigger did no work: {} is 0", name);
+    }
+  }
+  return {};
+}
+
+std::string MissingCanary(const Run& run) {
+  if (run.canary_console && run.canary_kmsg) return {};
+  return fmt::format("the canary was not seen {}", run.canary_kmsg ? "on the console"
+                                                   : run.canary_console
+                                                       ? "in the kernel log stream"
+                                                       : "on the console, nor in the kernel log stream");
+}
+
+Judgement JudgeDone(const Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+                    const std::string& unknown_budget) {
+  if (ending.agent_outcome == "skip") return {Verdict::kSkip, Blame::kNone, ending.agent_reason};
+  if (ending.agent_outcome != "ok") {
+    return {Verdict::kError, Blame::kTest, WithDetail("the agent could not go on", ending.agent_reason)};
+  }
+  if (std::string missing = MissingWork(run, descriptor); !missing.empty()) {
+    return {Verdict::kError, Blame::kTest, std::move(missing)};
+  }
+  if (std::string missing = MissingCanary(run); !missing.empty()) {
+    return {Verdict::kUnproven, Blame::kInfrastructure, std::move(missing)};
+  }
+  const auto distrusted = std::ranges::find_if(
+      run.findings, [](const Finding& finding) { return !finding.tolerated && !finding.distrust.empty(); });
+  if (distrusted != run.findings.end()) {
+    return {Verdict::kUnproven, Blame::kInfrastructure,
+            fmt::format("{} is not trusted: {}", distrusted->title, distrusted->distrust)};
+  }
+  // A part that was left out, with its reason, may be the one that would have measured it.
+  if (!unknown_budget.empty() && run.skipped_parts.empty()) return {Verdict::kUnproven, Blame::kTest, unknown_budget};
+  return {Verdict::kPass, Blame::kNone, fmt::format("{} operations", run.operations)};
+}
+
+}  // namespace
+
+bool HangExplained(const Run& run, const std::map<std::string, std::string>& budgets) {
+  const Finding* worst = FindFailing(run, budgets, Blame::kKernel).worst;
+  return worst != nullptr && Weight(*worst) > 0;
+}
+
+Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+                const std::map<std::string, std::string>& budgets) {
+  CheckInvariants(run, descriptor);
+  const std::string unknown_budget = CheckLatencies(run, descriptor, budgets);
+  // Silence comes last: a stall or an oops that was seen explains it.
+  if (ending.kind == Ending::Kind::kHang && !HangExplained(run, budgets)) {
+    AddOwn(run, SilentHang(run, ending, descriptor.name()), descriptor);
+  }
+  if (const Failing failing = FindFailing(run, budgets, Blame::kKernel); failing.worst != nullptr) {
+    return {Verdict::kFail, Blame::kKernel, Describe(failing, ending)};
+  }
+  const auto* rule = std::ranges::find(kEndings, ending.kind, &EndingRule::kind);
+  if (ending.kind == Ending::Kind::kCancelled || ending.kind == Ending::Kind::kNeverStarted) {
+    return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
+  }
+  if (ending.kind == Ending::Kind::kAgentLost) {
+    AddOwn(run, Make(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
+  }
+  for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
+    const Failing failing = FindFailing(run, budgets, blame);
+    if (failing.worst != nullptr) return {Verdict::kError, blame, Describe(failing, ending)};
+  }
+  if (rule != kEndings.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
+  return JudgeDone(run, ending, descriptor, unknown_budget);
+}
+
+Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value) {
+  if (Kind kind; detect::ParseKind(key, kind)) {
+    if (ParseCount(value)) return absl::OkStatus();
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a count: a whole number from 0 is right", value));
+  }
+  std::vector<std::string> probes;
+  for (const auto& probe : descriptor.probes()) probes.push_back(probe.name());
+  if (const Statistic* statistic = FindStatistic(key)) {
+    const std::string probe = key.substr(0, key.size() - statistic->suffix.size());
+    if (std::ranges::find(probes, probe) != probes.end()) return ParseDuration(value).status();
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" is not a budget of {}: a kind of finding (soft_lockup), or a probe with _p50, _p90, _p99 or "
+                  "_max is right; "
+                  "its probes: {}",
+                  key, descriptor.name(), probes.empty() ? "none" : fmt::format("{}", fmt::join(probes, ", "))));
+}
+
+}  // namespace lk::campaign

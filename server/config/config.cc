@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <set>
+#include <variant>
+
+#include "support/quantity.h"
+
+namespace lk::config {
+namespace {
+
+// ---- kinds of settings ---------------------------------------------------------------------------------------------
+
+struct Bytes {
+  std::variant<uint32_t*, uint64_t*> field;
+};
+// host:port. A listener that does not speak TLS must be on the loopback.
+struct Address {
+  enum class Kind { kPlain, kTls, kTlsOrNone };
+  std::string* field;
+  Kind kind = Kind::kPlain;
+};
+struct Words {
+  std::vector<std::string>* field;
+  std::vector<std::string_view> allowed;
+};
+struct Word {
+  std::string* field;
+  std::vector<std::string_view> allowed;
+};
+struct AtLeastOne {
+  double* field;
+};
+struct StoreUrl {
+  std::string* field;
+};
+using Field = std::variant<std::string*, std::filesystem::path*, uint32_t*, absl::Duration*, Bytes, Address, Words,
+                           Word, AtLeastOne, StoreUrl>;
+
+struct Row {
+  std::string_view key;
+  Field field;
+};
+
+// Every setting there is.
+std::vector<Row> Table(Config& c) {
+  return {
+      {"stateDirectory", &c.state_directory},
+      {"operator.socket", &c.operators.socket},
+      {"operator.listen", Address{&c.operators.listen, Address::Kind::kTlsOrNone}},
+      {"operator.certificate", &c.operators.certificate},
+      {"operator.key", &c.operators.key},
+      {"agent.listen", Address{&c.agent.listen, Address::Kind::kTls}},
+      {"agent.advertise", Address{&c.agent.advertise, Address::Kind::kTlsOrNone}},
+      {"agent.directory", &c.agent.directory},
+      {"agent.maxMessageBytes", Bytes{&c.agent.max_message_bytes}},
+      {"agent.maxMessagesPerSecond", &c.agent.max_messages_per_second},
+      {"http.listen", Address{&c.http.listen}},
+      {"metrics.listen", Address{&c.metrics.listen}},
+      {"metrics.maxSeries", &c.metrics.max_series},
+      {"store", StoreUrl{&c.store}},
+      {"consoleMaxBytes", Bytes{&c.console_max_bytes}},
+      {"dumps.maxBytes", Bytes{&c.dumps.max_bytes}},
+      {"dumps.keepFree", Bytes{&c.dumps.keep_free}},
+      {"workers", &c.workers},
+      {"logLevel", Word{&c.log_level, {"trace", "debug", "info", "warn", "error"}}},
+      {"limits.boot", &c.limits.boot},
+      {"limits.prepare", &c.limits.prepare},
+      {"limits.reconnect", &c.limits.reconnect},
+      {"limits.heartbeat", &c.limits.heartbeat},
+      {"limits.grace", &c.limits.grace},
+      {"limits.afterFatal", &c.limits.after_fatal},
+      {"limits.afterFatalMost", &c.limits.after_fatal_most},
+      {"limits.reportQuiet", &c.limits.report_quiet},
+      {"limits.drain", &c.limits.drain},
+      {"limits.destroy", &c.limits.destroy},
+      {"limits.powerOff", &c.limits.power_off},
+      {"limits.paused", &c.limits.paused},
+      {"limits.registers", &c.limits.registers},
+      {"limits.nmi", &c.limits.nmi},
+      {"limits.dump", &c.limits.dump},
+      {"limits.hostRetry", &c.limits.host_retry},
+      {"limits.emulationFactor", AtLeastOne{&c.limits.emulation_factor}},
+      {"testHooks", Words{&c.test_hooks, {"drop_console", "kill_worker"}}},
+  };
+}
+
+// ---- values --------------------------------------------------------------------------------------------------------
+// Each sets its field, or says what would be right ("" is good).
+
+using Complaint = std::string;
+
+template <typename Number>
+bool ParseNumber(const std::string& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+struct Set {
+  const std::string& text;
+
+  Complaint operator()(std::string* field) const {
+    *field = text;
+    return "";
+  }
+  Complaint operator()(std::filesystem::path* field) const {
+    if (!text.empty() && text[0] != '/') return "must be an absolute path";
+    *field = text;
+    return "";
+  }
+  Complaint operator()(uint32_t* field) const {
+    return ParseNumber(text, *field) ? "" : "must be a whole number from 0 to 4294967295";
+  }
+  Complaint operator()(absl::Duration* field) const {
+    const StatusOr<absl::Duration> duration = ParseDuration(text);
+    if (!duration.ok()) return std::string(duration.status().message());
+    if (*duration <= absl::ZeroDuration()) return "must be longer than nothing";
+    *field = *duration;
+    return "";
+  }
+  Complaint operator()(const Bytes& bytes) const {
+    const StatusOr<uint64_t> value = ParseBytes(text);
+    if (!value.ok()) return std::string(value.status().message());
+    return std::visit(
+        [&value](auto* field) -> Complaint {
+          using Number = std::remove_pointer_t<decltype(field)>;
+          if (*value == 0 || *value > std::numeric_limits<Number>::max()) {
+            return fmt::format("must be from 1B to {}", FormatBytes(std::numeric_limits<Number>::max()));
+          }
+          *field = static_cast<Number>(*value);
+          return "";
+        },
+        bytes.field);
+  }
+  Complaint operator()(const Address& address) const {
+    if (!text.empty() || address.kind != Address::Kind::kTlsOrNone) {
+      const size_t colon = text.rfind(':');
+      uint16_t port = 0;
+      if (colon == text.npos || colon == 0 || !ParseNumber(text.substr(colon + 1), port)) return "must be host:port";
+      const std::string host = text.substr(0, colon);
+      const bool loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+      if (address.kind == Address::Kind::kPlain && !loopback) {
+        return "must be on the loopback (127.0.0.1:port): it has no TLS";
+      }
+    }
+    *address.field = text;
+    return "";
+  }
+  Complaint operator()(const Word& word) const {
+    if (!std::ranges::count(word.allowed, std::string_view(text))) {
+      return fmt::format("must be one of: {}", fmt::join(word.allowed, ", "));
+    }
+    *word.field = text;
+    return "";
+  }
+  Complaint operator()(const AtLeastOne& factor) const {
+    double value = 0;
+    if (!ParseNumber(text, value) || !(value >= 1) || value > 1000) return "must be a number from 1 to 1000";
+    *factor.field = value;
+    return "";
+  }
+  Complaint operator()(const StoreUrl& url) const {
+    constexpr std::array<std::string_view, 3> kSchemes = {"sqlite:", "postgresql://", "postgres://"};
+    if (!std::ranges::any_of(kSchemes, [this](std::string_view scheme) { return text.starts_with(scheme); })) {
+      return "must be sqlite:PATH or postgresql://...";
+    }
+    *url.field = text;
+    return "";
+  }
+  // Not of a single value: see Reader::ReadValue.
+  Complaint operator()(const Words& words) const {
+    std::string word;
+    Complaint complaint = (*this)(Word{&word, words.allowed});
+    if (complaint.empty()) words.field->push_back(word);
+    return complaint;
+  }
+};
+
+// ---- the file ------------------------------------------------------------------------------------------------------
+
+class Reader {
+ public:
+  explicit Reader(Config& config) : config_(config), table_(Table(config)) {}
+
+  std::vector<ConfigError> Read(std::string_view yaml) {
+    try {
+      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
+      if (documents.size() > 1) Complain(documents[1].Mark(), "a second document: there must be one");
+      if (!documents.empty() && !documents[0].IsNull()) ReadMap(documents[0], "");
+    } catch (const YAML::Exception& error) {
+      Complain(error.mark, error.msg);
+    }
+    CheckTogether();
+    std::ranges::stable_sort(errors_, {}, [](const ConfigError& e) { return std::pair(e.line, e.column); });
+    return std::move(errors_);
+  }
+
+ private:
+  void Complain(const YAML::Mark& mark, std::string message) {
+    ConfigError error{.line = 0, .column = 0, .message = std::move(message)};
+    if (!mark.is_null()) {
+      error.line = static_cast<uint32_t>(mark.line) + 1;
+      error.column = static_cast<uint32_t>(mark.column) + 1;
+    }
+    errors_.push_back(std::move(error));
+  }
+
+  // `prefix` is "" or "operator.".
+  void ReadMap(const YAML::Node& map, const std::string& prefix) {
+    if (!map.IsMap()) {
+      const std::string name = prefix.empty() ? "the file" : prefix.substr(0, prefix.size() - 1);
+      return Complain(map.Mark(), fmt::format("{} must hold settings (key: value)", name));
+    }
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      const std::string key = prefix + entry.first.Scalar();
+      if (!seen.insert(key).second) {
+        Complain(entry.first.Mark(), fmt::format("{} is set twice", key));
+      } else if (const auto row = std::ranges::find(table_, key, &Row::key); row != table_.end()) {
+        ReadValue(entry.second, *row);
+      } else if (std::ranges::any_of(table_, [&key](const Row& r) { return r.key.starts_with(key + "."); })) {
+        ReadMap(entry.second, key + ".");
+      } else {
+        Complain(entry.first.Mark(), fmt::format("unknown key {}; there are: {}", key, fmt::join(Keys(prefix), ", ")));
+      }
+    }
+  }
+
+  void ReadValue(const YAML::Node& value, const Row& row) {
+    const auto* words = std::get_if<Words>(&row.field);
+    if (words != nullptr && value.IsSequence()) {
+      words->field->clear();
+      for (const YAML::Node& element : value) ReadScalar(element, row);
+    } else if (words != nullptr) {
+      Complain(value.Mark(), fmt::format("{}: must be a list", row.key));
+    } else {
+      ReadScalar(value, row);
+    }
+  }
+
+  void ReadScalar(const YAML::Node& value, const Row& row) {
+    if (!value.IsScalar()) return Complain(value.Mark(), fmt::format("{}: must be a single value", row.key));
+    const std::string& text = value.Scalar();
+    const Complaint complaint = std::visit(Set{text}, row.field);
+    if (!complaint.empty()) Complain(value.Mark(), fmt::format("{}: \"{}\": {}", row.key, text, complaint));
+  }
+
+  std::set<std::string> Keys(const std::string& prefix) const {
+    std::set<std::string> keys;
+    for (const Row& row : table_) {
+      if (!row.key.starts_with(prefix)) continue;
+      const std::string_view rest = row.key.substr(prefix.size());
+      keys.emplace(rest.substr(0, rest.find('.')));
+    }
+    return keys;
+  }
+
+  void CheckTogether() {
+    const auto& operators = config_.operators;
+    if (!operators.listen.empty() && (operators.certificate.empty() || operators.key.empty())) {
+      Complain(YAML::Mark::null_mark(), "operator.listen needs operator.certificate and operator.key");
+    }
+  }
+
+  Config& config_;
+  const std::vector<Row> table_;
+  std::vector<ConfigError> errors_;
+};
+
+std::filesystem::path FromEnvironment(const char* name, const std::filesystem::path& otherwise) {
+  const char* value = std::getenv(name);
+  // The XDG specification tells to ignore relative paths.
+  return value != nullptr && value[0] == '/' ? std::filesystem::path(value) : otherwise;
+}
+
+}  // namespace
+
+Config Defaults() {
+  Config config;
+  if (geteuid() == 0) {
+    config.state_directory = "/var/lib/lk";
+    config.operators.socket = "/run/lk/lkd.sock";
+    return config;
+  }
+  const std::filesystem::path home = FromEnvironment("HOME", "/");
+  config.state_directory = FromEnvironment("XDG_STATE_HOME", home / ".local/state") / "lk";
+  config.operators.socket = FromEnvironment("XDG_RUNTIME_DIR", fmt::format("/run/user/{}", geteuid())) / "lk/lkd.sock";
+  return config;
+}
+
+std::vector<ConfigError> ParseConfig(std::string_view yaml, Config& config) {
+  return Reader(config).Read(yaml);
+}
+
+}  // namespace lk::config

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+
+namespace lk::detect {
+
+// Walks over a line from its left. What takes something moves on only where it found it.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) {}
+
+  std::string_view rest() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  char peek() const { return text_.empty() ? '\0' : text_.front(); }
+
+  bool Skip(std::string_view literal) {
+    if (!text_.starts_with(literal)) return false;
+    text_.remove_prefix(literal.size());
+    return true;
+  }
+  bool Skip(char c) {
+    if (peek() != c || text_.empty()) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  // The longest run of characters for which `is` holds; may be empty.
+  template <typename Is>
+  std::string_view TakeWhile(Is is) {
+    size_t size = 0;
+    while (size < text_.size() && is(text_[size])) ++size;
+    const std::string_view taken = text_.substr(0, size);
+    text_.remove_prefix(size);
+    return taken;
+  }
+  void SkipBlanks() {
+    TakeWhile([](char c) { return c == ' ' || c == '\t'; });
+  }
+  std::string_view TakeDigits() { return TakeWhile(IsDigit); }
+  // No sign, no prefix; false also where the number does not fit.
+  template <typename Number>
+  bool Take(Number& number, int base = 10) {
+    if (text_.empty() || text_.front() == '-') return false;
+    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number, base);
+    if (error != std::errc()) return false;
+    text_.remove_prefix(static_cast<size_t>(end - text_.data()));
+    return true;
+  }
+  // Everything before `end`, which is taken as well; nothing where there is none.
+  bool TakeUntil(std::string_view end, std::string_view& before) {
+    const size_t at = text_.find(end);
+    if (at == std::string_view::npos) return false;
+    before = text_.substr(0, at);
+    text_.remove_prefix(at + end.size());
+    return true;
+  }
+
+  static bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+  static bool IsHex(char c) { return Of(c) & kHex; }
+  // Letters, digits, '_'.
+  static bool IsWord(char c) { return Of(c) & kWord; }
+  // What a symbol's name is made of, suffixes of the compiler included.
+  static bool IsSymbol(char c) { return Of(c) & kSymbol; }
+
+ private:
+  static constexpr uint8_t kHex = 1;
+  static constexpr uint8_t kWord = 2;
+  static constexpr uint8_t kSymbol = 4;
+
+  static constexpr std::array<uint8_t, 256> kClasses = [] {
+    std::array<uint8_t, 256> classes{};
+    for (const char c : std::string_view("0123456789abcdef")) classes[static_cast<uint8_t>(c)] |= kHex;
+    for (char c = '0'; c <= '9'; ++c) classes[static_cast<uint8_t>(c)] |= kWord | kSymbol;
+    for (char c = 'a'; c <= 'z'; ++c) classes[static_cast<uint8_t>(c)] |= kWord | kSymbol;
+    for (char c = 'A'; c <= 'Z'; ++c) classes[static_cast<uint8_t>(c)] |= kWord | kSymbol;
+    classes['_'] = kWord | kSymbol;
+    classes['.'] = classes['$'] = kSymbol;
+    return classes;
+  }();
+  static uint8_t Of(char c) { return kClasses[static_cast<uint8_t>(c)]; }
+
+  std::string_view text_;
+};
+
+}  // namespace lk::detect

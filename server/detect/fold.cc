@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detect/fold.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace lk::detect {
+namespace {
+
+bool HasTitle(const Finding& finding, std::string_view title) {
+  return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
+}
+
+bool IsPanicTitle(std::string_view title) {
+  return title.starts_with("kernel panic: ");
+}
+
+}  // namespace
+
+bool TitlesMeet(const Finding& a, const Finding& b) {
+  const auto meets = [](const Finding& finding, const std::string& title) {
+    return !title.empty() && HasTitle(finding, title);
+  };
+  return meets(a, b.title) || meets(b, a.title) ||
+         std::ranges::any_of(b.alt_titles, [&](const auto& title) { return !IsPanicTitle(title) && meets(a, title); });
+}
+
+bool Follows(const Finding& earlier, const Finding& panic) {
+  if (!panic.fatal || !panic.function.empty() || panic.nmi || earlier.fatal) return false;
+  if (panic.kind != Kind::kPanic) return panic.kind == earlier.kind;
+  // arch/x86/kernel/dumpstack.c (oops_end), arch/arm64/kernel/traps.c (die), kernel/panic.c (check_panic_on_warn)
+  const bool oops = earlier.kind == Kind::kOops || earlier.kind == Kind::kSanitizer;
+  const bool warning = earlier.kind == Kind::kWarning || earlier.kind == Kind::kSanitizer;
+  return (oops && panic.title.starts_with("kernel panic: Fatal exception")) ||
+         (warning && panic.title.find("panic_on_warn set") != std::string::npos);
+}
+
+void FoldInto(Finding& kept, Finding more) {
+  const auto add = [&](std::string title) {
+    if (!HasTitle(kept, title)) kept.alt_titles.push_back(std::move(title));
+  };
+  // "in corrupted" is no name to search for.
+  if (!more.corrupted) add(std::move(more.title));
+  for (std::string& title : more.alt_titles) add(std::move(title));
+  for (CpuStack& other : more.others) {
+    const auto same = [&](const CpuStack& known) { return known.cpu == other.cpu; };
+    if (other.cpu == kept.cpu || std::ranges::any_of(kept.others, same)) continue;
+    if (kept.others.size() < Finding::kMostOthers) kept.others.push_back(std::move(other));
+  }
+  kept.count += more.count;
+  kept.seconds_stuck = std::max(kept.seconds_stuck, more.seconds_stuck);
+  kept.fatal = kept.fatal || more.fatal;
+  kept.saturated = kept.saturated || more.saturated;
+  kept.transient = kept.transient && more.transient;
+}
+
+std::vector<Finding> Fold(std::vector<Finding> findings) {
+  std::ranges::stable_sort(findings, {}, &Finding::start_offset);
+  // Before kinds are folded into each other: a panic goes to the report that it followed.
+  for (size_t i = 1; i < findings.size();) {
+    const auto before = std::make_reverse_iterator(findings.begin() + static_cast<std::ptrdiff_t>(i));
+    const auto cause =
+        std::find_if(before, findings.rend(), [&](const Finding& earlier) { return Follows(earlier, findings[i]); });
+    if (cause == findings.rend()) {
+      ++i;
+      continue;
+    }
+    FoldInto(*cause, std::move(findings[i]));
+    findings.erase(findings.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+
+  std::vector<Finding> folded;
+  for (Finding& finding : findings) {
+    const auto meets = [&](const Finding& earlier) { return TitlesMeet(earlier, finding); };
+    const auto kept = std::ranges::find_if(folded, meets);
+    if (kept == folded.end()) {
+      folded.push_back(std::move(finding));
+      continue;
+    }
+    // It may show that several earlier ones are one.
+    const auto also = std::stable_partition(kept + 1, folded.end(), [&](const Finding& f) { return !meets(f); });
+    for (auto one = also; one != folded.end(); ++one) FoldInto(*kept, std::move(*one));
+    FoldInto(*kept, std::move(finding));
+    folded.erase(also, folded.end());
+  }
+  return folded;
+}
+
+}  // namespace lk::detect

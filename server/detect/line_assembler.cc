@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detect/line_assembler.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace lk::detect {
+
+void LineAssembler::Feed(std::string_view bytes, const OnLine& on_line) {
+  while (!bytes.empty()) {
+    const size_t newline = bytes.find('\n');
+    const std::string_view part = bytes.substr(0, newline == std::string_view::npos ? newline : newline + 1);
+    FeedPart(part, on_line);
+    bytes.remove_prefix(part.size());
+  }
+}
+
+void LineAssembler::FeedPart(std::string_view bytes, const OnLine& on_line) {
+  if (!bytes.ends_with('\n')) return Append(bytes);
+  std::string_view text = bytes.substr(0, bytes.size() - 1);
+  // Most lines need no copy: all of the line is here, with carriage returns at its end only.
+  if (start_ == offset_ && text.size() < kMaxLine) {
+    while (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.find('\r') == std::string_view::npos) {
+      offset_ += bytes.size();
+      return on_line({.start = std::exchange(start_, offset_), .end = offset_, .text = text});
+    }
+  }
+  Append(bytes.substr(0, bytes.size() - 1));
+  ++offset_;
+  on_line({.start = start_, .end = offset_, .text = buffer_});
+  buffer_.clear();
+  start_ = offset_;
+}
+
+void LineAssembler::Skip(size_t bytes) {
+  buffer_.clear();
+  offset_ += bytes;
+  start_ = offset_;
+}
+
+void LineAssembler::Finish(const OnLine& on_line) {
+  if (start_ == offset_) return;
+  on_line({.start = start_, .end = offset_, .text = buffer_});
+  buffer_.clear();
+  start_ = offset_;
+}
+
+void LineAssembler::Append(std::string_view bytes) {
+  // Cut down exactly when the buffer is full, never "after this read": reads must not show in the result.
+  while (!bytes.empty()) {
+    const std::string_view part = bytes.substr(0, kMaxLine - buffer_.size());
+    std::ranges::copy_if(part, std::back_inserter(buffer_), [](char c) { return c != '\r'; });
+    offset_ += part.size();
+    bytes.remove_prefix(part.size());
+    if (buffer_.size() == kMaxLine) {
+      buffer_.erase(0, kMaxLine - kKeptTail);
+      start_ = offset_ - kKeptTail;
+    }
+  }
+}
+
+}  // namespace lk::detect

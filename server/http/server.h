@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP that lkd serves: health, metrics.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "support/status.h"
+
+namespace lk::http {
+
+struct Response {
+  int status = 200;
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+};
+// What GET answers, by path. Called on threads of the server, several at once; must be quick.
+using Routes = std::map<std::string, std::function<Response()>>;
+
+// /healthz: 200 as long as lkd answers at all. /readyz: 200, or 503 with the reason that `ready` gives in the body.
+Routes HealthRoutes(std::function<Status()> ready);
+
+struct Options {
+  // host:port; port 0: any that is free.
+  std::string listen;
+  Routes routes;
+};
+
+class Server {
+ public:
+  // Listens when it returns. Errors: INVALID_ARGUMENT (not host:port); UNAVAILABLE (the address cannot be listened on,
+  // for example because its port is in use).
+  static StatusOr<std::unique_ptr<Server>> Start(const Options& options);
+  // Ends requests under way first.
+  virtual ~Server() = default;
+
+  // The one really listened on.
+  virtual uint16_t port() const = 0;
+};
+
+}  // namespace lk::http

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "support/status.h"
+#include "support/unique_fd.h"
+
+struct evp_md_ctx_st;
+
+namespace lk::kernels {
+
+// The status of the last failed system call: "<what>: <strerror>".
+Status Errno(const std::string& what);
+
+StatusOr<std::string> ReadFile(const std::filesystem::path& path);
+// Makes a file that must not exist yet, for writing.
+StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode = 0644);
+Status WriteAll(int fd, std::string_view bytes);
+
+// A file's bytes, mapped: for one too large to be read whole.
+class MappedFile {
+ public:
+  static StatusOr<MappedFile> Open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  MappedFile& operator=(MappedFile&&) = delete;
+  ~MappedFile();
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
+  std::string_view bytes_;
+};
+
+// SHA-256 of what is fed to it.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  void Update(std::string_view bytes);
+  Status UpdateFile(const std::filesystem::path& path);
+  // 64 lower-case hexadecimal digits; nothing may be fed afterwards.
+  std::string Hex();
+
+ private:
+  evp_md_ctx_st* context_;
+};
+
+}  // namespace lk::kernels

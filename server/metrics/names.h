@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric that lkd exports: name, type, labels, help.
+#pragma once
+
+#include <prometheus/metric_type.h>
+
+#include <array>
+
+namespace lk::metrics {
+
+struct Metric {
+  const char* name;
+  prometheus::MetricType type;
+  // The values of a sample are given in this order; unused places are null.
+  std::array<const char*, 6> labels;
+  const char* help;
+};
+
+using Type = prometheus::MetricType;
+
+// Of finished runs, from the store; findings count the moment they are stored, whole, while their run goes on. What is
+// not held against a kernel does not count as its finding: what the scenario tolerates, and what is not trusted because
+// the VM stood still. Once counted it stays, even if it turns out to be such, or to belong to another finding: a
+// counter that falls is a restarted one to Prometheus, and its whole value an increase.
+inline constexpr Metric kRuns = {"lk_runs_total",
+                                 Type::Counter,
+                                 {"kernel", "arch", "profile", "scenario", "verdict", "emulated"},
+                                 "Finished runs, superseded attempts and positive controls included."};
+inline constexpr Metric kPassRatio = {
+    "lk_kernel_pass_ratio",
+    Type::Gauge,
+    {"kernel", "arch", "profile", "scenario"},
+    "Share of passes among the runs that passed or failed, positive controls left out."};
+inline constexpr Metric kMutants = {"lk_mutants",
+                                    Type::Gauge,
+                                    {"kernel", "scenario", "state"},
+                                    "1 for what the campaign finished last found of a mutant: killed or survived."};
+inline constexpr Metric kFindings = {"lk_findings_total",
+                                     Type::Counter,
+                                     {"kernel", "arch", "profile", "scenario", "kind"},
+                                     "Findings held against the kernel: tolerated and distrusted ones left out."};
+inline constexpr Metric kLatency = {"lk_latency_seconds",
+                                    Type::Histogram,
+                                    {"kernel", "arch", "profile", "scenario", "probe"},
+                                    "Latencies that probes in the guests measured, of finished runs."};
+inline constexpr Metric kPhaseDuration = {
+    "lk_run_phase_duration_seconds", Type::Histogram, {"phase"}, "Duration of the phases of finished runs."};
+inline constexpr Metric kConsoleBytes = {
+    "lk_console_bytes_total", Type::Counter, {}, "Bytes recorded from serial consoles of finished runs."};
+
+// Of what is going on.
+inline constexpr Metric kCampaignRuns = {
+    "lk_campaign_runs", Type::Gauge, {"campaign", "state"}, "Runs of campaigns that are not finished, by state."};
+inline constexpr Metric kHostCapacity = {
+    "lk_host_capacity", Type::Gauge, {"host", "resource"}, "What runs may take of a host: vcpus, memory_bytes."};
+inline constexpr Metric kHostAllocated = {
+    "lk_host_allocated", Type::Gauge, {"host", "resource"}, "What runs have taken of a host: vcpus, memory_bytes."};
+inline constexpr Metric kAgentsConnected = {
+    "lk_agents_connected", Type::Gauge, {}, "Guests whose agent has a session now."};
+
+// Of this process.
+inline constexpr Metric kAgentSamples = {
+    "lk_agent_samples_total", Type::Counter, {}, "Sample messages received from agents since lkd was started."};
+inline constexpr Metric kStoreLatency = {
+    "lk_store_latency_seconds", Type::Histogram, {"op"}, "Duration of calls of the store."};
+inline constexpr Metric kBuildInfo = {
+    "lk_build_info", Type::Gauge, {"version", "commit"}, "1; the labels tell which lkd this is."};
+
+}  // namespace lk::metrics

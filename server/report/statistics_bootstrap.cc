@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/report/statistics_bootstrap.h"
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <random>
+
+namespace lk::report {
+namespace {
+
+// One side's runs, of which only the buckets that hold something are kept: a few dozen of more than a thousand.
+class Side {
+ public:
+  explicit Side(const Histograms& histograms) {
+    std::vector<v1::Histogram> protos;
+    for (const Histogram* histogram : histograms) {
+      protos.push_back(histogram->ToProto(""));
+      max_.push_back(histogram->max_ns());
+      ForEach(protos.back(), [&](size_t bucket, uint64_t) { buckets_.push_back(bucket); });
+    }
+    std::ranges::sort(buckets_);
+    buckets_.erase(std::unique(buckets_.begin(), buckets_.end()), buckets_.end());
+    for (const v1::Histogram& proto : protos) {
+      std::vector<Count>& run = runs_.emplace_back();
+      ForEach(proto, [&](size_t bucket, uint64_t count) {
+        run.push_back({static_cast<size_t>(std::ranges::lower_bound(buckets_, bucket) - buckets_.begin()), count});
+      });
+    }
+  }
+
+  // Draws as many runs as there are, with replacement, and merges them.
+  void Draw(std::mt19937_64& random) {
+    merged_.assign(buckets_.size(), 0);
+    count_ = 0;
+    merged_max_ = 0;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      const size_t drawn = random() % runs_.size();
+      for (const auto& [slot, count] : runs_[drawn]) {
+        merged_[slot] += count;
+        count_ += count;
+      }
+      merged_max_ = std::max(merged_max_, max_[drawn]);
+    }
+  }
+
+  // Of the runs drawn; the rule is Histogram::Quantile's. At least 1 ns, so that ratios are defined.
+  double Quantile(double q) const {
+    const auto rank = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(q * static_cast<double>(count_))));
+    uint64_t seen = 0;
+    size_t slot = 0;
+    while (slot + 1 < merged_.size() && (seen += merged_[slot]) < rank) ++slot;
+    const bool last = buckets_[slot] == Histogram::kBuckets - 1;
+    const uint64_t ns = last ? merged_max_ : std::min(merged_max_, Histogram::BucketUpper(buckets_[slot]) - 1);
+    return static_cast<double>(std::max<uint64_t>(1, ns));
+  }
+
+ private:
+  struct Count {
+    size_t slot;  // in buckets_
+    uint64_t count;
+  };
+
+  template <typename Visit>
+  static void ForEach(const v1::Histogram& proto, const Visit& visit) {
+    size_t bucket = 0;
+    for (int i = 0; i < proto.count_size(); ++i) {
+      bucket += proto.index_delta(i);
+      visit(bucket, proto.count(i));
+    }
+  }
+
+  std::vector<size_t> buckets_;  // ascending
+  std::vector<std::vector<Count>> runs_;
+  std::vector<uint64_t> max_;
+  std::vector<uint64_t> merged_;  // by slot
+  uint64_t count_ = 0;
+  uint64_t merged_max_ = 0;
+};
+
+// The share of resamples to leave out at each end.
+double ExpandedTail(double confidence, size_t runs) {
+  const auto n = static_cast<double>(runs);
+  const double t = boost::math::quantile(boost::math::students_t(n - 1), (1 - confidence) / 2);
+  return boost::math::cdf(boost::math::normal(), t * std::sqrt(n / (n - 1)));
+}
+
+}  // namespace
+
+std::vector<std::optional<Interval>> BootstrapRatios(const Histograms& a, const Histograms& b,
+                                                     std::span<const double> quantiles,
+                                                     const BootstrapOptions& options) {
+  if (a.size() < 2 || b.size() < 2) return std::vector<std::optional<Interval>>(quantiles.size());
+  Side side_a(a);
+  Side side_b(b);
+  std::mt19937_64 random(options.seed);
+  std::vector<std::vector<double>> ratios(quantiles.size());
+  for (uint32_t i = 0; i < options.resamples; ++i) {
+    side_a.Draw(random);
+    side_b.Draw(random);
+    for (size_t q = 0; q < quantiles.size(); ++q) {
+      ratios[q].push_back(side_b.Quantile(quantiles[q]) / side_a.Quantile(quantiles[q]));
+    }
+  }
+  const double tail = ExpandedTail(options.confidence, std::min(a.size(), b.size()));
+  const auto out = static_cast<size_t>(tail * options.resamples);
+  std::vector<std::optional<Interval>> intervals;
+  for (std::vector<double>& ratio : ratios) {
+    std::ranges::sort(ratio);
+    intervals.push_back(Interval{ratio[out], ratio[ratio.size() - 1 - out]});
+  }
+  return intervals;
+}
+
+uint32_t RunsToEnclose(double confidence) {
+  return static_cast<uint32_t>(std::ceil(1 - std::log2(1 - confidence)));
+}
+
+}  // namespace lk::report

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver's way to agents; api/agent_service implements it over gRPC.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "server/detect/engine.h"
+#include "server/scheduler/core.h"
+
+namespace lk::scheduler {
+
+struct LeaseTerms {
+  std::string scenario;
+  std::map<std::string, std::string> parameters;
+  absl::Duration duration;
+  absl::Duration hard_cap;
+  absl::Duration heartbeat_interval;
+  std::string canary_nonce;
+  uint32_t seed = 0;
+  std::optional<absl::Duration> kill_worker_after;  // test hook
+};
+
+// Calls never block. A session that is gone is no error: its agent comes back and is told again.
+class AgentPort {
+ public:
+  virtual ~AgentPort() = default;
+
+  // Lets the agent of this run in (its token is in the run); `invariants` are looked for in its kernel log.
+  virtual void Expect(const Run& run, std::vector<detect::InvariantLiteral> invariants) = 0;
+  virtual void Forget(const std::string& run_id) = 0;
+
+  virtual void SendLease(const std::string& run_id, uint64_t session, const LeaseTerms& terms) = 0;
+  virtual void SendAck(const std::string& run_id, uint64_t session, uint64_t sequence) = 0;
+  virtual void SendCancel(const std::string& run_id, const std::string& reason) = 0;
+  virtual void SendFinish(const std::string& run_id) = 0;
+  virtual void SendHostActionReply(const HostActionDone& reply) = 0;
+  virtual void Drop(const std::string& run_id, uint64_t session) = 0;
+};
+
+}  // namespace lk::scheduler

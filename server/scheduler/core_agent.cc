@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// What agents say, and what they ask for.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/scheduler/core_state.h"
+#include "support/quantity.h"
+
+namespace lk::scheduler {
+namespace {
+
+using Kind = HostActionAsked::Kind;
+
+// A boot that asks for more is broken; bounds what is remembered of it.
+constexpr size_t kMostHostActions = 10000;
+constexpr size_t kMostHostActionsAtOnce = 16;
+// Linux onlines memory in blocks; 128 MiB is the block of x86_64 and arm64 (SECTION_SIZE_BITS in
+// arch/{x86,arm64}/include/asm/sparsemem.h).
+constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
+
+std::string_view Word(Kind kind) {
+  switch (kind) {
+    case Kind::kAttachDimm:
+      return "attach_dimm";
+    case Kind::kDetachDimm:
+      return "detach_dimm";
+    case Kind::kResizeVirtioMem:
+      break;
+  }
+  return "resize_virtio_mem";
+}
+
+}  // namespace
+
+// ---- sessions ----------------------------------------------------------------------------------
+
+void Core::State::On(const AgentConnected& event) {
+  Tracked* t = Find(event.run_id);
+  // A run that is ending takes its agent back only while it waits for it to power off or to say its last words.
+  const bool wanted =
+      t && t->run.state != RunState::kQueued && t->gone_at == kNever && event.session > t->session &&
+      (!t->run.ending || (t->destroy_asked == kNever && !t->awaiting_reattach && t->run.post_mortem.empty()));
+  if (!wanted) return Do(DropSession{event.run_id, event.session});
+  if (t->connected) Do(DropSession{t->run.id, t->session});
+  t->session = event.session;
+  t->connected = true;
+  t->awaiting_reattach = false;
+  t->lost_at = kNever;
+  t->heard_at = now;
+  t->progress_at = now;
+  if (t->run.boot_id != event.boot_id) BeginBoot(*t, event);
+  if (!WasLeased(t->run)) {
+    const auto define = t->run.phase_seconds.find("define");
+    const double before = define == t->run.phase_seconds.end() ? 0 : define->second;
+    t->run.phase_seconds["boot"] = std::max(absl::ToDoubleSeconds(now - t->run.started) - before, 0.0);
+  }
+  if (t->run.state == RunState::kPreparing || t->run.state == RunState::kBooting) Enter(*t, RunState::kRunning);
+  Save(*t);
+
+  Do(SendLease{t->run.id, t->session});
+  for (const auto& [id, action] : t->host_actions) {
+    if (action.undelivered) Do(SendHostActionReply{t->run.id, *action.reply});
+  }
+  if (t->run.ending && t->run.ending->kind == Ending::Kind::kDone) Do(SendFinish{t->run.id});
+  if (t->cancel_sent != kNever) Do(SendCancel{t->run.id, "over its time"});
+  if (t->run.ending && t->run.ending->kind == Ending::Kind::kCancelled)
+    Do(SendCancel{t->run.id, "the campaign was cancelled"});
+}
+
+void Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
+  const bool first = t.run.boot_id.empty();
+  const bool announced = t.run.reboot_until != absl::InfinitePast();
+  Journal(t, fmt::format("agent connected {} {} on {}",
+                         first       ? "from"
+                         : announced ? "after the announced reboot from"
+                                     : "anew from",
+                         event.kernel_release, event.hypervisor));
+  if (!first && !announced) {
+    Finding finding;
+    finding.kind = detect::Kind::kUnexpectedReboot;
+    finding.title = "unexpected reboot";
+    finding.excerpt = fmt::format("boot id {}, before it {}", event.boot_id, t.run.boot_id);
+    finding.kernel_release = event.kernel_release;
+    AddFinding(t, std::move(finding), "agent");
+  }
+  t.run.boot_id = event.boot_id;
+  t.run.agent_sequence = 0;
+  t.run.reboot_until = absl::InfinitePast();
+  t.host_actions.clear();
+}
+
+void Core::State::On(const AgentDisconnected& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || event.session != t->session || !std::exchange(t->connected, false)) return;
+  t->lost_at = now;
+  if (!t->run.ending) Journal(*t, "agent's stream ended");
+}
+
+// ---- messages ----------------------------------------------------------------------------------
+
+void Core::State::On(const AgentSaid& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || event.session != t->session || !t->connected) return;
+  if (event.sequence <= t->run.agent_sequence) return Do(SendAck{t->run.id, t->session, t->run.agent_sequence});
+  t->run.agent_sequence = event.sequence;
+  Save(*t);
+  Do(SendAck{t->run.id, t->session, event.sequence});
+  for (auto& [id, action] : t->host_actions) action.undelivered = false;
+  std::visit([&](const auto& words) { Said(*t, words); }, event.what);
+}
+
+void Core::State::Said(Tracked& t, const Heartbeat& words) {
+  t.heard_at = now;
+  if (words.progress != t.progress) {
+    t.progress_at = now;
+    t.stalled_at = kNever;
+  }
+  t.progress = words.progress;
+  t.run.operations = words.progress;
+  t.activity = words.activity;
+  t.run.steal_seconds = std::max(t.run.steal_seconds, absl::ToDoubleSeconds(words.steal));
+}
+
+void Core::State::Said(Tracked& t, const Samples& words) {
+  for (const auto& [probe, histogram] : words.latencies) t.run.latencies[probe].Merge(histogram);
+  for (const auto& [name, counter] : words.counters) t.run.counters[name] = counter;
+  // Told like this as well, since a guest that hangs never says Done.
+  if (const auto emulated = words.counters.find("emulated"); emulated != words.counters.end()) {
+    t.run.emulated = t.run.emulated || emulated->second.value > 0;
+  }
+}
+
+void Core::State::Said(Tracked& t, const GuestFinding& words) {
+  AddFinding(t, words.finding, "agent");
+}
+
+void Core::State::Said(Tracked& t, const KmsgSeen& words) {
+  for (const Finding& finding : words.findings) AddFinding(t, finding, "agent");
+  if (words.lost > 0)
+    Journal(t, fmt::format("{} kernel log records were overwritten before they were read", words.lost));
+  if (words.canary && words.nonce == t.run.canary_nonce && !std::exchange(t.run.canary_kmsg, true)) {
+    Journal(t, "canary seen in the kernel log stream");
+  }
+}
+
+void Core::State::Said(Tracked& t, const CanaryWritten&) {
+  Journal(t, "canary written");
+}
+
+void Core::State::Said(Tracked& t, const RebootAnnounced& words) {
+  t.run.reboot_until = now + words.within * Factor(t);
+  Journal(t, "reboot announced: " + words.reason);
+  Do(ExpectBoot{t.run.id});
+}
+
+void Core::State::Said(Tracked& t, const AgentDone& words) {
+  t.run.operations = words.operations;
+  t.run.skipped_parts = words.skipped_parts;
+  t.run.emulated = t.run.emulated || words.emulated;
+  t.run.phase_seconds["run"] = absl::ToDoubleSeconds(now - LeasedAt(t.run));
+  if (t.run.ending) {
+    // Cancelled: it has said its last words.
+    if (t.destroy_asked == kNever && t.run.post_mortem.empty()) Destroy(t);
+    return;
+  }
+  Do(SendFinish{t.run.id});
+  End(t, Ending{Ending::Kind::kDone, "", words.outcome, words.reason}, now + limits.power_off * Factor(t));
+}
+
+// ---- host actions ------------------------------------------------------------------------------
+
+void Core::State::Said(Tracked& t, const HostActionAsked& words) {
+  const auto known = t.host_actions.find(words.id);
+  if (known != t.host_actions.end()) {
+    if (known->second.reply) Do(SendHostActionReply{t.run.id, *known->second.reply});
+    return;
+  }
+  if (std::string refused = WhyRefused(t, words); !refused.empty()) {
+    HostActionDone reply{t.run.id, words.id, std::move(refused), words.alias, absl::ZeroDuration()};
+    if (t.host_actions.size() < kMostHostActions) t.host_actions[words.id] = {words, reply, true};
+    return Do(SendHostActionReply{t.run.id, std::move(reply)});
+  }
+  t.host_actions[words.id] = {words, std::nullopt, false};
+  Do(PerformHostAction{t.run.id, t.run.host_id, words});
+}
+
+// Empty: it may be done.
+std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& asked) const {
+  const auto& declared = t.descriptor->host_actions();
+  if (std::ranges::find(declared, Word(asked.kind)) == declared.end()) {
+    return fmt::format("scenario {} does not declare {}", t.run.scenario, Word(asked.kind));
+  }
+  if (t.run.ending) return "the run is ending";
+  const auto pending = std::ranges::count_if(t.host_actions, [](const auto& item) { return !item.second.reply; });
+  if (pending >= static_cast<std::ptrdiff_t>(kMostHostActionsAtOnce)) return "too many host actions at once";
+  if (t.host_actions.size() >= kMostHostActions) return "too many host actions";
+  if (asked.kind == Kind::kDetachDimm) return "";
+
+  if (asked.bytes % kMemoryBlock != 0) return fmt::format("{} bytes is not a multiple of 128MiB", asked.bytes);
+  if (asked.kind == Kind::kAttachDimm && asked.bytes == 0) return "a DIMM of no size";
+  uint64_t added = asked.bytes;
+  if (asked.kind == Kind::kAttachDimm) {
+    for (const auto& [alias, bytes] : t.dimms) added += bytes;
+    for (const auto& [id, action] : t.host_actions) {
+      if (!action.reply && action.asked.kind == Kind::kAttachDimm) added += action.asked.bytes;
+    }
+  }
+  const uint64_t room = t.profile->MostMemory() - t.profile->memory_bytes;
+  if (added < asked.bytes || added > room) {
+    return fmt::format("{} of memory beside the base memory is more than the profile's {}", FormatBytes(added),
+                       FormatBytes(room));
+  }
+  return "";
+}
+
+void Core::State::On(const HostActionDone& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  const auto it = t->host_actions.find(event.id);
+  if (it == t->host_actions.end() || it->second.reply) return;
+  HostAction& action = it->second;
+  if (event.error.empty() && action.asked.kind == Kind::kAttachDimm) t->dimms[event.alias] = action.asked.bytes;
+  if (event.error.empty() && action.asked.kind == Kind::kDetachDimm) t->dimms.erase(action.asked.alias);
+  action.reply = event;
+  action.undelivered = true;
+  Journal(*t, fmt::format("{}: {}", Word(action.asked.kind), event.error.empty() ? "done" : event.error));
+  if (t->connected) Do(SendHostActionReply{t->run.id, event});
+}
+
+}  // namespace lk::scheduler

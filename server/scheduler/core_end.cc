@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// How runs end: from the decision over the end of the VM and of its console to the verdict.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "server/scheduler/core_state.h"
+#include "support/quantity.h"
+
+namespace lk::scheduler {
+namespace {
+
+using campaign::Verdict;
+using Kind = Ending::Kind;
+
+constexpr size_t kMostJournalLines = 200;
+constexpr int kMostDestroyTries = 3;
+// A cancelled guest has this long to say what it saw; times the emulation factor.
+constexpr absl::Duration kCancelGrace = absl::Seconds(5);
+
+std::string LastSeen(const Tracked& t) {
+  return t.activity.empty() ? "" : ", last seen: " + t.activity;
+}
+
+}  // namespace
+
+void Core::State::Journal(Tracked& t, std::string_view text) const {
+  if (t.run.journal.size() >= kMostJournalLines) return;
+  t.run.journal.push_back(fmt::format("{:.3f}s {}", absl::ToDoubleSeconds(now - t.run.started), text));
+}
+
+// ---- the decision ------------------------------------------------------------------------------
+
+void Core::State::Decide(Tracked& t, Ending ending) {
+  const std::string& detail = ending.kind == Kind::kDone ? ending.agent_outcome : ending.detail;
+  t.run.reason = fmt::format("finishing: {}{}{}", ToString(ending.kind), detail.empty() ? "" : ": ", detail);
+  Journal(t, t.run.reason);
+  t.run.ending = std::move(ending);
+  Enter(t, RunState::kFinishing);
+}
+
+void Core::State::End(Tracked& t, Ending ending, absl::Time destroy_by) {
+  Decide(t, std::move(ending));
+  t.destroy_by = destroy_by;
+  // While the driver still looks for the VM of a run from before a restart, it must not be destroyed under its hands.
+  if (destroy_by <= now && !t.awaiting_reattach) Destroy(t);
+}
+
+void Core::State::Cancel(Tracked& t) {
+  if (t.run.state == RunState::kQueued) return EndQueued(t, Kind::kCancelled, "", false);
+  if (t.run.ending) return;
+  if (!t.connected) return End(t, Kind::kCancelled);
+  Do(SendCancel{t.run.id, "the campaign was cancelled"});
+  End(t, Ending{Kind::kCancelled, "", {}, {}}, now + kCancelGrace * Factor(t));
+}
+
+void Core::State::EndNotStarted(Tracked& t) {
+  End(t, Kind::kNeverStarted, "no VM within " + lk::FormatDuration(limits.prepare));
+}
+
+void Core::State::EndNotFound(Tracked& t) {
+  t.awaiting_reattach = false;
+  SkipSteps(t, "lkd was restarted");
+  if (t.run.ending) return Destroy(t);
+  End(t, Kind::kVmLost, "not found again after a restart of lkd");
+}
+
+void Core::State::EndNoAgent(Tracked& t) {
+  std::string detail = lk::FormatDuration(limits.boot * Factor(t));
+  if (t.last_console == absl::InfinitePast()) {
+    detail += "; nothing was printed";
+  } else {
+    detail += fmt::format("; the console has been silent for {}", lk::FormatDuration(now - t.last_console));
+  }
+  BeginPostMortem(t, {Kind::kBootTimeout, std::move(detail), {}, {}});
+}
+
+void Core::State::EndAgentLost(Tracked& t) {
+  End(t, Kind::kAgentLost,
+      fmt::format("it did not come back within {}; the console {}", lk::FormatDuration(now - t.lost_at),
+                  t.last_console > t.lost_at ? "went on" : "was silent"));
+}
+
+void Core::State::EndHang(Tracked& t) {
+  BeginPostMortem(
+      t, {Kind::kHang,
+          fmt::format("neither progress nor heartbeat for {}{}", lk::FormatDuration(now - t.heard_at), LastSeen(t)),
+          {},
+          {}});
+}
+
+void Core::State::EndStuck(Tracked& t) {
+  Finding finding;
+  finding.kind = detect::Kind::kHang;
+  finding.title = "trigger stuck in " + t.run.scenario;
+  finding.excerpt = fmt::format("progress stands at {} for {} while heartbeats go on{}", t.progress,
+                                lk::FormatDuration(now - t.progress_at), LastSeen(t));
+  Ending ending{Kind::kStuck, finding.excerpt, {}, {}};
+  if (!campaign::HangExplained(t.run, t.use->budgets)) AddFinding(t, std::move(finding), "agent");
+  BeginPostMortem(t, std::move(ending));
+}
+
+void Core::State::EndFatal(Tracked& t) {
+  End(t, Kind::kFatalFinding);
+}
+
+void Core::State::EndPaused(Tracked& t) {
+  const absl::Duration pause = now - std::exchange(t.paused_at, kNever);
+  t.run.paused_seconds += absl::ToDoubleSeconds(pause);
+  End(t, Kind::kVmLost, "paused for " + lk::FormatDuration(pause));
+}
+
+void Core::State::SendOverdue(Tracked& t) {
+  t.cancel_sent = now;
+  Journal(t, "over its time: asked to stop");
+  Save(t);
+  Do(SendCancel{t.run.id, "over its time"});
+}
+
+void Core::State::EndOverdue(Tracked& t) {
+  End(t, Kind::kRunTimeout, fmt::format("{} after the lease", lk::FormatDuration(now - LeasedAt(t.run))));
+}
+
+// ---- the end of the VM, then of its console ----------------------------------------------------
+
+void Core::State::Destroy(Tracked& t) {
+  if (t.destroy_tries == kMostDestroyTries) {
+    std::string unanswered =
+        fmt::format("destroying the VM was not answered; it may be left on host {}", t.run.host_id);
+    if (t.run.post_mortem.empty()) {
+      Journal(t, unanswered);
+    } else {
+      FinishStep(t, PostMortemStep::Outcome::kFailed, std::move(unanswered));
+    }
+    return Finish(t);
+  }
+  if (t.destroy_tries++ == 0) {
+    t.destroy_began = now;
+    RecordDestroy(t);
+    FlushReport(t);
+  }
+  t.destroy_asked = now;
+  Do(DestroyVm{t.run.id, t.run.host_id});
+}
+
+void Core::State::BeginDrain(Tracked& t) {
+  t.gone_at = now;
+  if (t.destroy_began != kNever) t.run.phase_seconds["destroy"] = absl::ToDoubleSeconds(now - t.destroy_began);
+  Save(t);
+  if (t.console_ended) Finish(t);
+}
+
+// ---- the verdict -------------------------------------------------------------------------------
+
+void Core::State::Finish(Tracked& t) {
+  if (t.gone_at != kNever) t.run.phase_seconds["drain"] = absl::ToDoubleSeconds(now - t.gone_at);
+  const auto fatal = [](const Finding& finding) { return finding.fatal || finding.kind == detect::Kind::kPanic; };
+  if (t.fatal_since != kNever && std::ranges::none_of(t.run.findings, fatal)) {
+    Finding finding;
+    finding.kind = detect::Kind::kPanic;
+    finding.title = "kernel panic";
+    finding.fatal = true;
+    AddFinding(t, std::move(finding), t.panicked ? "hypervisor" : "console");
+  }
+  Judge(t);
+  Do(ReleaseRun{t.run.id});
+  --EntryOf(t.run).active;
+  auto& [vcpus, bytes] = allocated[t.run.host_id];
+  vcpus -= t.profile->vcpus;
+  bytes -= t.profile->MostMemory();
+  place = true;
+  if (!AwaitsControls(t.run) || !MustAwait(t)) return Conclude(t, true);
+  Journal(t, "waits for its positive control");
+  Save(t);
+}
+
+void Core::State::EndQueued(Tracked& t, Kind kind, std::string reason, bool retry) {
+  t.run.ending = Ending{kind, std::move(reason), {}, {}};
+  Judge(t);
+  Conclude(t, retry);
+}
+
+void Core::State::Judge(Tracked& t) {
+  const size_t before = t.run.findings.size();
+  campaign::Judgement judgement = campaign::Judge(t.run, *t.run.ending, *t.descriptor, t.use->budgets);
+  for (size_t i = before; i < t.run.findings.size(); ++i) {
+    Finding& finding = t.run.findings[i];
+    finding.first_seen = finding.last_seen = now;
+    finding.activity = t.activity;
+    dirty[t.run.id].push_back(finding);
+  }
+  t.run.finished = now;
+  t.run.verdict = judgement.verdict;
+  t.run.blame = judgement.blame;
+  t.run.reason = std::move(judgement.reason);
+}
+
+// A pass is one only if the scenario is known to fail where it should. A control itself needs no other.
+bool Core::State::MustAwait(const Tracked& t) {
+  CampaignEntry& entry = EntryOf(t.run);
+  return !t.run.control && !entry.cancelled && entry.ProofFor(t.run).open();
+}
+
+void Core::State::ConcludeProven() {
+  if (!std::exchange(prove, false)) return;
+  for (auto& [id, t] : runs) {
+    if (AwaitsControls(t.run) && !MustAwait(t)) Conclude(t, false);
+  }
+}
+
+void Core::State::Conclude(Tracked& t, bool retry) {
+  CampaignEntry& entry = EntryOf(t.run);
+  const campaign::CampaignSpec& spec = entry.campaign.spec;
+  if (t.run.verdict == Verdict::kPass && !t.run.control) {
+    std::string doubt = entry.ProofFor(t.run).Doubt(t.run, spec.positive_controls, *t.descriptor);
+    if (!doubt.empty()) {
+      t.run.verdict = Verdict::kUnproven;
+      t.run.blame = campaign::Blame::kTest;
+      t.run.reason = std::move(doubt);
+    }
+  }
+  Enter(t, RunState::kDone);
+  --entry.live;
+  entry.done.push_back(Outline(t.run));
+  if (retry && !entry.cancelled && now < entry.campaign.created + spec.deadline) TryAgain(t);
+  if (t.run.control) {
+    entry.ProofFor(t.run).End(t.run);
+    prove = true;
+  }
+}
+
+// An error or a miss says nothing of the kernel: a further attempt takes its place. A fail is never replaced: further
+// attempts stand beside it. That of a control is what was wanted.
+void Core::State::TryAgain(Tracked& t) {
+  CampaignEntry& entry = EntryOf(t.run);
+  const bool failed = t.run.verdict == Verdict::kFail;
+  const auto broke = [](const Run& run) { return run.verdict == Verdict::kError || run.verdict == Verdict::kMiss; };
+  if (failed ? t.run.control : !broke(t.run)) return;
+  const auto alike = std::ranges::count_if(entry.done, [&](const Run& run) {
+    return run.cell == t.run.cell && run.repeat == t.run.repeat &&
+           (failed ? run.verdict == Verdict::kFail : broke(run));
+  });
+  if (alike > (failed ? entry.campaign.spec.retries_fail : entry.campaign.spec.retries_error)) return;
+  if (!failed) t.run.superseded = entry.done.back().superseded = true;
+  Tracked& next = Track(campaign::NextAttempt(t.run, now, random_hex));
+  next.avoid_host = t.avoid_host;
+  Save(next);
+  place = true;
+}
+
+}  // namespace lk::scheduler

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every deadline there is, derived in this one place.
+#include <algorithm>
+
+#include "server/scheduler/core_state.h"
+
+namespace lk::scheduler {
+namespace {
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+double Phase(const Run& run, const char* phase) {
+  const auto it = run.phase_seconds.find(phase);
+  return it == run.phase_seconds.end() ? 0 : it->second;
+}
+
+}  // namespace
+
+absl::Time LeasedAt(const Run& run) {
+  return run.started + absl::Seconds(Phase(run, "define") + Phase(run, "boot"));
+}
+
+Core::State::Timer Core::State::NextTimer(const Tracked& t) const {
+  Timer next;
+  const auto consider = [&next](absl::Time at, void (State::*then)(Tracked&)) {
+    if (at < next.at) next = {at, then};
+  };
+  if (t.run.state == RunState::kDone || AwaitsControls(t.run)) return next;
+  if (t.run.state == RunState::kQueued) {
+    const Campaign& campaign = campaigns.at(t.run.campaign_id).campaign;
+    consider(campaign.created + campaign.spec.deadline, &State::MissDeadline);
+    consider(t.no_host_since + limits.host_retry, &State::MissNoHost);
+    return next;
+  }
+  if (t.gone_at != kNever) return {t.gone_at + limits.drain, &State::Finish};
+  if (t.awaiting_reattach) return {t.since + limits.prepare, &State::EndNotFound};
+  if (t.report_open) consider(std::max(t.last_console, t.last_header) + limits.report_quiet, &State::FlushReport);
+
+  if (t.step) {
+    consider(StepDeadline(t), t.step == Stage::kDrain ? &State::EndDrain : &State::EndUnanswered);
+  } else if (t.run.ending) {
+    consider(t.destroy_asked == kNever ? t.destroy_by : t.destroy_asked + limits.destroy, &State::Destroy);
+  } else if (t.fatal_since != kNever) {
+    consider(
+        std::min(std::max(t.last_console, t.fatal_since) + limits.after_fatal, t.fatal_since + limits.after_fatal_most),
+        &State::EndFatal);
+  } else if (t.paused_at != kNever) {
+    consider(t.paused_at + limits.paused, &State::EndPaused);
+  } else if (t.run.state == RunState::kPreparing) {
+    consider(t.since + limits.prepare, &State::EndNotStarted);
+  } else if (t.run.state == RunState::kBooting) {
+    consider(t.since + limits.boot * Factor(t), &State::EndNoAgent);
+  } else {
+    const Timer running = NextTimerOfRunning(t);
+    consider(running.at, running.then);
+  }
+  return next;
+}
+
+Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
+  const double factor = Factor(t);
+  const absl::Duration progress_limit = FromProto(t.descriptor->progress_limit()) * factor;
+  const absl::Duration heartbeat = limits.heartbeat * factor;
+  // Where the guest's own detectors spoke, less patience is needed.
+  const absl::Time stalled = t.stalled_at + Timeouts(t).silence;
+  const absl::Time hang =
+      std::min(t.heard_at + std::max(progress_limit, heartbeat), std::max(stalled, t.heard_at + heartbeat));
+
+  // Ties go to what stands first.
+  Timer next;
+  const auto consider = [&next](absl::Time at, void (State::*then)(Tracked&)) {
+    if (at < next.at) next = {at, then};
+  };
+  if (!t.connected && t.lost_at - t.heard_at > limits.heartbeat) {
+    // The guest was silent before the stream ended: keepalive gave it up, nobody hung up. That is a hang.
+    consider(std::max(hang, t.lost_at + limits.reconnect * factor), &State::EndHang);
+  } else if (!t.connected) {
+    consider(std::max(t.lost_at + limits.reconnect * factor, t.run.reboot_until), &State::EndAgentLost);
+  } else {
+    consider(std::max(hang, t.run.reboot_until), &State::EndHang);
+    // Stuck is only a trigger whose guest is still heard, of late: it says so every second (LeaseTerms).
+    const absl::Time stuck = std::min(t.progress_at + progress_limit, stalled);
+    if (progress_limit > absl::ZeroDuration() && stuck < t.heard_at + heartbeat / 3) consider(stuck, &State::EndStuck);
+  }
+
+  // Who is away cannot be asked to stop; that it comes back is seen to above.
+  if (!t.connected) return next;
+  if (t.cancel_sent != kNever) {
+    consider(t.cancel_sent + limits.grace * factor, &State::EndOverdue);
+  } else {
+    const absl::Duration hard_cap = FromProto(t.descriptor->hard_cap());
+    const absl::Duration allowed = t.use->duration + limits.grace * factor;
+    consider(LeasedAt(t.run) + absl::Seconds(t.run.paused_seconds) +
+                 (hard_cap > absl::ZeroDuration() ? std::min(allowed, hard_cap) : allowed),
+             &State::SendOverdue);
+  }
+  return next;
+}
+
+absl::Time Core::State::NextDeadline() const {
+  if (restored) return absl::InfinitePast();
+  absl::Time next = kNever;
+  for (const auto& [id, t] : runs) next = std::min(next, NextTimer(t).at);
+  return next;
+}
+
+void Core::State::RunTimers() {
+  for (auto& [id, t] : runs) {
+    for (Timer timer = NextTimer(t); timer.at <= now; timer = NextTimer(t)) (this->*timer.then)(t);
+  }
+}
+
+}  // namespace lk::scheduler

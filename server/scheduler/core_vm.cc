@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a run's VM as the hypervisor and the console tell it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/campaign/findings.h"
+#include "server/scheduler/core_state.h"
+#include "support/quantity.h"
+
+namespace lk::scheduler {
+namespace {
+
+std::string Describe(const VmGone& gone) {
+  using How = VmGone::How;
+  std::string_view how;
+  switch (gone.how) {
+    case How::kStopped:
+      how = "it stopped by itself";
+      break;
+    case How::kCrashed:
+      how = "it crashed";
+      break;
+    case How::kDestroyed:
+      how = "it was destroyed from outside";
+      break;
+    case How::kHostLost:
+      how = "host lost";
+      break;
+    case How::kMissing:
+      how = "it was gone after a restart of lkd";
+      break;
+  }
+  return gone.detail.empty() ? std::string(how) : fmt::format("{}: {}", how, gone.detail);
+}
+
+Finding VmCrash(std::string title, std::string detail) {
+  Finding finding;
+  finding.kind = detect::Kind::kVmCrash;
+  finding.title = std::move(title);
+  finding.excerpt = std::move(detail);
+  return finding;
+}
+
+}  // namespace
+
+void Core::State::Enter(Tracked& t, RunState state) {
+  t.run.state = state;
+  t.since = now;
+  Save(t);
+}
+
+// ---- launch ------------------------------------------------------------------------------------
+
+void Core::State::On(const ImageReady& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || !t->launching) return;
+  t->run.phase_seconds["image"] = event.seconds;
+  t->run.started = now;
+  Save(*t);
+}
+
+void Core::State::On(const VmStarted& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || !std::exchange(t->launching, false)) return;
+  t->run.phase_seconds["define"] = event.define_seconds;
+  Journal(*t, "VM started");
+  if (t->run.state == RunState::kPreparing) Enter(*t, RunState::kBooting);
+  Save(*t);
+}
+
+void Core::State::On(const StartFailed& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  t->launching = false;
+  if (event.host_fault) t->avoid_host = t->run.host_id;
+  Journal(*t, "not started: " + event.reason);
+  if (!t->run.ending) t->run.ending = Ending{Ending::Kind::kNeverStarted, event.reason, {}, {}};
+  Finish(*t);
+}
+
+// ---- after a restart of lkd --------------------------------------------------------------------
+
+void Core::State::On(const VmReattached& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || !std::exchange(t->awaiting_reattach, false)) return;
+  Journal(*t, "lkd was restarted and has found its VM again");
+  SkipSteps(*t, "lkd was restarted");
+  if (t->run.ending) return Destroy(*t);
+  if (!t->connected) t->lost_at = now;
+  Enter(*t, WasLeased(t->run) ? RunState::kRunning : RunState::kBooting);
+}
+
+// ---- the end of the VM -------------------------------------------------------------------------
+
+void Core::State::On(const VmGone& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || t->run.state == RunState::kQueued || t->gone_at != kNever) return;
+  const bool restored_run = std::exchange(t->awaiting_reattach, false);
+  if (t->run.ending) {
+    Journal(*t, "VM gone");
+    if (restored_run) SkipSteps(*t, "lkd was restarted");
+    RecordGone(*t, event.how, Describe(event));
+  } else if (t->fatal_since != kNever) {
+    Decide(*t, {Ending::Kind::kFatalFinding, Describe(event), {}, {}});
+  } else if (restored_run && t->run.state == RunState::kPreparing) {
+    Decide(*t, {Ending::Kind::kNeverStarted, "lkd was restarted before its VM was up", {}, {}});
+  } else {
+    if (event.how == VmGone::How::kStopped) AddFinding(*t, VmCrash("VM stopped by itself", event.detail), "hypervisor");
+    if (event.how == VmGone::How::kCrashed) AddFinding(*t, VmCrash("VM crashed", event.detail), "hypervisor");
+    Decide(*t, {Ending::Kind::kVmLost, Describe(event), {}, {}});
+  }
+  // While a launch is under way a VM may still come; destroying it takes its turn after the launch.
+  if (t->launching && (t->destroy_tries == 0 || event.how != VmGone::How::kDestroyed)) {
+    if (t->destroy_tries == 0) Destroy(*t);
+    return;
+  }
+  BeginDrain(*t);
+}
+
+void Core::State::On(const VmPanicked& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || std::exchange(t->panicked, true)) return;
+  Journal(*t, "the panic device says that the guest panicked");
+  if (!NmiSent(t->run)) MarkFatal(*t);
+}
+
+// ---- pauses ------------------------------------------------------------------------------------
+
+void Core::State::On(const VmPaused& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || t->run.state == RunState::kQueued) return;
+  Journal(*t, fmt::format("VM paused{}: {}", event.by_itself ? " by itself" : "", event.detail));
+  if (event.by_itself) {
+    // A panic, and what an NMI of ours makes of it, is told of already.
+    if (t->fatal_since != kNever || NmiSent(t->run)) return;
+    AddFinding(*t, VmCrash("VM paused by itself", event.detail), "hypervisor");
+    if (!t->run.ending) End(*t, Ending::Kind::kVmLost, "it paused by itself: " + event.detail);
+  } else if (!t->run.ending && t->paused_at == kNever) {
+    t->paused_at = now;
+    Save(*t);
+  }
+}
+
+// All that is timed begins anew or is put off: the guest could do nothing meanwhile.
+void Core::State::On(const VmResumed& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || t->paused_at == kNever) return;
+  const absl::Duration pause = now - std::exchange(t->paused_at, kNever);
+  t->run.paused_seconds += absl::ToDoubleSeconds(pause);
+  Journal(*t, "VM resumed after " + lk::FormatDuration(pause));
+  for (absl::Time* at : {&t->heard_at, &t->progress_at, &t->lost_at}) {
+    if (*at != kNever) *at = now;
+  }
+  for (absl::Time* at : {&t->since, &t->cancel_sent, &t->run.reboot_until}) *at += pause;
+  t->stalled_at = kNever;
+  t->distrust = campaign::PausedFor(pause);
+  t->distrust_until = now + campaign::Longest(Timeouts(*t));
+  Save(*t);
+}
+
+void Core::State::On(const VmWatchdogFired& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  AddFinding(*t, VmCrash("watchdog device fired", "action " + event.action), "hypervisor");
+}
+
+// ---- console -----------------------------------------------------------------------------------
+
+void Core::State::On(const ConsoleFinding& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  const Finding& finding = event.finding;
+  if (finding.nmi && NmiSent(t->run)) return AnswerNmi(*t, finding);
+  // The guest is left to die, or a crash kernel boots.
+  if (t->nmi_answer && finding.start_offset > *t->nmi_answer) return Journal(*t, "after the NMI: " + finding.title);
+  AddFinding(*t, finding, "console");
+  if (t->step == Stage::kNmi && finding.fatal) EndStep(*t, PostMortemStep::Outcome::kDone, finding.title);
+}
+
+void Core::State::On(const ConsoleHeader& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  t->report_open = true;
+  t->last_header = now;
+  const Finding& finding = event.finding;
+  if (NmiSent(t->run) && (finding.nmi || t->nmi_answer)) return;
+  if (finding.fatal || finding.kind == detect::Kind::kPanic) MarkFatal(*t);
+  const bool known = std::ranges::any_of(t->run.findings, [&](const Finding& kept) {
+    return kept.kind == finding.kind && kept.start_offset == finding.start_offset && campaign::OnConsole(kept);
+  });
+  if (known) return;  // the record is read again
+  t->announced_open.emplace(finding.start_offset, finding.kind);
+  Finding open = finding;
+  Complete(*t, open, "console");
+  AnnounceOpen(*t, std::move(open));
+}
+
+void Core::State::On(const ConsoleCanary& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || event.nonce != t->run.canary_nonce || std::exchange(t->run.canary_console, true)) return;
+  Journal(*t, "canary seen on console");
+  Save(*t);
+}
+
+void Core::State::On(const ConsoleBytes& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  t->run.console_bytes = event.bytes;
+  t->last_console = now;
+}
+
+void Core::State::On(const ConsoleEnded& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  t->console_ended = true;
+  t->report_open = false;
+  if (t->gone_at != kNever) Finish(*t);
+}
+
+void Core::State::FlushReport(Tracked& t) {
+  t.report_open = false;
+  Do(FlushConsole{t.run.id});
+}
+
+// The kernel does not go on: what it still prints is waited for, nothing else.
+void Core::State::MarkFatal(Tracked& t) {
+  if (t.fatal_since == kNever) t.fatal_since = now;
+}
+
+void Core::State::Complete(const Tracked& t, Finding& finding, const char* witness) const {
+  if (finding.witnesses.empty()) finding.witnesses = {witness};
+  finding.phase = campaign::ToString(t.run.state);
+  finding.activity = t.activity;
+  if (finding.first_seen == absl::InfinitePast()) finding.first_seen = now;
+  finding.last_seen = now;
+  if (!campaign::IsStall(finding.kind) && finding.kind != detect::Kind::kHang) return;
+  if (t.paused_at != kNever) {
+    finding.distrust = campaign::PausedFor(now - t.paused_at);
+  } else if (now <= t.distrust_until) {
+    finding.distrust = t.distrust;
+  }
+}
+
+void Core::State::AddFinding(Tracked& t, Finding finding, const char* witness) {
+  Complete(t, finding, witness);
+  if (finding.fatal) MarkFatal(t);
+  const bool announced = t.announced_open.erase({finding.start_offset, finding.kind}) > 0;
+  const size_t before = t.run.findings.size();
+  const Finding* changed = campaign::AddFinding(t.run, std::move(finding), *t.descriptor);
+  if (!changed) return;
+  Save(t);
+  if (campaign::IsStall(changed->kind) && campaign::HangExplained(t.run, t.use->budgets)) {
+    t.stalled_at = std::min(t.stalled_at, now);
+  }
+  if (t.run.findings.size() > before) {
+    Journal(t, fmt::format("finding: {}", changed->title));
+  } else if (!announced) {
+    return;
+  }
+  dirty[t.run.id].push_back(*changed);
+}
+
+void Core::State::AnnounceOpen(Tracked& t, Finding finding) {
+  finding.open = true;
+  finding.tolerated = campaign::IsTolerated(finding, *t.descriptor);
+  dirty[t.run.id].push_back(std::move(finding));
+}
+
+}  // namespace lk::scheduler

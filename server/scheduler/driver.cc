@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduler/driver.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "support/random.h"
+
+namespace lk::scheduler {
+namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+Driver::Driver(DriverOptions options, store::Store& store, Hosts& hosts, vm::ImageBuilder& images, AgentPort& agents,
+               symbols::Cache& symbols, WorkerPool& pool, Announcer announcer, const Clock& clock)
+    : options_(std::move(options)),
+      store_(store),
+      hosts_(hosts),
+      images_(images),
+      agents_(agents),
+      symbols_(symbols),
+      pool_(pool),
+      announcer_(std::move(announcer)),
+      clock_(clock),
+      core_(options_.descriptors, options_.limits, [](size_t bytes) { return RandomHex(bytes); }) {}
+
+Driver::~Driver() {
+  Stop();
+}
+
+Status Driver::Start() {
+  LK_ASSIGN_OR_RETURN(std::vector<Campaign> campaigns, store_.UnfinishedCampaigns());
+  LK_ASSIGN_OR_RETURN(std::vector<Host> hosts, store_.ListHosts());
+  std::vector<Run> runs;
+  std::set<std::string> unfinished;
+  for (Campaign& campaign : campaigns) {
+    campaign::SpecResult parsed = campaign::ParseSpec(campaign.spec_yaml, campaign.overrides, options_.descriptors);
+    if (!parsed.ok()) {
+      return absl::DataLossError(fmt::format("campaign {}: its file was good once and is not any more: {}", campaign.id,
+                                             parsed.errors.front().message));
+    }
+    campaign.spec = std::move(parsed.spec);
+    specs_[campaign.id] = campaign.spec;
+    LK_ASSIGN_OR_RETURN(std::vector<Run> of_campaign, store_.ListRuns(campaign.id, std::nullopt, "", 0));
+    for (Run& run : of_campaign) {
+      const bool over = run.state == campaign::RunState::kDone || campaign::AwaitsControls(run);
+      if (!over) unfinished.insert(run.id);
+      if (!over && run.state != campaign::RunState::kQueued) {
+        agents_.Expect(run, Invariants(Descriptor(run.scenario)));
+        const MutexLock lock(&mutex_);
+        to_adopt_[run.host_id].push_back(run);
+      }
+      {
+        const MutexLock lock(&mutex_);
+        states_[campaign.id][run.id] = run.state;
+      }
+      runs.push_back(std::move(run));
+    }
+  }
+  if (!campaigns.empty()) spdlog::info("taking up {} unfinished campaigns", campaigns.size());
+  // Of runs that were done when lkd was killed, before their directories were tidied.
+  pool_.Post([others = OtherRuns(options_.state_directory / "runs", unfinished)] {
+    for (const std::filesystem::path& directory : others) Tidy(directory);
+  });
+  // Hosts come up again as Hosts connects to them. What they offered is as old as the store: another libvirt, QEMU or
+  // lkd may find more.
+  for (Host& host : hosts) {
+    if (host.state == Host::State::kUp) host.state = Host::State::kDown;
+    host.archs.clear();
+    host.features.clear();
+  }
+  std::set<std::string> known_hosts;
+  for (const Host& host : hosts) known_hosts.insert(host.id);
+  core_.Restore(std::move(campaigns), std::move(runs), std::move(hosts));
+  {
+    const MutexLock lock(&mutex_);
+    for (auto it = to_adopt_.begin(); it != to_adopt_.end();) {
+      if (known_hosts.contains(it->first)) {
+        ++it;
+        continue;
+      }
+      for (const Run& run : it->second) {
+        queue_.push_back({VmGone{run.id, VmGone::How::kMissing, "its host was removed"}, {}});
+      }
+      it = to_adopt_.erase(it);
+    }
+    queue_.push_back({Tick{}, {}});
+  }
+  thread_ = std::thread([this] { Loop(); });
+  return absl::OkStatus();
+}
+
+void Driver::Stop() {
+  {
+    const MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Driver::Post(Event event, std::function<void()> stored) {
+  const MutexLock lock(&mutex_);
+  queue_.push_back({std::move(event), std::move(stored)});
+}
+
+void Driver::Loop() {
+  while (true) {
+    Queued next{Tick{}, {}};
+    {
+      const MutexLock lock(&mutex_);
+      const auto something = [this] {
+        mutex_.AssertHeld();
+        return stopping_ || !queue_.empty() || !grown_.empty();
+      };
+      mutex_.AwaitWithDeadline(absl::Condition(&something), core_.NextDeadline());
+      if (stopping_) return;
+      if (!queue_.empty()) {
+        next = std::move(queue_.front());
+        queue_.pop_front();
+      } else if (!grown_.empty()) {
+        const auto run = grown_.begin();
+        next.event = ConsoleBytes{run->first, run->second};
+        grown_.erase(run);
+      }
+    }
+    Step(std::move(next));
+  }
+}
+
+void Driver::Step(Queued queued) {
+  if (const auto* added = std::get_if<CampaignAdded>(&queued.event)) specs_[added->campaign.id] = added->campaign.spec;
+  const absl::Time now = clock_.Now();
+  const std::vector<Action> actions = core_.Step(queued.event, now);
+  if (!Store(actions, now)) return;
+  {
+    const MutexLock lock(&mutex_);
+    for (const Host& host : hosts_.List()) allocated_[host.id] = core_.Allocated(host.id);
+  }
+  for (const Action& action : actions) Perform(action);
+  if (queued.stored) queued.stored();
+}
+
+bool Driver::Store(const std::vector<Action>& actions, absl::Time now) {
+  store::Change change;
+  change.time = now;
+  std::vector<const SaveCampaign*> announced;
+  std::set<std::string> told;
+  for (const Action& action : actions) {
+    if (const auto* save = std::get_if<SaveRun>(&action)) {
+      change.runs.push_back(save->run);
+      for (const Finding& finding : save->new_findings) {
+        change.events.emplace_back(save->run.campaign_id, announcer_.finding(save->run.id, finding, now));
+      }
+      if (save->announce) change.events.emplace_back(save->run.campaign_id, announcer_.run(save->run, now));
+    } else if (const auto* save_campaign = std::get_if<SaveCampaign>(&action)) {
+      change.campaigns.push_back(save_campaign->campaign);
+      if (save_campaign->announce) announced.push_back(save_campaign);
+    }
+  }
+  // A campaign's event carries its counts as they are with this change; it comes after those of its runs.
+  for (const SaveCampaign* save : announced) {
+    auto stored = store_.ListRuns(save->campaign.id, std::nullopt, "", 0);
+    std::map<std::string, Run> runs;
+    if (stored.ok()) {
+      for (Run& run : *stored) runs[run.id] = std::move(run);
+    }
+    for (const Run& run : change.runs) {
+      if (run.campaign_id == save->campaign.id) runs[run.id] = run;
+    }
+    std::vector<Run> all;
+    all.reserve(runs.size());
+    for (auto& [id, run] : runs) all.push_back(std::move(run));
+    change.events.emplace_back(save->campaign.id, announcer_.campaign(save->campaign, campaign::Count(all), now));
+  }
+  if (change.runs.empty() && change.campaigns.empty() && change.events.empty()) return true;
+
+  absl::Duration pause = absl::Milliseconds(100);
+  while (true) {
+    const auto stored = store_.Apply(change);
+    if (stored.ok()) break;
+    // Nothing may be acted on that is not stored: wait for the store, or stop.
+    spdlog::error("store: {}; trying again", std::string(stored.status().message()));
+    const MutexLock lock(&mutex_);
+    if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause)) return false;
+    pause = std::min(2 * pause, absl::Duration(absl::Seconds(10)));
+  }
+  {
+    const MutexLock lock(&mutex_);
+    for (const Run& run : change.runs) states_[run.campaign_id][run.id] = run.state;
+    for (const Campaign& campaign : change.campaigns) {
+      if (campaign.verdict) states_.erase(campaign.id);
+    }
+  }
+  for (const auto& [campaign_id, payload] : change.events) told.insert(campaign_id);
+  for (const std::string& id : told) Notify(id);
+  return true;
+}
+
+void Driver::Perform(const Action& action) {
+  std::visit(Overloaded{
+                 [](const SaveCampaign&) {},
+                 [](const SaveRun&) {},
+                 [this](const SendAck& a) { agents_.SendAck(a.run_id, a.session, a.sequence); },
+                 [this](const SendCancel& a) { agents_.SendCancel(a.run_id, a.reason); },
+                 [this](const SendFinish& a) { agents_.SendFinish(a.run_id); },
+                 [this](const SendHostActionReply& a) { agents_.SendHostActionReply(a.reply); },
+                 [this](const DropSession& a) { agents_.Drop(a.run_id, a.session); },
+                 [this](const auto& a) { Do(a); },
+             },
+             action);
+}
+
+Driver::Subscription Driver::Subscribe(const std::string& id, std::function<void()> notify) {
+  auto subscriber = std::make_shared<std::function<void()>>(std::move(notify));
+  const MutexLock lock(&mutex_);
+  std::erase_if(subscribers_, [](const auto& item) { return item.second.expired(); });
+  subscribers_.emplace(id, subscriber);
+  return subscriber;
+}
+
+void Driver::Notify(const std::string& id) {
+  std::vector<std::shared_ptr<std::function<void()>>> alive;
+  {
+    const MutexLock lock(&mutex_);
+    const auto [first, last] = subscribers_.equal_range(id);
+    for (auto it = first; it != last; ++it) {
+      if (auto subscriber = it->second.lock()) alive.push_back(std::move(subscriber));
+    }
+  }
+  for (const auto& subscriber : alive) (*subscriber)();
+}
+
+std::filesystem::path Driver::Artifact(const std::string& run_id, std::string_view name) const {
+  return RunDirectory(run_id) / name;
+}
+
+std::filesystem::path Driver::RunDirectory(const std::string& run_id) const {
+  return options_.state_directory / "runs" / run_id;
+}
+
+std::pair<uint32_t, uint64_t> Driver::Allocated(const std::string& host_id) const {
+  const MutexLock lock(&mutex_);
+  const auto it = allocated_.find(host_id);
+  return it == allocated_.end() ? std::pair<uint32_t, uint64_t>{} : it->second;
+}
+
+std::map<std::string, std::map<std::string, uint64_t>> Driver::UnfinishedRuns() const {
+  std::map<std::string, std::map<std::string, uint64_t>> counts;
+  const MutexLock lock(&mutex_);
+  for (const auto& [campaign_id, runs] : states_) {
+    for (const auto& [run_id, state] : runs) ++counts[campaign_id][std::string(campaign::ToString(state))];
+  }
+  return counts;
+}
+
+const v1::ScenarioDescriptor& Driver::Descriptor(const std::string& scenario) const {
+  return *std::find_if(options_.descriptors.begin(), options_.descriptors.end(),
+                       [&](const auto& descriptor) { return descriptor.name() == scenario; });
+}
+
+const campaign::CampaignSpec& Driver::Spec(const std::string& campaign_id) const {
+  return specs_.at(campaign_id);
+}
+
+}  // namespace lk::scheduler

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performs what the core decides: stores first, then acts. One thread steps the core; what blocks runs on the pool.
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/console/recorder.h"
+#include "server/scheduler/agent_port.h"
+#include "server/scheduler/core.h"
+#include "server/scheduler/hosts.h"
+#include "server/scheduler/lanes.h"
+#include "server/scheduler/post_mortem.h"
+#include "server/scheduler/run_directory.h"
+#include "server/scheduler/worker_pool.h"
+#include "server/store/store.h"
+#include "server/symbols/cache.h"
+#include "server/vm/image.h"
+#include "support/clock.h"
+#include "support/mutex.h"
+
+namespace lk::scheduler {
+
+// What watchers of a campaign are told, as bytes: see store::Event. The api makes them.
+struct Announcer {
+  std::function<std::string(const Campaign&, const campaign::Counts&, absl::Time)> campaign;
+  std::function<std::string(const Run&, absl::Time)> run;
+  std::function<std::string(const std::string& run_id, const Finding&, absl::Time)> finding;
+};
+
+struct DriverOptions {
+  std::filesystem::path state_directory;
+  std::string owner;          // see vm::VmSpec
+  std::string ca_pem;         // of the agent listener
+  std::string agent_address;  // host:port as guests see it
+  uint64_t console_max_bytes = 0;
+  DumpLimits dumps;
+  std::optional<absl::Duration> kill_worker_after;  // test hook
+  campaign::Descriptors descriptors;
+  Limits limits;
+};
+
+class Driver {
+ public:
+  Driver(DriverOptions options, store::Store& store, Hosts& hosts, vm::ImageBuilder& images, AgentPort& agents,
+         symbols::Cache& symbols, WorkerPool& pool, Announcer announcer, const Clock& clock);
+  ~Driver();
+
+  // Takes up what the store holds unfinished, then runs.
+  Status Start();
+  // VMs go on; the next start takes them over.
+  void Stop();
+
+  // Thread-safe; never blocks. `stored` is called on the driver's thread when what follows from the event is stored.
+  void Post(Event event, std::function<void()> stored = {});
+
+  // Called (on any thread, must not block) when a campaign has new events or a run's console has grown. The
+  // subscription ends with the returned handle.
+  using Subscription = std::shared_ptr<void>;
+  Subscription Subscribe(const std::string& campaign_or_run_id, std::function<void()> notify);
+
+  // Where one of kArtifacts is, or would be.
+  std::filesystem::path Artifact(const std::string& run_id, std::string_view name) const;
+  // vCPUs and bytes in use on a host.
+  std::pair<uint32_t, uint64_t> Allocated(const std::string& host_id) const;
+
+  // Campaign -> run state -> runs, of campaigns that are not finished.
+  std::map<std::string, std::map<std::string, uint64_t>> UnfinishedRuns() const;
+
+  // What Hosts is to tell.
+  Hosts::Listener HostListener();
+
+ private:
+  struct Queued {
+    Event event;
+    std::function<void()> stored;
+  };
+
+  void Loop();
+  void Step(Queued queued);
+  // Stores all Save* of a step as one change, again and again until the store takes it or lkd stops.
+  bool Store(const std::vector<Action>& actions, absl::Time now);
+  void Perform(const Action& action);
+
+  void Do(const StartVm& action);
+  void Do(const DestroyVm& action);
+  void Do(const PerformPostMortem& action);
+  void Do(const FlushConsole& action);
+  void Do(const SendLease& action);
+  void Do(const PerformHostAction& action);
+  void Do(const ExpectBoot& action);
+  void Do(const ReleaseRun& action);
+
+  // On the pool.
+  Status Launch(const Run& run, const campaign::Profile& profile, const v1::ScenarioDescriptor& descriptor);
+  void Adopt(const campaign::Host& host, vm::Hypervisor& hypervisor);
+  void OnVm(const std::string& host_id, const vm::VmEvent& event);
+
+  StatusOr<std::shared_ptr<console::Recorder>> OpenConsole(const Run& run, const v1::ScenarioDescriptor& descriptor);
+  // What a console gave, in the order in which it came. A finding's frames are located first; where there is debug
+  // information for that, it is read from disk, on the pool.
+  void FromConsole(const std::string& run_id, const std::string& kernel_id, Event event);
+  std::shared_ptr<console::Recorder> Console(const std::string& run_id) const;
+  vm::ConsoleSink Sink(const Run& run, const std::shared_ptr<console::Recorder>& recorder);
+  void Notify(const std::string& id);
+
+  // What is looked for in the kernel log beside the signature table.
+  static std::vector<detect::InvariantLiteral> Invariants(const v1::ScenarioDescriptor& descriptor);
+  const v1::ScenarioDescriptor& Descriptor(const std::string& scenario) const;
+  const campaign::CampaignSpec& Spec(const std::string& campaign_id) const;
+  std::filesystem::path RunDirectory(const std::string& run_id) const;
+
+  const DriverOptions options_;
+  store::Store& store_;
+  Hosts& hosts_;
+  vm::ImageBuilder& images_;
+  AgentPort& agents_;
+  symbols::Cache& symbols_;
+  WorkerPool& pool_;
+  const Announcer announcer_;
+  const Clock& clock_;
+
+  mutable Mutex mutex_;
+  // Bounded by their sources: the console's bytes are told once for each run until read, agents have a window of
+  // messages that are not acknowledged, findings are at most kMostFindings for each run.
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> grown_ ABSL_GUARDED_BY(mutex_);  // run -> console bytes not told yet
+  std::map<std::string, uint32_t> findings_told_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<console::Recorder>> consoles_ ABSL_GUARDED_BY(mutex_);
+  std::multimap<std::string, std::weak_ptr<std::function<void()>>> subscribers_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::pair<uint32_t, uint64_t>> allocated_ ABSL_GUARDED_BY(mutex_);
+  // Campaign -> run -> state, as stored.
+  std::map<std::string, std::map<std::string, campaign::RunState>> states_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::map<std::string, std::string> active_ ABSL_GUARDED_BY(mutex_);  // run -> host it was started on
+  // Runs that were under way when lkd ended, by host, until that host has been looked at.
+  std::map<std::string, std::vector<Run>> to_adopt_ ABSL_GUARDED_BY(mutex_);
+
+  // Calls that QEMU's monitor answers, or does not: a lane for each run's host actions, and one for its post-mortem.
+  // They take no worker from the pool, where the destroying of their VM, which ends them, has its turn.
+  Lanes monitors_;
+
+  // Of the driver's thread.
+  Core core_;
+  std::map<std::string, campaign::CampaignSpec> specs_;
+  std::thread thread_;
+};
+
+}  // namespace lk::scheduler

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver's side of VMs: start, destroy, host actions, consoles, and what hosts tell.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "server/scheduler/driver.h"
+
+namespace lk::scheduler {
+namespace {
+
+// Findings of one console that reach the core; a guest that prints more of them is broken enough.
+constexpr uint32_t kMostFindings = 1000;
+
+constexpr char kVmPrefix[] = "lk-";
+
+std::string VmName(const std::string& run_id) {
+  return kVmPrefix + run_id;
+}
+
+const campaign::Profile* FindProfile(const campaign::CampaignSpec& spec, const std::string& name) {
+  const auto it =
+      std::find_if(spec.profiles.begin(), spec.profiles.end(), [&](const auto& p) { return p.name == name; });
+  return it == spec.profiles.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+std::vector<detect::InvariantLiteral> Driver::Invariants(const v1::ScenarioDescriptor& descriptor) {
+  std::vector<detect::InvariantLiteral> invariants;
+  for (const auto& invariant : descriptor.invariants()) {
+    if (!invariant.log_literal().empty()) invariants.push_back({invariant.name(), invariant.log_literal()});
+  }
+  return invariants;
+}
+
+void Driver::Do(const StartVm& action) {
+  const Run& run = action.run;
+  const v1::ScenarioDescriptor& descriptor = Descriptor(run.scenario);
+  const campaign::Profile* profile = FindProfile(Spec(run.campaign_id), run.profile);
+  agents_.Expect(run, Invariants(descriptor));
+  {
+    const MutexLock lock(&mutex_);
+    active_[run.id] = run.host_id;
+  }
+  pool_.Post(run.id, [this, run, &descriptor, profile = *profile] {
+    const Status status = Launch(run, profile, descriptor);
+    if (status.ok()) return;
+    Post(StartFailed{run.id, std::string(status.message()), vm::FaultOf(status) == vm::Fault::kHost});
+  });
+}
+
+Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1::ScenarioDescriptor& descriptor) {
+  const absl::Time begin = clock_.Now();
+  const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(run.host_id);
+  if (!hypervisor) {
+    return vm::WithFault(absl::UnavailableError("no connection to host " + run.host_id), vm::Fault::kHost);
+  }
+  vm::ImageBuilder::Request request;
+  request.kernel_id = run.kernel_id;
+  request.extra_modules = {descriptor.guest_files().modules().begin(), descriptor.guest_files().modules().end()};
+  request.kernel_image = descriptor.guest_files().kernel_image();
+  request.directory = RunDirectory(run.id);
+  request.run.ca_pem = options_.ca_pem;
+  request.run.config = {{"run_id", run.id},          {"token", run.token},    {"controller", options_.agent_address},
+                        {"address", "10.0.2.15/24"}, {"gateway", "10.0.2.2"}, {"server_name", "lkd"}};
+  LK_ASSIGN_OR_RETURN(const vm::ImageBuilder::Image image, images_.Build(request));
+  const absl::Time built = clock_.Now();
+  Post(ImageReady{run.id, absl::ToDoubleSeconds(built - begin)});
+
+  vm::VmSpec spec;
+  spec.name = VmName(run.id);
+  spec.run_id = run.id;
+  spec.owner = options_.owner;
+  spec.profile = profile;
+  spec.accelerator = run.accelerator;
+  spec.kernel = image.kernel;
+  spec.initrd = image.initrd;
+  spec.cmdline = run.cmdline;
+  LK_ASSIGN_OR_RETURN(spec.disks, MakeScratchDisks(descriptor, RunDirectory(run.id)));
+  spec.console_log = RunDirectory(run.id) / "console.host";
+  LK_ASSIGN_OR_RETURN(const std::shared_ptr<console::Recorder> recorder, OpenConsole(run, descriptor));
+  LK_RETURN_IF_ERROR(hypervisor->Start(spec, Sink(run, recorder)));
+  Post(VmStarted{run.id, absl::ToDoubleSeconds(clock_.Now() - built)});
+  return absl::OkStatus();
+}
+
+void Driver::Do(const DestroyVm& action) {
+  pool_.Post(action.run_id, [this, action] {
+    VmGone gone{action.run_id, VmGone::How::kDestroyed, "destroyed by lkd"};
+    if (const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id)) {
+      const Status status = hypervisor->Destroy(VmName(action.run_id));
+      // Destroyed again after Limits::destroy, or when the host is back.
+      if (!status.ok()) {
+        spdlog::warn("run {}: destroying its VM: {}", action.run_id, std::string(status.message()));
+        return;
+      }
+    }
+    Post(std::move(gone));
+  });
+}
+
+void Driver::Do(const PerformPostMortem& action) {
+  const Run* run = core_.Find(action.run_id);
+  const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id);
+  const auto host = hosts_.Find(action.host_id);
+  if (!run || !hypervisor || !host.ok()) {
+    campaign::PostMortemStep failed{.step = action.step,
+                                    .outcome = campaign::PostMortemStep::Outcome::kFailed,
+                                    .detail = "no connection to the host",
+                                    .text = "",
+                                    .seconds = 0};
+    return Post(PostMortemStepDone{action.run_id, std::move(failed), false});
+  }
+  const campaign::Profile* profile = FindProfile(Spec(run->campaign_id), run->profile);
+  const HungGuest guest{.run_id = action.run_id,
+                        .vm = VmName(action.run_id),
+                        .host_uri = host->uri,
+                        .memory_bytes = profile->MostMemory(),
+                        .directory = RunDirectory(action.run_id)};
+  // Not behind a host action that waits for the guest to let go of its memory.
+  monitors_.Post(action.run_id + "/post-mortem", [this, guest, step = action.step, hypervisor] {
+    Post(PerformStep(step, guest, options_.dumps, *hypervisor));
+  });
+}
+
+void Driver::Do(const FlushConsole& action) {
+  if (const auto console = Console(action.run_id)) pool_.Post([console] { console->OnQuiet(); });
+}
+
+void Driver::Do(const SendLease& action) {
+  const Run* run = core_.Find(action.run_id);
+  if (!run) return;
+  const campaign::CampaignSpec& spec = Spec(run->campaign_id);
+  const auto use = std::find_if(spec.scenarios.begin(), spec.scenarios.end(),
+                                [&](const auto& s) { return s.name == run->scenario; });
+  const v1::ScenarioDescriptor& descriptor = Descriptor(run->scenario);
+  LeaseTerms terms;
+  terms.scenario = run->scenario;
+  terms.parameters = use->parameters;
+  terms.duration = use->duration;
+  terms.hard_cap = absl::Seconds(descriptor.hard_cap().seconds());
+  terms.heartbeat_interval = absl::Seconds(1);
+  terms.canary_nonce = run->canary_nonce;
+  terms.seed = run->seed;
+  terms.kill_worker_after = options_.kill_worker_after;
+  agents_.SendLease(action.run_id, action.session, terms);
+}
+
+void Driver::Do(const PerformHostAction& action) {
+  monitors_.Post(action.run_id, [this, action] {
+    using Kind = HostActionAsked::Kind;
+    HostActionDone done{action.run_id, action.action.id, "", action.action.alias, absl::ZeroDuration()};
+    const absl::Time begin = clock_.Now();
+    const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id);
+    const std::string name = VmName(action.run_id);
+    Status status = hypervisor ? absl::OkStatus() : absl::UnavailableError("no connection to the host");
+    if (status.ok()) {
+      switch (action.action.kind) {
+        case Kind::kAttachDimm: {
+          auto alias = hypervisor->AttachDimm(name, action.action.bytes);
+          status = alias.status();
+          if (alias.ok()) done.alias = *alias;
+          break;
+        }
+        case Kind::kDetachDimm:
+          status = hypervisor->DetachDimm(name, action.action.alias);
+          break;
+        case Kind::kResizeVirtioMem:
+          status = hypervisor->ResizeVirtioMem(name, action.action.bytes);
+          break;
+      }
+    }
+    if (!status.ok()) done.error = std::string(status.message());
+    done.took = clock_.Now() - begin;
+    Post(std::move(done));
+  });
+}
+
+void Driver::Do(const ExpectBoot& action) {
+  if (const auto console = Console(action.run_id)) console->AnnounceBoot();
+}
+
+void Driver::Do(const ReleaseRun& action) {
+  agents_.Forget(action.run_id);
+  {
+    const MutexLock lock(&mutex_);
+    active_.erase(action.run_id);
+    consoles_.erase(action.run_id);
+    grown_.erase(action.run_id);
+    findings_told_.erase(action.run_id);
+  }
+  Notify(action.run_id);
+  pool_.Post(action.run_id, [directory = RunDirectory(action.run_id)] { Tidy(directory); });
+}
+
+// ---- consoles ------------------------------------------------------------------------------
+
+StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
+                                                                 const v1::ScenarioDescriptor& descriptor) {
+  const std::string& run_id = run.id;
+  console::Events events;
+  events.on_finding = [this, run_id, kernel_id = run.kernel_id](detect::Finding finding) {
+    {
+      const MutexLock lock(&mutex_);
+      if (++findings_told_[run_id] > kMostFindings) return;
+    }
+    FromConsole(run_id, kernel_id, ConsoleFinding{run_id, std::move(finding)});
+  };
+  events.on_header = [this, run_id](detect::Finding finding) {
+    const MutexLock lock(&mutex_);
+    if (findings_told_[run_id] < kMostFindings) queue_.push_back({ConsoleHeader{run_id, std::move(finding)}, {}});
+  };
+  events.on_canary = [this, run_id](std::string_view nonce) { Post(ConsoleCanary{run_id, std::string(nonce)}); };
+  events.on_bytes = [this, run_id](uint64_t bytes) {
+    {
+      const MutexLock lock(&mutex_);
+      grown_[run_id] = bytes;
+    }
+    Notify(run_id);
+  };
+  LK_ASSIGN_OR_RETURN(std::unique_ptr<console::Recorder> recorder,
+                      console::Recorder::Open(RunDirectory(run_id), detect::Options{Invariants(descriptor), 0},
+                                              std::move(events), options_.console_max_bytes));
+  std::shared_ptr<console::Recorder> shared = std::move(recorder);
+  const MutexLock lock(&mutex_);
+  consoles_[run_id] = shared;
+  return shared;
+}
+
+std::shared_ptr<console::Recorder> Driver::Console(const std::string& run_id) const {
+  const MutexLock lock(&mutex_);
+  const auto it = consoles_.find(run_id);
+  return it == consoles_.end() ? nullptr : it->second;
+}
+
+void Driver::FromConsole(const std::string& run_id, const std::string& kernel_id, Event event) {
+  if (!symbols_.Has(kernel_id)) return Post(std::move(event));
+  pool_.Post(run_id, [this, kernel_id, event = std::move(event)]() mutable {
+    if (auto* told = std::get_if<ConsoleFinding>(&event)) {
+      if (const auto symbols = symbols_.SymbolsOf(kernel_id); symbols.ok()) (*symbols)->Locate(told->finding);
+    }
+    Post(std::move(event));
+  });
+}
+
+vm::ConsoleSink Driver::Sink(const Run& run, const std::shared_ptr<console::Recorder>& recorder) {
+  return {[recorder](std::string_view bytes) { recorder->OnBytes(bytes); },
+          [this, run_id = run.id, kernel_id = run.kernel_id, recorder] {
+            recorder->OnEnd();
+            FromConsole(run_id, kernel_id, ConsoleEnded{run_id});
+          }};
+}
+
+// ---- hosts and what runs on them -----------------------------------------------------------
+
+Hosts::Listener Driver::HostListener() {
+  Hosts::Listener listener;
+  listener.on_change = [this](const Host& host) { Post(HostChanged{host}); };
+  listener.on_connected = [this](const Host& host, vm::Hypervisor& hypervisor) { Adopt(host, hypervisor); };
+  listener.on_lost = [this](const Host& host) {
+    std::vector<Run> lost;
+    const MutexLock lock(&mutex_);
+    const auto waiting = to_adopt_.find(host.id);
+    if (waiting == to_adopt_.end()) return;
+    for (const Run& run : waiting->second) {
+      queue_.push_back({VmGone{run.id, VmGone::How::kHostLost, host.state_reason}, {}});
+    }
+    to_adopt_.erase(waiting);
+  };
+  listener.on_vm = [this](const std::string& host_id, const vm::VmEvent& event) { OnVm(host_id, event); };
+  return listener;
+}
+
+// The connection to a host stands: VMs of runs under way are taken over, others of ours are leftovers.
+void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
+  std::vector<Run> runs;
+  {
+    const MutexLock lock(&mutex_);
+    const auto waiting = to_adopt_.find(host.id);
+    if (waiting != to_adopt_.end()) {
+      runs = std::move(waiting->second);
+      to_adopt_.erase(waiting);
+    }
+  }
+  const auto found = hypervisor.List(options_.owner);
+  if (!found.ok()) {
+    spdlog::warn("host {}: listing VMs: {}", host.uri, std::string(found.status().message()));
+    for (const Run& run : runs) Post(VmGone{run.id, VmGone::How::kHostLost, std::string(found.status().message())});
+    return;
+  }
+  std::set<std::string> adopted;
+  for (const Run& run : runs) {
+    const std::string name = VmName(run.id);
+    const bool there =
+        std::any_of(found->begin(), found->end(), [&](const auto& vm) { return vm.name == name && vm.running; });
+    // Its console is read in any case: what it printed while lkd was away may say why it is gone.
+    auto recorder = OpenConsole(run, Descriptor(run.scenario));
+    Status status = recorder.status();
+    if (status.ok() && there) {
+      status = hypervisor.Reattach(name, RunDirectory(run.id) / "console.host", (*recorder)->stream_offset(),
+                                   Sink(run, *recorder));
+      if (status.ok()) {
+        adopted.insert(name);
+        {
+          const MutexLock lock(&mutex_);
+          active_[run.id] = host.id;
+        }
+        Post(VmReattached{run.id});
+        continue;
+      }
+    }
+    Post(VmGone{run.id, VmGone::How::kMissing,
+                status.ok() ? "it ended while lkd was away" : std::string(status.message())});
+    FromConsole(run.id, run.kernel_id, ConsoleEnded{run.id});
+  }
+  for (const vm::VmInfo& vm : *found) {
+    if (adopted.contains(vm.name)) continue;
+    spdlog::info("host {}: destroying leftover VM {}", host.uri, vm.name);
+    const Status status = hypervisor.Destroy(vm.name);
+    if (!status.ok()) spdlog::warn("host {}: {}", host.uri, std::string(status.message()));
+  }
+}
+
+void Driver::OnVm(const std::string& host_id, const vm::VmEvent& event) {
+  using Kind = vm::VmEvent::Kind;
+  if (event.kind == Kind::kHostLost) {
+    const MutexLock lock(&mutex_);
+    for (const auto& [run_id, host] : active_) {
+      if (host == host_id) queue_.push_back({VmGone{run_id, VmGone::How::kHostLost, event.detail}, {}});
+    }
+    return;
+  }
+  if (!event.name.starts_with(kVmPrefix)) return;
+  const std::string run_id = event.name.substr(sizeof(kVmPrefix) - 1);
+  switch (event.kind) {
+    case Kind::kStopped:
+      return Post(VmGone{run_id, VmGone::How::kStopped, event.detail});
+    case Kind::kCrashed:
+      return Post(VmGone{run_id, VmGone::How::kCrashed, event.detail});
+    case Kind::kDestroyed:
+      return Post(VmGone{run_id, VmGone::How::kDestroyed, event.detail});
+    case Kind::kPanicked:
+      return Post(VmPanicked{run_id});
+    case Kind::kWatchdog:
+      return Post(VmWatchdogFired{run_id, event.detail});
+    case Kind::kPaused:
+      return Post(VmPaused{run_id, event.by_itself, event.detail});
+    case Kind::kResumed:
+      return Post(VmResumed{run_id});
+    case Kind::kHostLost:
+    case Kind::kHostBack:
+      return;
+  }
+}
+
+}  // namespace lk::scheduler

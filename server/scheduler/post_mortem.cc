@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduler/post_mortem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "support/quantity.h"
+
+namespace lk::scheduler {
+namespace {
+
+using campaign::PostMortemStep;
+using Outcome = PostMortemStep::Outcome;
+
+constexpr size_t kMostText = 16 << 10;
+// CPUs that the line about the registers names; all are in the text.
+constexpr size_t kMostNamed = 8;
+
+// A URI without a host: qemu:///system, qemu+unix:///session (https://libvirt.org/uri.html).
+bool IsThisHost(const std::string& uri) {
+  return uri.find(":///") != uri.npos;
+}
+
+void Fail(PostMortemStep& step, const Status& status) {
+  step.outcome = Outcome::kFailed;
+  step.detail = std::string(status.message());
+}
+
+void Skip(PostMortemStep& step, std::string reason) {
+  step.outcome = Outcome::kSkipped;
+  step.detail = std::move(reason);
+}
+
+bool RunsWithInterruptsOff(const vm::Vcpu& cpu) {
+  return !cpu.halted && cpu.interrupts_off;
+}
+
+// "1 of 3 CPUs run with interrupts off; CPU 0 at 0xffffffff81000000 (off), CPU 1 at 0x7f2a00000000, CPU 2 halted"
+std::string Summarize(const std::vector<vm::Vcpu>& cpus) {
+  std::string text = fmt::format("{} of {} CPUs run with interrupts off",
+                                 std::ranges::count_if(cpus, RunsWithInterruptsOff), cpus.size());
+  const bool all = std::ranges::all_of(cpus, RunsWithInterruptsOff);
+  for (size_t i = 0; i < std::min(cpus.size(), kMostNamed); ++i) {
+    const vm::Vcpu& cpu = cpus[i];
+    text += fmt::format("{} CPU {} {}{}", i == 0 ? ";" : ",", cpu.index,
+                        cpu.halted ? "halted" : fmt::format("at {:#x}", cpu.instruction_pointer),
+                        RunsWithInterruptsOff(cpu) && !all ? " (off)" : "");
+  }
+  if (cpus.size() > kMostNamed) text += fmt::format(" and {} more", cpus.size() - kMostNamed);
+  return text;
+}
+
+void ReadRegisters(const HungGuest& guest, vm::Hypervisor& hypervisor, PostMortemStepDone& done) {
+  const auto cpus = hypervisor.VcpuState(guest.vm);
+  if (!cpus.ok()) return Fail(done.step, cpus.status());
+  done.step.detail = Summarize(*cpus);
+  for (const vm::Vcpu& cpu : *cpus) done.step.text += fmt::format("CPU {}\n{}\n", cpu.index, cpu.registers);
+  if (done.step.text.size() > kMostText) done.step.text.resize(kMostText);
+  // A CPU that is halted waits for nothing but an interrupt; where all are, no code of the kernel holds them.
+  const auto halted = [](const vm::Vcpu& cpu) { return cpu.halted; };
+  done.interrupts_off = !std::ranges::all_of(*cpus, halted) && std::ranges::all_of(*cpus, [](const vm::Vcpu& cpu) {
+    return cpu.halted || cpu.interrupts_off;
+  });
+}
+
+void SendNmi(const HungGuest& guest, vm::Hypervisor& hypervisor, PostMortemStep& step) {
+  const Status sent = hypervisor.InjectNmi(guest.vm);
+  if (absl::IsUnimplemented(sent)) return Skip(step, std::string(sent.message()));
+  if (!sent.ok()) return Fail(step, sent);
+  step.detail = "sent";
+}
+
+// Empty: the memory may be dumped.
+std::string WhyNotDumped(const HungGuest& guest, const DumpLimits& limits) {
+  if (!IsThisHost(guest.host_uri)) return fmt::format("the dump would stay on {}", guest.host_uri);
+  if (guest.memory_bytes > limits.max_bytes) {
+    return fmt::format("{} of memory, and dumps.maxBytes is {}", FormatBytes(guest.memory_bytes),
+                       FormatBytes(limits.max_bytes));
+  }
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(guest.directory, error);
+  if (error) return fmt::format("{}: {}", guest.directory.string(), error.message());
+  if (space.available < limits.keep_free || space.available - limits.keep_free < guest.memory_bytes) {
+    return fmt::format("{} of memory, {} free on the disk, and dumps.keepFree is {}", FormatBytes(guest.memory_bytes),
+                       FormatBytes(space.available), FormatBytes(limits.keep_free));
+  }
+  return "";
+}
+
+void Dump(const HungGuest& guest, const DumpLimits& limits, vm::Hypervisor& hypervisor, PostMortemStep& step) {
+  if (std::string reason = WhyNotDumped(guest, limits); !reason.empty()) return Skip(step, std::move(reason));
+  // Under its name it is whole.
+  const std::filesystem::path path = guest.directory / kVmcore;
+  std::filesystem::path part = path;
+  part += ".part";
+  std::error_code error;
+  std::filesystem::remove(part, error);  // of an lkd that ended meanwhile
+  if (const Status dumped = hypervisor.DumpMemory(guest.vm, part); !dumped.ok()) return Fail(step, dumped);
+  std::filesystem::rename(part, path, error);
+  const uint64_t size = error ? 0 : std::filesystem::file_size(path, error);
+  if (error) return Fail(step, absl::InternalError(fmt::format("{}: {}", path.string(), error.message())));
+  step.detail = fmt::format("{}, {}", kVmcore, FormatBytes(size));
+}
+
+}  // namespace
+
+PostMortemStepDone PerformStep(PostMortemStep::Step step, const HungGuest& guest, const DumpLimits& limits,
+                               vm::Hypervisor& hypervisor) {
+  PostMortemStepDone done;
+  done.run_id = guest.run_id;
+  done.step.step = step;
+  switch (step) {
+    case PostMortemStep::Step::kRegisters:
+      ReadRegisters(guest, hypervisor, done);
+      break;
+    case PostMortemStep::Step::kNmi:
+      SendNmi(guest, hypervisor, done.step);
+      break;
+    case PostMortemStep::Step::kDump:
+      Dump(guest, limits, hypervisor, done.step);
+      break;
+    case PostMortemStep::Step::kDrain:
+    case PostMortemStep::Step::kDestroy:
+      Skip(done.step, "done by other actions");
+      break;
+  }
+  return done;
+}
+
+}  // namespace lk::scheduler

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domain values as the database keeps them.
+#pragma once
+
+#include <absl/time/time.h>
+#include <soci/soci.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "server/campaign/types.h"
+
+namespace lk::store {
+
+// Something stored does not read back. Stays inside this room: the store makes DATA_LOSS of it.
+struct Damaged : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <typename T>
+T Sound(StatusOr<T> value) {
+  if (!value.ok()) throw Damaged(std::string(value.status().message()));
+  return *std::move(value);
+}
+
+// Text columns cannot hold any byte in every database.
+std::string ToBase64(std::string_view bytes);
+std::string FromBase64(const std::string& text);
+
+// Without the probe, which has a column.
+std::string EncodeHistogram(const Histogram& histogram);
+Histogram DecodeHistogram(const std::string& body);
+
+// JSON of what has no column of its own. A key that is missing reads as the default, so that fields can be added
+// without a migration.
+std::string EncodeBody(const campaign::Campaign& campaign);
+std::string EncodeBody(const campaign::Run& run);
+std::string EncodeBody(const campaign::Finding& finding);
+std::string EncodeBody(const campaign::KernelBuild& kernel);
+std::string EncodeBody(const campaign::Host& host);
+void DecodeBody(const std::string& body, campaign::Campaign& campaign);
+void DecodeBody(const std::string& body, campaign::Run& run);
+void DecodeBody(const std::string& body, campaign::Finding& finding);
+void DecodeBody(const std::string& body, campaign::KernelBuild& kernel);
+void DecodeBody(const std::string& body, campaign::Host& host);
+
+// Sorts run ids by campaign, then by their numbers: each number after the last '-' is filled up to nine digits.
+std::string Position(std::string_view run_id);
+
+}  // namespace lk::store
+
+namespace soci {
+
+// Microseconds since 1970; NULL: InfinitePast.
+template <>
+struct type_conversion<absl::Time> {
+  using base_type = long long;
+  static void from_base(long long micros, indicator ind, absl::Time& time) {
+    time = ind == i_null ? absl::InfinitePast() : absl::FromUnixMicros(micros);
+  }
+  static void to_base(const absl::Time& time, long long& micros, indicator& ind) {
+    ind = time == absl::InfinitePast() ? i_null : i_ok;
+    micros = ind == i_null ? 0 : absl::ToUnixMicros(time);
+  }
+};
+
+// Columns of campaigns and runs, by name.
+template <>
+struct type_conversion<lk::campaign::Campaign> {
+  using base_type = values;
+  static void from_base(const values& row, indicator, lk::campaign::Campaign& campaign);
+  static void to_base(const lk::campaign::Campaign& campaign, values& row, indicator& ind);
+};
+template <>
+struct type_conversion<lk::campaign::Run> {
+  using base_type = values;
+  static void from_base(const values& row, indicator, lk::campaign::Run& run);
+  static void to_base(const lk::campaign::Run& run, values& row, indicator& ind);
+};
+
+}  // namespace soci

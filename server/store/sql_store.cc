@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <limits>
+
+#include "server/store/codec.h"
+#include "server/store/dialect.h"
+#include "server/store/migrations.h"
+#include "server/store/statement.h"
+#include "server/store/store.h"
+#include "server/store/totals.h"
+#include "server/store/transaction.h"
+#include "support/mutex.h"
+
+namespace lk::store {
+namespace {
+
+using campaign::Campaign;
+using campaign::CampaignState;
+using campaign::Host;
+using campaign::KernelBuild;
+using campaign::Run;
+using campaign::RunState;
+using campaign::Verdict;
+
+const Status& StatusOf(const Status& status) {
+  return status;
+}
+template <typename T>
+const Status& StatusOf(const StatusOr<T>& result) {
+  return result.status();
+}
+
+template <typename T>
+std::vector<T> All(soci::rowset<T> rows) {
+  return {rows.begin(), rows.end()};
+}
+
+class SqlStore final : public Store {
+ public:
+  SqlStore(const Dialect& dialect, std::string connect_string, Observer observe)
+      : dialect_(dialect), connect_string_(std::move(connect_string)), observe_(std::move(observe)) {}
+
+  Status Open() {
+    return Call(
+        "open", [this](soci::session& sql) { return Migrate(sql, dialect_, Migrations()); }, false);
+  }
+
+  StatusOr<std::vector<uint32_t>> Apply(const Change& change) override {
+    return Call("apply", [&](soci::session& sql) -> StatusOr<std::vector<uint32_t>> {
+      for (const Campaign& campaign : change.campaigns) {
+        static const std::string statement =
+            Upsert("campaigns", {"id"}, {"state", "verdict", "created", "finished", "body"});
+        sql << statement, soci::use(campaign);
+      }
+      for (const Run& run : change.runs) PutRun(sql, run);
+      for (const Campaign& campaign : change.campaigns) {
+        if (campaign.state == CampaignState::kFinished) UpdateMutants(sql, campaign.id);
+      }
+      std::vector<uint32_t> sequences;
+      for (const auto& [campaign_id, payload] : change.events) {
+        sequences.push_back(AddEvent(sql, campaign_id, change.time, payload));
+      }
+      return sequences;
+    });
+  }
+
+  StatusOr<Campaign> GetCampaign(const std::string& id) override {
+    return Call("get_campaign", [&](soci::session& sql) -> StatusOr<Campaign> {
+      Campaign campaign;
+      sql << "SELECT * FROM campaigns WHERE id = :id", soci::into(campaign), soci::use(id);
+      if (!sql.got_data()) return absl::NotFoundError(fmt::format("no campaign \"{}\"", id));
+      return campaign;
+    });
+  }
+
+  StatusOr<std::string> ResolveCampaign(const std::string& prefix) override {
+    return Call("resolve_campaign", [&](soci::session& sql) -> StatusOr<std::string> {
+      // The first two ids not before the prefix tell: what begins with it comes next in order, itself first.
+      std::vector<std::string> ids = All<std::string>(
+          (sql.prepare << "SELECT id FROM campaigns WHERE id >= :prefix ORDER BY id LIMIT 2", soci::use(prefix)));
+      std::erase_if(ids, [&](const std::string& id) { return !id.starts_with(prefix); });
+      if (ids.empty()) return absl::NotFoundError(fmt::format("no campaign \"{}\"", prefix));
+      if (ids.size() > 1 && ids[0] != prefix) {
+        return absl::FailedPreconditionError(
+            fmt::format("several campaigns begin with \"{}\": {}, {} ...", prefix, ids[0], ids[1]));
+      }
+      return ids[0];
+    });
+  }
+
+  StatusOr<std::vector<Campaign>> ListCampaigns(const std::string& before, int limit) override {
+    return Call("list_campaigns", [&](soci::session& sql) -> StatusOr<std::vector<Campaign>> {
+      return All<Campaign>((sql.prepare << "SELECT * FROM campaigns WHERE :before = '' OR id < :before "
+                                           "ORDER BY id DESC LIMIT :limit",
+                            soci::use(before, "before"), soci::use(limit, "limit")));
+    });
+  }
+
+  StatusOr<std::vector<Campaign>> UnfinishedCampaigns() override {
+    return Call("unfinished_campaigns", [&](soci::session& sql) -> StatusOr<std::vector<Campaign>> {
+      return All<Campaign>((sql.prepare << "SELECT * FROM campaigns WHERE state IN ('queued', 'running') ORDER BY id"));
+    });
+  }
+
+  StatusOr<Run> GetRun(const std::string& id) override {
+    return Call("get_run", [&](soci::session& sql) -> StatusOr<Run> {
+      if (std::optional<Run> run = FindRun(sql, id)) return *std::move(run);
+      return absl::NotFoundError(fmt::format("no run \"{}\"", id));
+    });
+  }
+
+  StatusOr<std::vector<Run>> ListRuns(const std::string& campaign_id, std::optional<Verdict> verdict,
+                                      const std::string& after, int limit) override {
+    return Call("list_runs", [&](soci::session& sql) -> StatusOr<std::vector<Run>> {
+      const std::string word = verdict ? std::string(ToString(*verdict)) : "";
+      const std::string position = Position(after);
+      const int most = limit == 0 ? std::numeric_limits<int>::max() : limit;
+      std::vector<Run> runs = All<Run>(
+          (sql.prepare << "SELECT * FROM runs WHERE (:campaign = '' OR campaign_id = :campaign) AND "
+                          "(:verdict = '' OR verdict = :verdict) AND position > :after ORDER BY position LIMIT :limit",
+           soci::use(campaign_id, "campaign"), soci::use(word, "verdict"), soci::use(position, "after"),
+           soci::use(most, "limit")));
+      for (Run& run : runs) GetEvidence(sql, run);
+      return runs;
+    });
+  }
+
+  StatusOr<campaign::Counts> CountRuns(const std::string& campaign_id) override {
+    return Call("count_runs", [&](soci::session& sql) -> StatusOr<campaign::Counts> {
+      campaign::Counts counts;
+      std::string state, verdict;
+      long long superseded = 0, control = 0, runs = 0;
+      soci::statement rows =
+          (sql.prepare << "SELECT state, verdict, superseded, control, COUNT(*) FROM runs "
+                          "WHERE campaign_id = :campaign GROUP BY state, verdict, superseded, control",
+           soci::into(state), soci::into(verdict), soci::into(superseded), soci::into(control), soci::into(runs),
+           soci::use(campaign_id));
+      for (rows.execute(); rows.fetch();) {
+        const auto number = static_cast<uint32_t>(runs);
+        if (superseded != 0) {
+          counts.superseded += number;
+          continue;
+        }
+        if (control != 0) {
+          counts.controls += number;
+          continue;
+        }
+        counts.total += number;
+        if (Sound(campaign::ParseRunState(state)) != RunState::kDone) {
+          counts.pending += number;
+          continue;
+        }
+        switch (Sound(campaign::ParseVerdict(verdict))) {
+          case Verdict::kPass:
+            counts.pass += number;
+            break;
+          case Verdict::kFail:
+            counts.fail += number;
+            break;
+          case Verdict::kError:
+            counts.error += number;
+            break;
+          case Verdict::kMiss:
+            counts.miss += number;
+            break;
+          case Verdict::kSkip:
+            counts.skip += number;
+            break;
+          case Verdict::kUnproven:
+            counts.unproven += number;
+            break;
+        }
+      }
+      return counts;
+    });
+  }
+
+  StatusOr<std::vector<Event>> EventsAfter(const std::string& campaign_id, uint32_t sequence, int limit) override {
+    return Call("events_after", [&](soci::session& sql) -> StatusOr<std::vector<Event>> {
+      std::vector<Event> events;
+      const long long after = sequence;
+      long long number = 0;
+      absl::Time time;
+      std::string payload;
+      soci::statement rows = (sql.prepare << "SELECT sequence, time, payload FROM events WHERE campaign_id = :campaign "
+                                             "AND sequence > :after ORDER BY sequence LIMIT :limit",
+                              soci::into(number), soci::into(time), soci::into(payload), soci::use(campaign_id),
+                              soci::use(after), soci::use(limit));
+      for (rows.execute(); rows.fetch();) {
+        events.push_back({static_cast<uint32_t>(number), time, FromBase64(payload)});
+      }
+      return events;
+    });
+  }
+
+  Status PutKernel(const KernelBuild& kernel) override {
+    return Call("put_kernel", [&](soci::session& sql) {
+      static const std::string statement = Upsert("kernels", {"id"}, {"release", "added", "body"});
+      const std::string body = EncodeBody(kernel);
+      sql << statement, soci::use(kernel.id), soci::use(kernel.release), soci::use(kernel.added), soci::use(body);
+      return absl::OkStatus();
+    });
+  }
+
+  StatusOr<KernelBuild> GetKernel(const std::string& id) override {
+    return Call("get_kernel", [&](soci::session& sql) -> StatusOr<KernelBuild> {
+      std::string body;
+      sql << "SELECT body FROM kernels WHERE id = :id", soci::into(body), soci::use(id);
+      if (!sql.got_data()) return absl::NotFoundError(fmt::format("no kernel \"{}\"", id));
+      KernelBuild kernel;
+      DecodeBody(body, kernel);
+      return kernel;
+    });
+  }
+
+  StatusOr<std::vector<KernelBuild>> ListKernels() override {
+    return Call("list_kernels", [&](soci::session& sql) -> StatusOr<std::vector<KernelBuild>> {
+      return Bodies<KernelBuild>(sql, "SELECT body FROM kernels ORDER BY added DESC, id");
+    });
+  }
+
+  Status RemoveKernel(const std::string& id) override { return Remove("remove_kernel", "kernel", id); }
+
+  StatusOr<uint32_t> RunsOfKernel(const std::string& id) override {
+    return Call("runs_of_kernel", [&](soci::session& sql) -> StatusOr<uint32_t> {
+      long long runs = 0;
+      sql << "SELECT COUNT(*) FROM runs WHERE kernel_id = :id AND state = 'done'", soci::into(runs), soci::use(id);
+      return static_cast<uint32_t>(runs);
+    });
+  }
+
+  Status PutHost(const Host& host) override {
+    return Call("put_host", [&](soci::session& sql) {
+      static const std::string statement = Upsert("hosts", {"id"}, {"body"});
+      const std::string body = EncodeBody(host);
+      sql << statement, soci::use(host.id), soci::use(body);
+      return absl::OkStatus();
+    });
+  }
+
+  StatusOr<std::vector<Host>> ListHosts() override {
+    return Call("list_hosts", [&](soci::session& sql) -> StatusOr<std::vector<Host>> {
+      return Bodies<Host>(sql, "SELECT body FROM hosts ORDER BY id");
+    });
+  }
+
+  Status RemoveHost(const std::string& id) override { return Remove("remove_host", "host", id); }
+
+  StatusOr<RunStatistics> Statistics() override {
+    return Call("statistics", [this](soci::session& sql) -> StatusOr<RunStatistics> { return totals_.Read(sql); });
+  }
+
+ private:
+  // Runs `body` in a transaction (unless it makes its own) with the one session there is; makes a Status of what is
+  // thrown, and tells the observer.
+  template <typename Body>
+  auto Call(std::string_view operation, Body body, bool transaction = true)
+      -> decltype(body(std::declval<soci::session&>())) {
+    const auto start = std::chrono::steady_clock::now();
+    auto result = [&]() -> decltype(body(sql_)) {
+      const MutexLock lock(&mutex_);
+      try {
+        Connect();
+        if (!transaction) return body(sql_);
+        Transaction all(sql_, dialect_);
+        auto outcome = body(sql_);
+        if (StatusOf(outcome).ok()) all.Commit();
+        return outcome;
+      } catch (const soci::soci_error& error) {
+        const absl::StatusCode code = dialect_.code(error);
+        // Beginning anew costs little, and a connection that was cut is never used again.
+        if (code == absl::StatusCode::kUnavailable) connected_ = false;
+        return Status(code, fmt::format("store: {}: {}", operation, error.get_error_message()));
+      } catch (const std::exception& error) {
+        return absl::DataLossError(
+            fmt::format("store: {}: what is stored does not read back: {}", operation, error.what()));
+      }
+    }();
+    if (observe_) {
+      observe_(operation, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    return result;
+  }
+
+  void Connect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (connected_) return;
+    sql_.close();
+    sql_.open(*dialect_.factory(), connect_string_);
+    for (const std::string& statement : dialect_.on_connect) sql_ << statement;
+    connected_ = true;
+  }
+
+  static std::optional<Run> FindRun(soci::session& sql, const std::string& id) {
+    Run run;
+    sql << "SELECT * FROM runs WHERE id = :id", soci::into(run), soci::use(id);
+    if (!sql.got_data()) return std::nullopt;
+    GetEvidence(sql, run);
+    return run;
+  }
+
+  static void GetEvidence(soci::session& sql, Run& run) {
+    for (const auto& [name, body] : Children(sql, "findings", run.id)) DecodeBody(body, run.findings.emplace_back());
+    for (const auto& [probe, body] : Children(sql, "latencies", run.id)) run.latencies[probe] = DecodeHistogram(body);
+  }
+
+  static void PutRun(soci::session& sql, const Run& run) {
+    // Only a run that has counted already must be taken out of the sums first; the others come every second.
+    std::string state;
+    sql << "SELECT state FROM runs WHERE id = :id", soci::into(state), soci::use(run.id);
+    std::optional<Run> counted;
+    if (sql.got_data() && state == ToString(RunState::kDone)) counted = FindRun(sql, run.id);
+
+    static const std::string statement =
+        Upsert("runs", {"id"},
+               {"campaign_id", "position", "kernel_id", "kernel", "arch", "profile", "scenario", "state", "verdict",
+                "superseded", "control", "emulated", "finished", "body"});
+    sql << statement, soci::use(run);
+
+    std::map<std::string, std::string> findings, latencies;
+    for (size_t i = 0; i < run.findings.size(); ++i) findings[fmt::format("{:03}", i)] = EncodeBody(run.findings[i]);
+    for (const auto& [probe, histogram] : run.latencies) latencies[probe] = EncodeHistogram(histogram);
+    FindingDelta delta;
+    PutChildren(sql, "findings", run.id, findings,
+                [&delta](const std::string& before, const std::string& after) { delta.Replace(before, after); });
+    PutChildren(sql, "latencies", run.id, latencies, [](const std::string&, const std::string&) {});
+    UpdateTotals(sql, counted ? &*counted : nullptr, run, delta);
+  }
+
+  static std::map<std::string, std::string> Children(soci::session& sql, const std::string& table,
+                                                     const std::string& run_id) {
+    std::map<std::string, std::string> children;
+    std::string name, body;
+    soci::statement rows = (sql.prepare << "SELECT name, body FROM " << table << " WHERE run_id = :run",
+                            soci::into(name), soci::into(body), soci::use(run_id));
+    for (rows.execute(); rows.fetch();) children[name] = body;
+    return children;
+  }
+
+  // Writes only what differs; `changed` is told the bodies of such a row, before and after ("": no row).
+  static void PutChildren(soci::session& sql, const std::string& table, const std::string& run_id,
+                          const std::map<std::string, std::string>& wanted,
+                          const std::function<void(const std::string&, const std::string&)>& changed) {
+    const std::map<std::string, std::string> stored = Children(sql, table, run_id);
+    for (const auto& [name, body] : stored) {
+      if (wanted.contains(name)) continue;
+      changed(body, "");
+      sql << "DELETE FROM " << table << " WHERE run_id = :run AND name = :name", soci::use(run_id), soci::use(name);
+    }
+    const std::string statement = Upsert(table, {"run_id", "name"}, {"body"});
+    for (const auto& [name, body] : wanted) {
+      const auto before = stored.find(name);
+      if (before != stored.end() && before->second == body) continue;
+      changed(before == stored.end() ? "" : before->second, body);
+      sql << statement, soci::use(run_id), soci::use(name), soci::use(body);
+    }
+  }
+
+  static uint32_t AddEvent(soci::session& sql, const std::string& campaign_id, absl::Time time,
+                           const std::string& payload) {
+    long long sequence = 0;
+    sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM events WHERE campaign_id = :campaign", soci::into(sequence),
+        soci::use(campaign_id);
+    const std::string text = ToBase64(payload);
+    sql << "INSERT INTO events (campaign_id, sequence, time, payload) VALUES (:campaign, :sequence, :time, :payload)",
+        soci::use(campaign_id), soci::use(sequence), soci::use(time), soci::use(text);
+    return static_cast<uint32_t>(sequence);
+  }
+
+  template <typename T>
+  static std::vector<T> Bodies(soci::session& sql, const std::string& query) {
+    std::vector<T> result;
+    for (const std::string& body : All<std::string>((sql.prepare << query))) DecodeBody(body, result.emplace_back());
+    return result;
+  }
+
+  Status Remove(std::string_view operation, const std::string& what, const std::string& id) {
+    return Call(operation, [&](soci::session& sql) -> Status {
+      soci::statement removal = (sql.prepare << "DELETE FROM " << what << "s WHERE id = :id", soci::use(id));
+      removal.execute(true);
+      if (removal.get_affected_rows() == 0) return absl::NotFoundError(fmt::format("no {} \"{}\"", what, id));
+      return absl::OkStatus();
+    });
+  }
+
+  const Dialect& dialect_;
+  const std::string connect_string_;
+  const Observer observe_;
+  Mutex mutex_;
+  // SOCI's sessions are not thread-safe.
+  soci::session sql_ ABSL_GUARDED_BY(mutex_);
+  bool connected_ ABSL_GUARDED_BY(mutex_) = false;
+  TotalsReader totals_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Store>> Open(const std::string& url, Observer observe) {
+  LK_ASSIGN_OR_RETURN(const Dialect* dialect, FindDialect(url));
+  LK_ASSIGN_OR_RETURN(std::string connect_string, dialect->connect_string(url));
+  auto store = std::make_unique<SqlStore>(*dialect, std::move(connect_string), std::move(observe));
+  LK_RETURN_IF_ERROR(store->Open());
+  return store;
+}
+
+}  // namespace lk::store

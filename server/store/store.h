@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lkd remembers, in words of the domain.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/campaign/types.h"
+#include "support/status.h"
+
+namespace lk::store {
+
+// Something a watcher of a campaign is told. `payload` is a serialized lk.v1.CampaignEvent without its sequence.
+struct Event {
+  uint32_t sequence = 0;  // 1, 2 ... within the campaign, given by the store
+  absl::Time time;
+  std::string payload;
+};
+
+// One change, written whole or not at all.
+struct Change {
+  std::vector<campaign::Campaign> campaigns;                // inserted or replaced
+  std::vector<campaign::Run> runs;                          // inserted or replaced
+  std::vector<std::pair<std::string, std::string>> events;  // campaign id, payload
+  absl::Time time;                                          // of the events
+};
+
+// What /metrics is made of. Sums over finished runs (superseded attempts counted too: they happened), and over findings
+// as they are stored, of kernels that are stored: a removed kernel's sums leave, and come back with it. Builds of one
+// release are one kernel here.
+struct RunStatistics {
+  struct Key {
+    std::string kernel, arch, profile, scenario;   // kernel: its release
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
+  };
+  struct Row {
+    Key key;
+    // (verdict, emulated) -> runs
+    std::map<std::pair<std::string, bool>, uint64_t> verdicts;
+    // verdict -> of those, runs of positive controls
+    std::map<std::string, uint64_t> controls;
+    // kind -> whole findings, of runs under way too; tolerated and distrusted ones are left out
+    std::map<std::string, uint64_t> findings;
+    // probe -> all runs merged; shared, since a histogram is 10 KB and there may be tens of thousands
+    std::map<std::string, std::shared_ptr<const Histogram>> latencies;
+    absl::Time last_finished = absl::InfinitePast();
+  };
+  // What the campaign that was finished last found of it; where that decided nothing, the last one that did.
+  struct Mutant {
+    std::string kernel, scenario, state;  // state: killed, survived
+  };
+  std::vector<Row> rows;
+  std::vector<Mutant> mutants;
+  std::map<std::string, Histogram> phases;  // phase -> durations
+  uint64_t console_bytes = 0;
+};
+
+// Calls block; each is a transaction of its own. Thread-safe. Errors: NOT_FOUND; UNAVAILABLE (database locked or gone,
+// may be tried again); DATA_LOSS (schema newer than this lkd, or damaged).
+//
+// What Apply and Put* have returned OK for survives a killed lkd. With SQLite (WAL, synchronous=NORMAL) the last
+// changes before a power failure may be missing, but the file is never inconsistent: https://sqlite.org/wal.html.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Returns the sequence number each event got, in order. Cheap for a run whose evidence has changed little: findings
+  // and histograms that are stored already are not written again.
+  virtual StatusOr<std::vector<uint32_t>> Apply(const Change& change) = 0;
+
+  // A campaign comes back with only name and labels in `spec`; who needs the rest parses `spec_yaml` with
+  // `overrides` again.
+  virtual StatusOr<campaign::Campaign> GetCampaign(const std::string& id) = 0;
+  // Id, or a beginning that only one has (several: FAILED_PRECONDITION).
+  virtual StatusOr<std::string> ResolveCampaign(const std::string& prefix) = 0;
+  // Newest first, those with id < before (empty: all), at most limit.
+  virtual StatusOr<std::vector<campaign::Campaign>> ListCampaigns(const std::string& before, int limit) = 0;
+  virtual StatusOr<std::vector<campaign::Campaign>> UnfinishedCampaigns() = 0;
+
+  virtual StatusOr<campaign::Run> GetRun(const std::string& id) = 0;
+  // By campaign, then by the numbers of the id ascending ("c-2", "c-2.2", "c-10"; empty campaign: all campaigns), those
+  // that come after `after`, at most limit (0: all).
+  virtual StatusOr<std::vector<campaign::Run>> ListRuns(const std::string& campaign_id,
+                                                        std::optional<campaign::Verdict> verdict,
+                                                        const std::string& after, int limit) = 0;
+  virtual StatusOr<campaign::Counts> CountRuns(const std::string& campaign_id) = 0;
+
+  virtual StatusOr<std::vector<Event>> EventsAfter(const std::string& campaign_id, uint32_t sequence, int limit) = 0;
+
+  virtual Status PutKernel(const campaign::KernelBuild& kernel) = 0;
+  virtual StatusOr<campaign::KernelBuild> GetKernel(const std::string& id) = 0;
+  // Newest first by `added`.
+  virtual StatusOr<std::vector<campaign::KernelBuild>> ListKernels() = 0;
+  virtual Status RemoveKernel(const std::string& id) = 0;
+  // Finished runs.
+  virtual StatusOr<uint32_t> RunsOfKernel(const std::string& id) = 0;
+
+  virtual Status PutHost(const campaign::Host& host) = 0;
+  virtual StatusOr<std::vector<campaign::Host>> ListHosts() = 0;
+  virtual Status RemoveHost(const std::string& id) = 0;
+
+  virtual StatusOr<RunStatistics> Statistics() = 0;
+};
+
+// "sqlite:PATH" (file made with mode 0600: it holds the runs' tokens) or "postgresql://..." (also "postgres://", as
+// libpq takes it). Creates the schema or brings it up to date, migration by migration.
+// Errors beside those above: INVALID_ARGUMENT (neither kind of URL).
+// `observe(operation, seconds)` is told how long each call took; may be empty.
+using Observer = std::function<void(std::string_view operation, double seconds)>;
+StatusOr<std::unique_ptr<Store>> Open(const std::string& url, Observer observe = {});
+
+}  // namespace lk::store

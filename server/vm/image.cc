@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/vm/image.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <set>
+
+#include "server/kernels/files.h"
+#include "server/kernels/modules.h"
+#include "support/random.h"
+
+namespace lk::vm {
+namespace {
+
+namespace fs = std::filesystem;
+using kernels::Errno;
+
+// Goes up when the content of a base changes for the same kernel, agent and modules.
+constexpr int kBaseFormat = 1;
+constexpr size_t kMaxBases = 20;
+constexpr std::string_view kUnfinished = ".tmp-";
+
+// Writes one "newc" cpio (Documentation/driver-api/early-userspace/buffer-format.rst). Times and inode numbers are
+// left out, so that the same content gives the same bytes. The first error is kept and returned by Finish.
+class CpioWriter {
+ public:
+  CpioWriter() : archive_(archive_write_new()) {
+    archive_write_set_format_cpio_newc(archive_.get());
+    // The kernel wants each archive to begin at a multiple of four bytes; 512 is what cpio pads to.
+    archive_write_set_bytes_per_block(archive_.get(), 512);
+    archive_write_set_bytes_in_last_block(archive_.get(), 512);
+  }
+  void OpenFile(int fd) { Check(archive_write_open_fd(archive_.get(), fd)); }
+  void OpenString(std::string* out) {
+    const auto append = [](archive*, void* to, const void* data, size_t size) -> la_ssize_t {
+      static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
+      return static_cast<la_ssize_t>(size);
+    };
+    Check(archive_write_open(archive_.get(), out, nullptr, append, nullptr));
+  }
+
+  void Directory(const std::string& path, mode_t mode = 0755) { Add(path, S_IFDIR | mode, {}); }
+  void File(const std::string& path, mode_t mode, std::string_view content) { Add(path, S_IFREG | mode, content); }
+  void CharacterDevice(const std::string& path, mode_t mode, dev_t device) { Add(path, S_IFCHR | mode, {}, device); }
+  // The directories above a path, each once. The kernel makes none by itself.
+  void DirectoriesAbove(const fs::path& path) {
+    const fs::path parent = path.parent_path();
+    if (parent.empty() || !directories_.insert(parent).second) return;
+    DirectoriesAbove(parent);
+    Directory(parent);
+  }
+  Status Finish() {
+    Check(archive_write_close(archive_.get()));
+    return status_;
+  }
+
+ private:
+  void Add(const std::string& path, mode_t mode, std::string_view content, dev_t device = 0) {
+    archive_entry_clear(entry_.get());
+    archive_entry_set_pathname(entry_.get(), path.c_str());
+    archive_entry_set_mode(entry_.get(), mode);
+    archive_entry_set_nlink(entry_.get(), S_ISDIR(mode) ? 2 : 1);
+    archive_entry_set_size(entry_.get(), static_cast<la_int64_t>(content.size()));
+    archive_entry_set_rdev(entry_.get(), device);
+    Check(archive_write_header(archive_.get(), entry_.get()));
+    if (content.empty() || !status_.ok()) return;
+    const la_ssize_t written = archive_write_data(archive_.get(), content.data(), content.size());
+    if (written != static_cast<la_ssize_t>(content.size())) Check(ARCHIVE_FATAL);
+  }
+  void Check(int result) {
+    if (result >= ARCHIVE_WARN || !status_.ok()) return;
+    status_ = absl::InternalError(fmt::format("initramfs: {}", archive_error_string(archive_.get())));
+  }
+
+  struct Free {
+    void operator()(archive* a) const { archive_write_free(a); }
+    void operator()(archive_entry* e) const { archive_entry_free(e); }
+  };
+  std::unique_ptr<archive, Free> archive_;
+  std::unique_ptr<archive_entry, Free> entry_{archive_entry_new()};
+  std::set<fs::path> directories_;
+  Status status_;
+};
+
+// Appends a whole file. Shares the blocks where the file system can (copy_file_range(2)), else copies in the kernel.
+Status AppendFile(int from, int to) {
+  struct stat info;
+  if (fstat(from, &info) != 0) return Errno("fstat");
+  off_t offset = 0;
+  bool share = true;
+  while (offset < info.st_size) {
+    const auto rest = static_cast<size_t>(info.st_size - offset);
+    const ssize_t copied =
+        share ? copy_file_range(from, &offset, to, nullptr, rest, 0) : sendfile(to, from, &offset, rest);
+    if (copied > 0 || (copied < 0 && errno == EINTR)) continue;
+    if (!share) return copied == 0 ? absl::InternalError("the base shrank while it was copied") : Errno("sendfile");
+    share = false;
+  }
+  return absl::OkStatus();
+}
+
+// Whether the kernel has virtio networking as far as can be told: a bare image without a configuration may.
+bool MayHaveVirtioNetwork(const kernels::Library& library, const std::string& id, const kernels::ModuleTree& modules,
+                          const std::vector<fs::path>& closure) {
+  const auto is_driver = [](const fs::path& module) { return kernels::ModuleName(module) == "virtio_net"; };
+  if (modules.IsBuiltIn("virtio_net") || std::any_of(closure.begin(), closure.end(), is_driver)) return true;
+  const auto config = kernels::ReadFile(library.Image(id).parent_path() / "config");
+  if (!config.ok()) return modules.empty();
+  const auto symbols = kernels::ParseConfig(*config);
+  const auto it = symbols.find("VIRTIO_NET");
+  return it != symbols.end() && it->second == "y";
+}
+
+std::vector<std::string> ModulesOf(const ImageBuilder::Request& request) {
+  std::vector<std::string> names = kernels::GuestModules();
+  names.insert(names.end(), request.extra_modules.begin(), request.extra_modules.end());
+  return names;
+}
+
+}  // namespace
+
+StatusOr<std::string> RunArchive(const RunFiles& files) {
+  std::string config;
+  for (const auto& [key, value] : files.config) {
+    if (key.find_first_of("=\n") != std::string::npos || value.find('\n') != std::string::npos) {
+      return absl::InvalidArgumentError(fmt::format("run configuration: \"{}\" cannot be written as a line", key));
+    }
+    config += fmt::format("{}={}\n", key, value);
+  }
+  std::string bytes;
+  CpioWriter cpio;
+  cpio.OpenString(&bytes);
+  cpio.DirectoriesAbove("lk/run/config");
+  cpio.File("lk/run/config", 0600, config);
+  cpio.File("lk/run/ca.pem", 0600, files.ca_pem);
+  LK_RETURN_IF_ERROR(cpio.Finish());
+  return bytes;
+}
+
+ImageBuilder::ImageBuilder(const kernels::Library& library, fs::path agents, fs::path cache)
+    : library_(library), agents_(std::move(agents)), cache_(std::move(cache)) {
+  std::error_code ignored;
+  fs::create_directories(cache_, ignored);
+  for (fs::directory_iterator it(cache_, ignored), end; it != end; it.increment(ignored)) {
+    if (it->path().filename().string().starts_with(kUnfinished)) fs::remove(it->path(), ignored);
+  }
+}
+
+StatusOr<kernels::ImageInfo> ImageBuilder::KernelInfo(const std::string& id) {
+  const fs::path image = library_.Image(id);
+  std::error_code error;
+  if (!fs::exists(image, error)) return absl::NotFoundError(fmt::format("there is no kernel {}", id));
+  {
+    const std::lock_guard lock(known_);
+    if (const auto it = kernels_.find(id); it != kernels_.end()) return it->second;
+  }
+  LK_ASSIGN_OR_RETURN(kernels::ImageInfo info, kernels::InspectImage(image));
+  const std::lock_guard lock(known_);
+  return kernels_.try_emplace(id, std::move(info)).first->second;
+}
+
+StatusOr<ImageBuilder::AgentFile> ImageBuilder::Agent(campaign::Arch arch) {
+  const fs::path path = agents_ / (arch == campaign::Arch::kX86_64 ? "lk-agent" : "lk-agent-aarch64");
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) {
+    return absl::NotFoundError(fmt::format("there is no lk-agent for this kernel's architecture: {}", path.string()));
+  }
+  const std::string identity =
+      fmt::format("{} {} {}.{}", info.st_ino, info.st_size, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+  const std::lock_guard lock(known_);
+  AgentFile& agent = agent_files_[path];
+  if (agent.identity != identity) {
+    kernels::Sha256 hash;
+    LK_RETURN_IF_ERROR(hash.UpdateFile(path));
+    agent = {path, identity, hash.Hex()};
+  }
+  return agent;
+}
+
+Status ImageBuilder::WriteBase(const Request& request, const std::string& release, const fs::path& agent, int fd) {
+  LK_ASSIGN_OR_RETURN(const auto modules, kernels::ModuleTree::Open(library_.ModulesDirectory(request.kernel_id)));
+  LK_ASSIGN_OR_RETURN(const std::vector<fs::path> closure, modules.Closure(ModulesOf(request)));
+  if (!MayHaveVirtioNetwork(library_, request.kernel_id, modules, closure)) {
+    return absl::FailedPreconditionError(
+        fmt::format("kernel {} ({}) has no virtio network, neither built in nor as a module; its guest could not reach "
+                    "the controller",
+                    request.kernel_id, release));
+  }
+  LK_ASSIGN_OR_RETURN(const std::string init, kernels::ReadFile(agent));
+
+  CpioWriter cpio;
+  cpio.OpenFile(fd);
+  for (const char* directory : {"dev", "proc", "sys", "run", "etc", "lk"}) cpio.Directory(directory);
+  cpio.Directory("tmp", 01777);
+  // init's standard streams, opened before it can mount devtmpfs (init/main.c: console_on_rootfs).
+  cpio.CharacterDevice("dev/console", 0600, makedev(5, 1));
+  cpio.File("init", 0755, init);
+  std::string listing;
+  for (const fs::path& module : closure) {
+    // Decompressed, so its name ends in .ko.
+    std::string path = fs::path("lib/modules") / release / module;
+    path.resize(path.rfind(".ko") + 3);
+    LK_ASSIGN_OR_RETURN(const std::string content, library_.ReadModule(request.kernel_id, module));
+    cpio.DirectoriesAbove(path);
+    cpio.File(path, 0644, content);
+    listing += path + "\n";
+  }
+  cpio.File("lk/modules", 0644, listing);
+  if (request.kernel_image) {
+    LK_ASSIGN_OR_RETURN(const std::string image, kernels::ReadFile(library_.Image(request.kernel_id)));
+    cpio.File("lk/kernel", 0644, image);
+  }
+  return cpio.Finish();
+}
+
+StatusOr<UniqueFd> ImageBuilder::Base(const Request& request) {
+  LK_ASSIGN_OR_RETURN(const kernels::ImageInfo kernel, KernelInfo(request.kernel_id));
+  LK_ASSIGN_OR_RETURN(const AgentFile agent, Agent(kernel.arch));
+  kernels::Sha256 key;
+  key.Update(fmt::format("{}\n{}\n{}\n{}\n", kBaseFormat, request.kernel_id, agent.sha256, request.kernel_image));
+  for (const std::string& module : ModulesOf(request)) key.Update(module + "\n");
+  const fs::path path = cache_ / (key.Hex() + ".cpio");
+
+  // An open file stays readable when another thread drops it from the cache.
+  const auto open_base = [&] { return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)); };
+  UniqueFd fd = open_base();
+  if (!fd) {
+    const std::lock_guard lock(building_);
+    fd = open_base();
+    if (!fd) {
+      const fs::path unfinished = cache_ / fmt::format("{}{}", kUnfinished, RandomHex(8));
+      LK_ASSIGN_OR_RETURN(const UniqueFd out, kernels::CreateFile(unfinished));
+      Status status = WriteBase(request, kernel.release, agent.path, out.get());
+      if (status.ok() && (fdatasync(out.get()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0)) {
+        status = Errno(path.string());
+      }
+      if (!status.ok()) {
+        unlink(unfinished.c_str());
+        return status;
+      }
+      ForgetOldBases();
+      fd = open_base();
+      if (!fd) return Errno(path.string());
+    }
+  }
+  futimens(fd.get(), nullptr);  // the age in the cache is the time since it was last used
+  return fd;
+}
+
+void ImageBuilder::ForgetOldBases() {
+  std::vector<std::pair<fs::file_time_type, fs::path>> bases;
+  std::error_code ignored;
+  for (fs::directory_iterator it(cache_, ignored), end; it != end; it.increment(ignored)) {
+    if (it->path().extension() == ".cpio") bases.emplace_back(it->last_write_time(ignored), it->path());
+  }
+  std::sort(bases.rbegin(), bases.rend());
+  for (size_t i = kMaxBases; i < bases.size(); ++i) fs::remove(bases[i].second, ignored);
+}
+
+StatusOr<ImageBuilder::Image> ImageBuilder::Build(const Request& request) {
+  LK_ASSIGN_OR_RETURN(const UniqueFd base, Base(request));
+  LK_ASSIGN_OR_RETURN(const std::string run, RunArchive(request.run));
+  std::error_code ignored;
+  fs::create_directories(request.directory, ignored);
+  const fs::path initrd = request.directory / "initrd.img";
+  // It holds the run's token. One of an earlier attempt at this run is replaced.
+  fs::remove(initrd, ignored);
+  LK_ASSIGN_OR_RETURN(const UniqueFd fd, kernels::CreateFile(initrd, 0600));
+  LK_RETURN_IF_ERROR(AppendFile(base.get(), fd.get()));
+  LK_RETURN_IF_ERROR(kernels::WriteAll(fd.get(), run));
+  return Image{library_.Image(request.kernel_id), initrd};
+}
+
+}  // namespace lk::vm

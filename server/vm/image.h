@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds what a guest boots from: kernel and initramfs.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/campaign/types.h"
+#include "server/kernels/kernel_image.h"
+#include "server/kernels/library.h"
+#include "support/status.h"
+#include "support/unique_fd.h"
+
+namespace lk::vm {
+
+// Layout inside the initramfs (agent/init reads it):
+//   /init                  lk-agent, static
+//   /lk/modules            one "path" a line, relative to /, in the order to load them
+//   /lib/modules/<release>/....ko   uncompressed
+//   /lk/kernel             the kernel image, where the scenario asks for it
+//   /lk/run/config         "key=value" lines: run_id, token, controller (host:port), address (10.0.2.15/24),
+//                          gateway, server_name
+//   /lk/run/ca.pem         the CA of the controller's certificate
+// The first four are the base, cached per kernel, agent and module list; /lk/run is a small cpio appended per run.
+struct RunFiles {
+  std::map<std::string, std::string> config;
+  std::string ca_pem;
+};
+
+// One "newc" cpio, uncompressed (decompression under emulation costs more than reading it). Bytes, to be appended to
+// the base as they are. Error: INVALID_ARGUMENT (a key with "=", or a key or value with a line break).
+StatusOr<std::string> RunArchive(const RunFiles& files);
+
+class ImageBuilder {
+ public:
+  // Caches under `cache`. The agent for an architecture is <agents>/lk-agent (x86_64) or <agents>/lk-agent-<arch>.
+  ImageBuilder(const kernels::Library& library, std::filesystem::path agents, std::filesystem::path cache);
+
+  struct Request {
+    std::string kernel_id;
+    std::vector<std::string> extra_modules;
+    bool kernel_image = false;
+    RunFiles run;
+    std::filesystem::path directory;  // where the run's own initrd goes
+  };
+  struct Image {
+    std::filesystem::path kernel;
+    std::filesystem::path initrd;
+  };
+  // Thread-safe; two runs that need the same base build it once.
+  // Errors: NOT_FOUND (kernel, agent binary for the architecture), FAILED_PRECONDITION (no virtio network in the
+  // kernel, neither built in nor as a module), what file operations say.
+  StatusOr<Image> Build(const Request& request);
+
+ private:
+  // What is looked at once: kernels are stored by content, and an agent is known by its file's identity.
+  struct AgentFile {
+    std::filesystem::path path;
+    std::string identity;  // inode, size and time of change
+    std::string sha256;
+  };
+
+  StatusOr<kernels::ImageInfo> KernelInfo(const std::string& id);
+  StatusOr<AgentFile> Agent(campaign::Arch arch);
+  // The cached base, open; built first if need be.
+  StatusOr<UniqueFd> Base(const Request& request);
+  Status WriteBase(const Request& request, const std::string& release, const std::filesystem::path& agent, int fd);
+  void ForgetOldBases();
+
+  const kernels::Library& library_;
+  std::filesystem::path agents_;
+  std::filesystem::path cache_;
+
+  std::mutex building_;  // held while a base is built, so that the next who asks for it finds it
+  std::mutex known_;     // guards the two below
+  std::map<std::string, kernels::ImageInfo> kernels_;
+  std::map<std::filesystem::path, AgentFile> agent_files_;
+};
+
+}  // namespace lk::vm

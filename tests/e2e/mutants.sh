@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# One campaign over the lab kernel and its mutants: every scenario passes on the one and fails on its own mutant, for the
+# reason that the scenario is about.
+. "$(dirname "$0")/lib.sh"
+start_lkd
+lkctl host add "$libvirt_uri" >/dev/null
+lkctl kernel add "$(kernel lab)" >/dev/null
+for scenario in unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug; do
+  lkctl kernel add "$(mutant $scenario)" >/dev/null
+done
+status=0
+timeout 1200 lkctl -o json campaign start --wait "$top/deploy/mutants.yaml" >"$T/result.json" 2>"$T/progress" || status=$?
+jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason) [\([.phases[].seconds] | add | floor) s]"' "$T/result.json"
+check "exit 0: the controls prove, they do not judge" same $status 0
+check "eight runs" json "$T/result.json" '.runs | length == 8'
+
+# run MUTANT(true|false) SCENARIO FILTER
+run() { json "$T/result.json" ".runs[] | select((.control // false) == $1 and .scenario == \"$2\") | $3"; }
+for scenario in unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug; do
+  check "$scenario passes on the lab kernel" run false $scenario '.verdict == "pass"'
+  check "$scenario fails on its mutant" run true $scenario '.verdict == "fail" and .blame == "kernel"'
+done
+found() { run true "$1" "[.findings[] | select(.tolerated | not)] | any($2)"; }
+check "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
+  found unaccepted_memory '(.kind == "soft_lockup" and (.frames | map(.function) | any(test("accept")))) or (.title | test("parallel_acceptance"))'
+check "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
+  found iommu_invalidation '(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall")) and ([.frames[].function, .others[]?.frames[]?.function] | any(test("qi_submit_sync")))'
+check "cross calls: both sides are named" \
+  found ipi_low_memory '[.frames[].function, .others[]?.frames[]?.function] | any(test("smp_call|csd")) and any(test("mtrr|rendezvous"))'
+check "crash header: the kexec lock could only be tried" \
+  found crash_hotplug '.title | test("trylock")'
+check "emulated where something stood in for hardware" run false unaccepted_memory '.emulated'
+check "and not where nothing did" run false crash_hotplug '(.emulated // false) | not'
+check "mutation score 4/4" json "$T/result.json" '.mutationScore | .killed == 4 and .all == 4'
+id=$(jq -r .id "$T/result.json")
+check "which the table tells" grep -q 'Mutation score 4/4' <<<"$(lkctl campaign show "$id")"
+check "and the metrics" same 4 "$(curl -s "http://$metrics/metrics" | grep -c '^lk_mutants{.*state="killed".*} 1$')"
+lkctl campaign show "$id"
+check "nothing is left" nothing_left

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The scenarios on distribution kernels, old and new: nothing is held against these, and what cannot run there says why.
+#   stock.sh [REPEATS] [KERNEL-PACKAGE...]     kernel packages beside the two of tests/run
+. "$(dirname "$0")/lib.sh"
+repeats=${1:-1}
+shift $(($# > 0))
+ready 6.1 6.12
+[ $# -eq 0 ] || lkctl kernel add "$@"
+status=0
+lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null <<YAML || status=$?
+apiVersion: lk/v1
+kind: Campaign
+metadata: { name: stock }
+spec:
+  kernels: [ { match: "*" } ]
+  profiles: [ confidential-emulated, confidential-sev-snp, iommu-strict, low-memory, hotplug-dimm-small ]
+  scenarios:
+    - { name: unaccepted_memory, profiles: [ confidential-emulated, confidential-sev-snp ], duration: 30s }
+    - { name: iommu_invalidation, profiles: [ iommu-strict ], duration: 20s }
+    - { name: ipi_low_memory, profiles: [ low-memory ], duration: 20s }
+    - { name: crash_hotplug, profiles: [ hotplug-dimm-small ], duration: 20s }
+  repeats: $repeats
+  maxParallel: 1
+YAML
+jq -r '.runs[] | "\(.kernel) \(.profile) \(.scenario) \(.verdict) \(.reason)"' "$T/result.json"
+check "exit 0" same $status 0
+check "no false alarm" json "$T/result.json" '[.runs[] | select(.superseded | not) | .verdict] | all(. == "pass" or . == "skip")'
+check "what is skipped says what is missing" json "$T/result.json" '[.runs[] | select(.verdict == "skip") | .reason] | all(length > 10)'
+check "iommu_invalidation and ipi_low_memory ran" json "$T/result.json" \
+  '[.runs[] | select(.scenario == "iommu_invalidation" or .scenario == "ipi_low_memory") | .verdict] | length > 3 and all(. == "pass")'
+check "nothing is left" nothing_left

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prefixes of a console line: what is left is the line's end, a caller has its form, and the quick ways say the same as
+// the slow one. What is left is read as a line of a stack, too.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "server/detect/kernel_line.h"
+#include "server/detect/signatures.h"
+#include "server/detect/stack.h"
+#include "server/detect/walk.h"
+
+using lk::detect::KernelLine;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  lk::detect::StackReader stacks;
+  for (size_t at = 0; at < size;) {
+    const std::string_view line = input.substr(at, input.find('\n', at) - at);
+    at += line.size() + 1;
+    const KernelLine kernel = lk::detect::ParseKernelLine(line);
+    if (!line.ends_with(kernel.text) || kernel.timed != lk::detect::HasTimeStamp(line)) std::abort();
+    if (!kernel.caller.empty() &&
+        ((kernel.caller[0] != 'T' && kernel.caller[0] != 'C') || kernel.caller.size() < 2 || !kernel.marked)) {
+      std::abort();
+    }
+    const bool plain = !kernel.replay && line.find("Linux version ") == std::string_view::npos;
+    if (plain && lk::detect::ParseKernelLine(line, true).text != kernel.text) std::abort();
+    lk::detect::MatchSignature(kernel.text);
+    stacks.Read(kernel.text);
+  }
+  for (const lk::detect::Stack& stack : stacks.stacks()) {
+    using lk::detect::Walk;
+    if (stack.frames.size() > lk::detect::Stack::kMaxFrames) std::abort();
+    if (stack.frames.empty()) continue;
+    for (const Walk walk : {Walk::kFault, Walk::kStall, Walk::kBlocked}) {
+      if (NameOf(stack, walk).empty()) std::abort();
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looking into VMs that hang, panic or are paused, against a real libvirtd and QEMU.
+#include <gmock/gmock.h>
+#include <libvirt/libvirt.h>
+#include <sys/resource.h>
+
+#include <thread>
+
+#include "tests/integration/vm_fixture.h"
+
+namespace lk::vm {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class PostMortemTest : public VmTest {
+ protected:
+  fs::path Dump() const { return spec_.console_log.parent_path() / "memory.kdump"; }
+
+  void ExpectDumped() {
+    ASSERT_EQ(hypervisor_->DumpMemory(spec_.name, Dump()), absl::OkStatus());
+    std::string signature(8, '\0');
+    std::ifstream(Dump(), std::ios::binary).read(signature.data(), 8);
+    EXPECT_EQ(signature, "KDUMP   ");
+    EXPECT_LT(fs::file_size(Dump()), spec_.profile.memory_bytes);
+    EXPECT_FALSE(fs::exists(Dump().string() + ".pipe"));
+  }
+};
+
+TEST_F(PostMortemTest, VcpusTellWhereTheyAre) {
+  spec_.profile.vcpus = 2;
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000004"));
+  const auto vcpus = hypervisor_->VcpuState(spec_.name);
+  ASSERT_TRUE(vcpus.ok()) << vcpus.status();
+  ASSERT_THAT(*vcpus, SizeIs(2));
+  EXPECT_FALSE((*vcpus)[0].halted);
+  EXPECT_TRUE((*vcpus)[0].interrupts_off);
+  EXPECT_GE((*vcpus)[0].instruction_pointer, 0x100000u);
+  EXPECT_LT((*vcpus)[0].instruction_pointer, 0x100000u + Ticker().size());
+  EXPECT_TRUE((*vcpus)[1].halted) << (*vcpus)[1].registers;
+  EXPECT_EQ(hypervisor_->InjectNmi(spec_.name), absl::OkStatus());
+}
+
+TEST_F(PostMortemTest, AnAarch64VmHasVcpusThatRestAndNoNmi) {
+  spec_.profile.arch = campaign::Arch::kAarch64;
+  spec_.profile.machine = "virt";
+  spec_.profile.vcpus = 2;
+  SetGuest(Waiter());
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  bool halted = false;
+  for (const absl::Time end = absl::Now() + absl::Seconds(20); !halted && absl::Now() < end;) {
+    const auto vcpus = hypervisor_->VcpuState(spec_.name);
+    ASSERT_TRUE(vcpus.ok()) << vcpus.status();
+    ASSERT_THAT(*vcpus, SizeIs(2));
+    EXPECT_THAT((*vcpus)[0].registers, HasSubstr("PSTATE="));
+    EXPECT_TRUE((*vcpus)[1].halted) << "never started";
+    halted = (*vcpus)[0].halted;
+  }
+  EXPECT_TRUE(halted);
+  const auto status = hypervisor_->InjectNmi(spec_.name);
+  EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+  EXPECT_EQ(FaultOf(status), Fault::kOurs);
+}
+
+TEST_F(PostMortemTest, DestroyEndsAVmWhoseEmulatorStandsStill) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000004"));
+  const pid_t qemu = QemuOf(spec_.name);
+  ASSERT_GT(qemu, 0);
+  ASSERT_EQ(kill(qemu, SIGSTOP), 0);
+  StatusOr<std::vector<Vcpu>> vcpus;
+  std::thread asking([&] { vcpus = hypervisor_->VcpuState(spec_.name); });
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  asking.join();
+  const absl::Duration took = absl::Now() - start;
+  RecordProperty("seconds", fmt::format("{:.1f}", absl::ToDoubleSeconds(took)));
+  // libvirt sends SIGTERM, which a stopped process does not take, and after 10 s SIGKILL.
+  EXPECT_LT(took, absl::Seconds(30));
+  EXPECT_FALSE(vcpus.ok());
+  EXPECT_TRUE(witness_.Ends());
+}
+
+TEST_F(PostMortemTest, DumpedMemoryIsAKdumpFileAndTheVmGoesOn) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000004"));
+  ExpectDumped();
+  const auto size = witness_.text().size();
+  EXPECT_TRUE(witness_.PrintsMoreThan(size + 500));
+  EXPECT_THAT(witness_.Pauses(), IsEmpty()) << "a pause of our own";
+  EXPECT_TRUE(absl::IsAlreadyExists(hypervisor_->DumpMemory(spec_.name, Dump())));
+  EXPECT_TRUE(fs::exists(Dump())) << "what is there already stays";
+}
+
+TEST_F(PostMortemTest, AFullDiskLeavesNoDump) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000004"));
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_NE(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+  const rlimit small{4096, before.rlim_max};  // EFBIG, the one such error that needs no privilege
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto status = hypervisor_->DumpMemory(spec_.name, Dump());
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(FaultOf(status), Fault::kHost) << status;
+  EXPECT_FALSE(status.ok());
+  EXPECT_FALSE(fs::exists(Dump()));
+  EXPECT_FALSE(fs::exists(Dump().string() + ".pipe"));
+  const auto size = witness_.text().size();
+  EXPECT_TRUE(witness_.PrintsMoreThan(size + 500));
+  EXPECT_THAT(witness_.Pauses(), IsEmpty());
+}
+
+TEST_F(PostMortemTest, APanickedVmCanBeDumped) {
+  SetGuest(Panicker());
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Sees(VmEvent::Kind::kPanicked, spec_.name));
+  for (const auto& pause : witness_.Pauses()) EXPECT_TRUE(pause.by_itself) << pause.detail;
+  ExpectDumped();
+  const auto vcpus = hypervisor_->VcpuState(spec_.name);
+  ASSERT_TRUE(vcpus.ok()) << vcpus.status();
+  EXPECT_GT((*vcpus)[0].instruction_pointer, 0x100000u);
+}
+
+TEST_F(PostMortemTest, SomebodysPauseIsTold) {
+  for (const bool log : {true, false}) {
+    if (!log) spec_.console_log.clear();
+    ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+    ASSERT_THAT(witness_.Pauses(), SizeIs(log ? 0 : 2)) << "starting is no pause";
+    if (!log) break;
+    virConnectPtr connection = virConnectOpen(LibvirtEnvironment::uri.c_str());
+    ASSERT_NE(connection, nullptr);
+    virDomainPtr domain = virDomainLookupByName(connection, spec_.name.c_str());
+    ASSERT_NE(domain, nullptr);
+    EXPECT_EQ(virDomainSuspend(domain), 0);
+    EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kPaused, spec_.name));
+    EXPECT_EQ(virDomainResume(domain), 0);
+    EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kResumed, spec_.name));
+    virDomainFree(domain);
+    virConnectClose(connection);
+    ASSERT_THAT(witness_.Pauses(), SizeIs(2));
+    EXPECT_FALSE(witness_.Pauses()[0].by_itself);
+    EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+    EXPECT_TRUE(witness_.Ends());
+  }
+}
+
+// The kernels that tests/run fetches: a package's path.
+class NmiTest : public PostMortemTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(NmiTest, AKernelThatPanicsOnItPrintsAllBacktraces) {
+  const char* package = std::getenv(GetParam());
+  if (!package) GTEST_SKIP() << GetParam() << " is not set";
+  const auto unpack = fmt::format("dpkg-deb --fsys-tarfile '{}' | tar -x -O --wildcards './boot/vmlinuz-*' > '{}'",
+                                  package, spec_.kernel.string());
+  ASSERT_EQ(std::system(unpack.c_str()), 0);
+  ASSERT_GT(fs::file_size(spec_.kernel), 1u << 20);
+  spec_.profile.vcpus = 2;
+  spec_.profile.memory_bytes = 256u << 20;
+  spec_.cmdline = "console=ttyS0 nokaslr unknown_nmi_panic panic_print=0x40 rdinit=/none root=/dev/none rootwait";
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("Waiting for root device"));
+  ASSERT_EQ(hypervisor_->InjectNmi(spec_.name), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("---[ end Kernel panic"));
+  for (const char* line :
+       {"Kernel panic - not syncing: NMI: Not continuing", "NMI backtrace for cpu 0", "NMI backtrace for cpu 1"}) {
+    EXPECT_THAT(witness_.text(), HasSubstr(line));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, NmiTest, ::testing::Values("LK_TEST_KERNEL_6_1", "LK_TEST_KERNEL_6_12"));
+
+}  // namespace
+}  // namespace lk::vm

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real libvirtd and QEMU to test with, and guests of a few instructions, which need no kernel.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/vm/hypervisor.h"
+#include "support/mutex.h"
+#include "support/random.h"
+#include "tests/integration/guests.h"
+
+namespace lk::vm {
+
+namespace fs = std::filesystem;
+
+inline bool Absent(const char* path) {
+  return access(path, F_OK) != 0;
+}
+
+inline pid_t Daemon(const char* program) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execlp(program, program, nullptr);
+    _exit(127);
+  }
+  return pid;
+}
+
+// libvirtd waits for its own threads half a minute at times.
+inline void End(pid_t pid) {
+  kill(pid, SIGTERM);
+  for (const absl::Time end = absl::Now() + absl::Seconds(5); absl::Now() < end;
+       absl::SleepFor(absl::Milliseconds(50))) {
+    if (waitpid(pid, nullptr, WNOHANG) == pid) return;
+  }
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+}
+
+// A libvirt to test with. Of a user: the session's, which starts by itself, in folders of its own. Of root: the
+// system's, which is started (and ended) where it is not running.
+class LibvirtEnvironment : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    fs::create_directory(folder);
+    chmod(folder.c_str(), 0755);  // QEMU may run as another user
+    uri = geteuid() == 0 ? "qemu:///system" : "qemu:///session";
+    if (geteuid() == 0) {
+      if (Absent("/run/libvirt/virtlogd-sock")) daemons_.push_back(Daemon("virtlogd"));
+      if (Absent("/run/libvirt/libvirt-sock")) daemons_.push_back(Daemon("libvirtd"));
+    } else {
+      for (const char* name : {"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"}) {
+        fs::create_directory(folder / name);
+        chmod((folder / name).c_str(), 0700);
+        setenv(name, (folder / name).c_str(), 1);
+      }
+    }
+    // A daemon just started is not there at once.
+    for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;
+         absl::SleepFor(absl::Milliseconds(50))) {
+      if (Connect(uri, [](const VmEvent&) {}).ok()) return;
+    }
+    // A failure here would be told as skipped tests.
+    std::cerr << "no connection to " << uri << "\n";
+    TearDown();
+    _exit(1);
+  }
+
+  void TearDown() override {
+    for (const char* name : {"libvirtd", "virtqemud", "virtlogd"}) {
+      const auto directory = folder / "XDG_RUNTIME_DIR/libvirt";
+      pid_t pid = 0;
+      for (const auto& file :
+           {directory / (std::string(name) + ".pid"), directory / "qemu/run" / (std::string(name) + ".pid")}) {
+        if (std::ifstream(file) >> pid) kill(pid, SIGTERM);
+      }
+    }
+    for (const pid_t pid : daemons_) End(pid);
+    fs::remove_all(folder);
+  }
+
+  static inline const fs::path folder = fs::temp_directory_path() / ("lk-vm-test-" + RandomHex(6));
+  static inline std::string uri;
+
+ private:
+  std::vector<pid_t> daemons_;
+};
+inline const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new LibvirtEnvironment);
+
+// Collects what comes from the event thread.
+class Witness {
+ public:
+  ConsoleSink Sink() {
+    return {[this](std::string_view bytes) {
+              MutexLock lock(&mutex_);
+              text_ += bytes;
+            },
+            [this] {
+              MutexLock lock(&mutex_);
+              ++ends_;
+            }};
+  }
+  VmListener Listener() {
+    return [this](const VmEvent& event) {
+      MutexLock lock(&mutex_);
+      events_.push_back(event);
+    };
+  }
+  bool Prints(const std::string& text) {
+    return Await([&] { return text_.find(text) != std::string::npos; });
+  }
+  bool PrintsMoreThan(size_t bytes) {
+    return Await([&] { return text_.size() > bytes; });
+  }
+  bool Ends() {
+    return Await([&] { return ends_ == 1; });
+  }
+  bool Sees(VmEvent::Kind kind, const std::string& name) {
+    return Await([&] {
+      return std::any_of(events_.begin(), events_.end(),
+                         [&](const VmEvent& event) { return event.kind == kind && event.name == name; });
+    });
+  }
+  // The VM's pauses and resumptions, in order.
+  std::vector<VmEvent> Pauses() {
+    MutexLock lock(&mutex_);
+    std::vector<VmEvent> pauses;
+    std::copy_if(events_.begin(), events_.end(), std::back_inserter(pauses), [](const VmEvent& event) {
+      return event.kind == VmEvent::Kind::kPaused || event.kind == VmEvent::Kind::kResumed;
+    });
+    return pauses;
+  }
+  std::string text() {
+    MutexLock lock(&mutex_);
+    return text_;
+  }
+
+ private:
+  template <typename Condition>
+  bool Await(const Condition& condition) {
+    MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(20));
+  }
+
+  Mutex mutex_;
+  std::string text_;
+  std::vector<VmEvent> events_;
+  int ends_ = 0;
+};
+
+// The QEMU of a domain, found by its unique name on the command line; 0: none.
+inline pid_t QemuOf(const std::string& name) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream in(entry.path() / "cmdline", std::ios::binary);
+    std::stringstream command;
+    command << in.rdbuf();
+    if (command.str().find("guest=" + name + ",") != std::string::npos) {
+      return static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
+    }
+  }
+  return 0;
+}
+
+class VmTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    spec_.run_id = RandomHex(6);
+    spec_.name = "lk-" + spec_.run_id;
+    spec_.owner = "vm_test-" + spec_.run_id;
+    spec_.profile.name = "test";
+    spec_.profile.machine = "q35";
+    spec_.profile.memory_bytes = 128u << 20;
+    spec_.accelerator = "tcg";
+    const auto folder = LibvirtEnvironment::folder / spec_.run_id;
+    fs::create_directory(folder);
+    chmod(folder.c_str(), 0755);
+    spec_.kernel = folder / "kernel";
+    spec_.console_log = folder / "vm.log";
+    SetGuest(Ticker());
+    hypervisor_ = MustConnect(witness_);
+  }
+  void TearDown() override { EXPECT_TRUE(MustConnect(cleaner_)->Destroy(spec_.name).ok()); }
+
+  void SetGuest(std::string_view image) {
+    std::ofstream(spec_.kernel, std::ios::binary).write(image.data(), static_cast<std::streamsize>(image.size()));
+  }
+
+  static std::unique_ptr<Hypervisor> MustConnect(Witness& witness, HypervisorOptions options = {}) {
+    auto hypervisor = Connect(LibvirtEnvironment::uri, witness.Listener(), options);
+    EXPECT_TRUE(hypervisor.ok()) << hypervisor.status();
+    return std::move(*hypervisor);
+  }
+
+  VmSpec spec_;
+  Witness witness_;  // outlives the hypervisor
+  Witness cleaner_;
+  std::unique_ptr<Hypervisor> hypervisor_;
+};
+
+}  // namespace lk::vm

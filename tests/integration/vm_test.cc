@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// The libvirt adapter against a real libvirtd and QEMU.
+#include <gmock/gmock.h>
+
+#include "tests/integration/vm_fixture.h"
+
+namespace lk::vm {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// The numbers of the guest's lines follow each other: nothing lost, nothing twice.
+void ExpectConsecutive(std::string text, unsigned first) {
+  std::istringstream lines(text.substr(text.find("line ")));
+  std::string line;
+  unsigned expected = first;
+  while (std::getline(lines, line) && lines.good()) {
+    ASSERT_EQ(line, fmt::format("line {:08x}", expected));
+    ++expected;
+  }
+  EXPECT_GT(expected, first);
+}
+
+TEST_F(VmTest, RunsAVmFromItsFirstByteToItsEnd) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000040"));
+  ExpectConsecutive(witness_.text(), 0);
+
+  auto vms = hypervisor_->List(spec_.owner);
+  ASSERT_TRUE(vms.ok()) << vms.status();
+  ASSERT_THAT(*vms, SizeIs(1));
+  EXPECT_EQ(vms->front().name, spec_.name);
+  EXPECT_EQ(vms->front().run_id, spec_.run_id);
+  EXPECT_TRUE(vms->front().running);
+  EXPECT_THAT(*hypervisor_->List("somebody else"), IsEmpty());
+
+  const auto state = hypervisor_->VcpuState(spec_.name);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_THAT(*state, SizeIs(spec_.profile.vcpus));
+
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kDestroyed, spec_.name));
+  EXPECT_TRUE(witness_.Ends());
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus()) << "destroying twice is no error";
+  EXPECT_THAT(*hypervisor_->List(spec_.owner), IsEmpty());
+}
+
+TEST_F(VmTest, ConsoleStreamHasEveryByteToo) {
+  spec_.console_log.clear();
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000020"));
+  ExpectConsecutive(witness_.text(), 0);
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  EXPECT_TRUE(witness_.Ends());
+}
+
+TEST_F(VmTest, KilledEmulatorIsACrash) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000008"));
+  const pid_t qemu = QemuOf(spec_.name);
+  ASSERT_GT(qemu, 0);
+  ASSERT_EQ(kill(qemu, SIGKILL), 0);
+  EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kCrashed, spec_.name));
+  EXPECT_TRUE(witness_.Ends());
+  ExpectConsecutive(witness_.text(), 0);
+  const auto state = hypervisor_->VcpuState(spec_.name);
+  EXPECT_EQ(FaultOf(state.status()), Fault::kGuest) << state.status();
+}
+
+TEST_F(VmTest, ReattachingLosesNothing) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000010"));
+  hypervisor_.reset();
+  const auto recorded = witness_.text();
+  // Printed while nobody was there: waited for in the log, which is the hypervisor's.
+  const auto size = fs::file_size(spec_.console_log);
+  while (fs::file_size(spec_.console_log) < size + 500) absl::SleepFor(absl::Milliseconds(10));
+
+  Witness second;
+  hypervisor_ = MustConnect(second);
+  ASSERT_EQ(hypervisor_->Reattach(spec_.name, spec_.console_log, recorded.size(), second.Sink()), absl::OkStatus());
+  ASSERT_TRUE(second.Prints("line 000000a0"));
+  ExpectConsecutive(recorded + second.text(), 0);
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  EXPECT_TRUE(second.Sees(VmEvent::Kind::kDestroyed, spec_.name));
+  EXPECT_TRUE(second.Ends());
+  hypervisor_.reset();
+}
+
+TEST_F(VmTest, ReattachingToAVmThatIsGoneGivesItsLastBytes) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  ASSERT_TRUE(witness_.Prints("line 00000010"));
+  ASSERT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  ASSERT_TRUE(witness_.Ends());
+  Witness late;
+  const auto status = hypervisor_->Reattach(spec_.name, spec_.console_log, 0, late.Sink());
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(FaultOf(status), Fault::kGuest);
+  EXPECT_EQ(late.text(), witness_.text());
+  EXPECT_TRUE(late.Ends());
+}
+
+TEST_F(VmTest, DropConsoleHookDropsBytes) {
+  Witness deaf;
+  hypervisor_ = MustConnect(deaf, {.drop_console = true});
+  ASSERT_EQ(hypervisor_->Start(spec_, deaf.Sink()), absl::OkStatus());
+  while (fs::file_size(spec_.console_log) < 1000) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  EXPECT_TRUE(deaf.Ends());
+  EXPECT_EQ(deaf.text(), "");
+  hypervisor_.reset();
+}
+
+TEST_F(VmTest, MemoryIsHotplugged) {
+  spec_.profile.memory_hotplug = campaign::MemoryHotplug{campaign::MemoryHotplug::Model::kDimm, 4, uint64_t{2} << 30};
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  const auto first = hypervisor_->AttachDimm(spec_.name, 256u << 20);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(*first, "ua-lk-dimm-0");
+  const auto second = hypervisor_->AttachDimm(spec_.name, 256u << 20);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(*second, "ua-lk-dimm-1");
+  EXPECT_FALSE(hypervisor_->AttachDimm(spec_.name, uint64_t{8} << 30).ok()) << "beyond maxMemory";
+  const auto unknown = hypervisor_->DetachDimm(spec_.name, "ua-lk-dimm-7");
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound) << unknown;
+}
+
+TEST_F(VmTest, VirtioMemIsResized) {
+  spec_.profile.memory_hotplug =
+      campaign::MemoryHotplug{campaign::MemoryHotplug::Model::kVirtioMem, 1, uint64_t{1} << 30};
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  EXPECT_EQ(hypervisor_->ResizeVirtioMem(spec_.name, 256u << 20), absl::OkStatus());
+  EXPECT_EQ(hypervisor_->ResizeVirtioMem(spec_.name, uint64_t{4} << 30).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(VmTest, EveryDeviceStarts) {
+  spec_.profile.uefi = true;
+  spec_.profile.iommu = campaign::Iommu{campaign::Iommu::Model::kIntel, true, true, true, false};
+  spec_.profile.watchdog = campaign::Watchdog{"i6300esb", "none"};
+  EXPECT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+}
+
+// As another user than this one, where QEMU runs as one.
+TEST_F(VmTest, QemuOpensScratchDisks) {
+  for (const char* name : {"scratch-0.img", "scratch-1.img"}) {
+    const auto path = spec_.console_log.parent_path() / name;
+    std::ofstream(path).close();
+    fs::resize_file(path, 64u << 20);
+    chmod(path.c_str(), 0600);
+    spec_.disks.push_back({path, 64u << 20});
+  }
+  spec_.profile.iommu = campaign::Iommu{campaign::Iommu::Model::kIntel, true, true, true, false};
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
+  for (const auto& disk : spec_.disks) {
+    struct stat info;
+    ASSERT_EQ(stat(disk.path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, geteuid()) << "given back";
+  }
+}
+
+TEST_F(VmTest, ScalableModeIsOfferedWhereItStarts) {
+  const auto facts = hypervisor_->Probe();
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  spec_.profile.iommu = campaign::Iommu{campaign::Iommu::Model::kIntel, true, true, true, true};
+  EXPECT_EQ(hypervisor_->Start(spec_, witness_.Sink()).ok(),
+            std::ranges::find(facts->features, "iommu:intel-scalable") != facts->features.end());
+}
+
+TEST_F(VmTest, ABadVmIsRefusedAndLeavesNothing) {
+  spec_.kernel = "/nonexistent/kernel";
+  const auto status = hypervisor_->Start(spec_, witness_.Sink());
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(FaultOf(status), Fault::kHost);
+  EXPECT_THAT(*hypervisor_->List(spec_.owner), IsEmpty());
+}
+
+TEST_F(VmTest, ProbesTheHost) {
+  const auto facts = hypervisor_->Probe();
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_GT(facts->cpus, 0u);
+  EXPECT_GT(facts->memory_bytes, uint64_t{1} << 30);
+  EXPECT_THAT(facts->hypervisor_version, HasSubstr("QEMU "));
+  EXPECT_THAT(facts->archs, ::testing::Contains("x86_64"));
+  EXPECT_THAT(facts->features, ::testing::IsSupersetOf({"iommu:intel", "memory:dimm", "firmware:uefi"}));
+  EXPECT_THAT(facts->accelerator, ::testing::AnyOf("kvm", "tcg"));
+  EXPECT_NE(facts->accelerator_reason, "");
+  RecordProperty("accelerator", facts->accelerator + ": " + facts->accelerator_reason);
+  // What the probe found has to be true of a real VM.
+  spec_.accelerator = facts->accelerator;
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  EXPECT_TRUE(witness_.Prints("line 00000010"));
+}
+
+TEST(Connect, BadUrisAreTheHostsFault) {
+  const struct {
+    const char* uri;
+    absl::StatusCode code;
+  } rows[] = {
+      {"nonsense:///system", absl::StatusCode::kInvalidArgument},
+      {"not a uri", absl::StatusCode::kInvalidArgument},
+      {"qemu:///system?socket=/nonexistent/socket", absl::StatusCode::kUnavailable},
+      {"qemu+tcp://127.0.0.1:1/system", absl::StatusCode::kUnavailable},
+  };
+  for (const auto& row : rows) {
+    const auto hypervisor = Connect(row.uri, [](const VmEvent&) {});
+    ASSERT_FALSE(hypervisor.ok()) << row.uri;
+    EXPECT_EQ(hypervisor.status().code(), row.code) << row.uri << ": " << hypervisor.status();
+    EXPECT_EQ(FaultOf(hypervisor.status()), Fault::kHost) << row.uri;
+  }
+}
+
+}  // namespace
+}  // namespace lk::vm

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/checks.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+namespace lk::scheduler {
+namespace {
+
+using campaign::Ending;
+using campaign::RunState;
+using campaign::Verdict;
+
+const std::set<Guest::Fate> kMayPass = {Guest::Fate::kGood, Guest::Fate::kFlaps, Guest::Fate::kReboots};
+
+// All steps or none, in order, once.
+void CheckPostMortem(const Run& run) {
+  using Stage = campaign::PostMortemStep::Step;
+  const std::vector<Stage> all = {Stage::kDrain, Stage::kRegisters, Stage::kNmi, Stage::kDump, Stage::kDestroy};
+  std::vector<Stage> steps;
+  for (const auto& step : run.post_mortem) {
+    steps.push_back(step.step);
+    EXPECT_FALSE(step.detail.empty()) << run.id;
+  }
+  EXPECT_TRUE(steps.empty() || steps == all) << run.id;
+  const bool silent = run.ending && run.ending->kind == Ending::Kind::kVmSilent;
+  EXPECT_TRUE(!silent || run.verdict == Verdict::kFail || run.blame == campaign::Blame::kInfrastructure) << run.id;
+}
+
+}  // namespace
+
+const Seen kMustBeSeen = {
+    {"verdict", {"pass", "fail", "error", "miss", "skip", "unproven"}},
+    {"ending",
+     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
+      "fatal finding", "cancelled"}},
+    {"drain", {"done"}},
+    {"registers", {"done", "failed"}},
+    {"nmi", {"done", "failed", "skipped"}},
+    {"dump", {"done", "failed", "skipped"}},
+    {"destroy", {"done", "failed", "skipped"}},
+    {"trusted", {"panic", "hang", "soft_lockup", "vm_crash", "agent_lost"}},
+    {"distrusted", {"soft_lockup"}},
+    {"control", {"fail", "pass", "error", "miss", "skip", "unproven", "cancelled", "superseded"}},
+    {"pass", {"proven", "without controls"}},
+    {"doubt", {"survived", "is not known", "cancelled before", "require"}},
+};
+
+void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::string, Run>& stored, Seen& seen) {
+  if (run.control || run.state != RunState::kDone) return;
+  for (const char* doubt : {"survived", "is not known", "cancelled before", "require"}) {
+    if (run.verdict == Verdict::kUnproven && run.reason.find(doubt) != std::string::npos) seen["doubt"].insert(doubt);
+  }
+  if (run.verdict != Verdict::kPass) return;
+  bool killed = false;
+  for (const auto& [id, control] : stored) {
+    if (!control.control || control.campaign_id != run.campaign_id || control.scenario != run.scenario ||
+        control.profile != run.profile || control.superseded) {
+      continue;
+    }
+    const bool cancelled = control.ending && control.ending->kind == Ending::Kind::kCancelled;
+    EXPECT_EQ(control.state, RunState::kDone) << run.id << " did not wait for " << id;
+    EXPECT_TRUE(control.verdict == Verdict::kFail || (control.verdict == Verdict::kSkip && !cancelled))
+        << run.id << " passed, and " << id << " is " << ToString(control.verdict);
+    killed = killed || control.verdict == Verdict::kFail;
+  }
+  EXPECT_TRUE(killed || campaign.spec.positive_controls != campaign::PositiveControls::kRequire) << run.id;
+  seen["pass"].insert(killed ? "proven" : "without controls");
+}
+
+void CheckRun(const Run& run, std::optional<Guest::Fate> fate, Seen& seen) {
+  EXPECT_EQ(run.state, RunState::kDone) << run.id;
+  EXPECT_FALSE(run.superseded && run.verdict == Verdict::kFail) << run.id << ": a fail was replaced";
+  EXPECT_LE(run.journal.size(), 200u);
+  if (run.control) {
+    const bool cancelled = run.ending && run.ending->kind == Ending::Kind::kCancelled;
+    seen["control"].insert(run.superseded ? "superseded"
+                           : cancelled    ? "cancelled"
+                                          : std::string(ToString(run.verdict)));
+  }
+  if (run.verdict == Verdict::kPass) {
+    EXPECT_TRUE(run.canary_console && run.canary_kmsg) << run.id;
+    EXPECT_TRUE(run.phase_seconds.contains("run")) << run.id << ": the agent did not say done";
+    const bool may_pass = fate && kMayPass.contains(*fate);
+    EXPECT_TRUE(may_pass) << run.id;
+    EXPECT_TRUE(run.post_mortem.empty()) << run.id;
+  }
+  for (const Finding& finding : run.findings) {
+    const bool own_death = finding.title.find("kill init") != std::string::npos;
+    EXPECT_TRUE(!finding.fatal || own_death || run.verdict == Verdict::kFail) << run.id << ": a panic that is no fail";
+    EXPECT_TRUE(finding.distrust.empty() || run.verdict != Verdict::kPass) << run.id;
+    EXPECT_EQ(finding.title.find("NMI"), std::string::npos) << run.id << ": blamed for our NMI";
+    EXPECT_FALSE(finding.open) << run.id;
+    if (finding.kind == detect::Kind::kHang && finding.distrust.empty()) {
+      EXPECT_EQ(run.verdict, Verdict::kFail) << run.id;
+    }
+  }
+  CheckPostMortem(run);
+
+  seen["verdict"].emplace(ToString(run.verdict));
+  if (run.ending) seen["ending"].emplace(ToString(run.ending->kind));
+  for (const auto& step : run.post_mortem) seen[std::string(ToString(step.step))].emplace(ToString(step.outcome));
+  for (const Finding& finding : run.findings) {
+    seen[finding.distrust.empty() ? "trusted" : "distrusted"].emplace(ToString(finding.kind));
+  }
+}
+
+}  // namespace lk::scheduler

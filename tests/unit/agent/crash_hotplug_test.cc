@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <elf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "agent/scenarios/crash_hotplug/crash_header.h"
+#include "agent/scenarios/crash_hotplug/uevent.h"
+
+namespace lk::agent::crash_hotplug {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr char kIomem[] =
+    "00000000-00000fff : Reserved\n"
+    "00001000-0009fbff : System RAM\n"
+    "00100000-3ffdffff : System RAM\n"
+    "  01000000-023fffff : Kernel code\n"
+    "  30000000-3bffffff : Crash kernel\n"
+    "3ffe0000-3fffffff : Reserved\n"
+    "100000000-13fffffff : System RAM\n"
+    "140000000-147ffffff : virtio0\n"
+    "  140000000-147ffffff : System RAM (virtio_mem)\n";
+
+TEST(Iomem, FindsRangesAtAnyDepth) {
+  EXPECT_THAT(ParseIomem(kIomem, "Crash kernel"), ElementsAre(Range{0x30000000, 0x3c000000}));
+  // Neighbours are one range.
+  EXPECT_THAT(ParseIomem(kIomem, "System RAM"),
+              ElementsAre(Range{0x1000, 0x9fc00}, Range{0x100000, 0x3ffe0000}, Range{0x100000000, 0x148000000}));
+  EXPECT_THAT(ParseIomem("garbage\n-: x\n12 : System RAM\n", "System RAM"), IsEmpty());
+}
+
+TEST(Iomem, DumpLeavesOutTheCrashKernelAndTheFirstMiB) {
+  EXPECT_THAT(MemoryToDump(kIomem),
+              ElementsAre(Range{0x100000, 0x30000000}, Range{0x3c000000, 0x3ffe0000}, Range{0x100000000, 0x148000000}));
+}
+
+TEST(Ranges, Subtract) {
+  const Ranges ram{{10, 20}, {30, 40}};
+  EXPECT_THAT(Subtract(ram, {{0, 5}, {20, 30}}), ElementsAre(Range{10, 20}, Range{30, 40}));
+  EXPECT_THAT(Subtract(ram, {{15, 35}}), ElementsAre(Range{10, 15}, Range{35, 40}));
+  EXPECT_THAT(Subtract(ram, {{12, 14}}), ElementsAre(Range{10, 12}, Range{14, 20}, Range{30, 40}));
+  EXPECT_THAT(Subtract(ram, {{0, 100}}), IsEmpty());
+}
+
+std::string CoreHeader(const Ranges& loads) {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_type = ET_CORE;
+  header.e_phoff = sizeof header;
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = static_cast<Elf64_Half>(loads.size() + 1);
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  Elf64_Phdr note{};
+  note.p_type = PT_NOTE;
+  note.p_paddr = 0x5000000;
+  note.p_memsz = 0x1000;
+  bytes.append(reinterpret_cast<const char*>(&note), sizeof note);
+  for (const Range& range : loads) {
+    Elf64_Phdr load{};
+    load.p_type = PT_LOAD;
+    load.p_paddr = range.start;
+    load.p_memsz = range.end - range.start;
+    bytes.append(reinterpret_cast<const char*>(&load), sizeof load);
+  }
+  return bytes;
+}
+
+// As the kernel writes it: its own text first, within the memory that follows.
+const Ranges kLoads{
+    {0x1000000, 0x2400000}, {0x100000, 0x30000000}, {0x3c000000, 0x3ffe0000}, {0x100000000, 0x148000000}};
+
+TEST(CoreHeader, CoversTheMemoryThereIs) {
+  const auto covered = ParseCoreHeader(CoreHeader(kLoads));
+  ASSERT_TRUE(covered.ok()) << covered.status();
+  EXPECT_EQ(*covered, MemoryToDump(kIomem));
+}
+
+TEST(CoreHeader, StaleOneIsTold) {
+  Ranges stale = kLoads;
+  stale.back().end = 0x140000000;  // the last DIMM is not in it
+  const auto covered = ParseCoreHeader(CoreHeader(stale));
+  ASSERT_TRUE(covered.ok());
+  EXPECT_NE(*covered, MemoryToDump(kIomem));
+  EXPECT_EQ(ToString({covered->back()}), "0x100000000-0x13fffffff");
+}
+
+TEST(CoreHeader, RejectsWhatIsNone) {
+  const std::string good = CoreHeader(kLoads);
+  EXPECT_FALSE(ParseCoreHeader("").ok());
+  EXPECT_FALSE(ParseCoreHeader(std::string(4096, '\0')).ok());
+  EXPECT_FALSE(ParseCoreHeader(good.substr(0, good.size() - 1)).ok());
+  std::string executable = good;
+  executable[offsetof(Elf64_Ehdr, e_type)] = ET_EXEC;
+  EXPECT_FALSE(ParseCoreHeader(executable).ok());
+}
+
+std::optional<MemoryEvent> Parse(std::string_view text) {
+  return ParseUevent(text);
+}
+
+TEST(Uevent, OfAMemoryBlock) {
+  using namespace std::string_view_literals;
+  const auto event = Parse("online@/devices/system/memory/memory40\0ACTION=online\0SUBSYSTEM=memory\0"sv);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->action, "online");
+  EXPECT_EQ(event->block, 40u);
+}
+
+TEST(Uevent, OfSomethingElse) {
+  using namespace std::string_view_literals;
+  EXPECT_FALSE(Parse("add@/devices/system/cpu/cpu1\0"sv));
+  EXPECT_FALSE(Parse("add@/devices/system/memory/memory\0"sv));
+  EXPECT_FALSE(Parse("add@/devices/system/memory/memory4x\0"sv));
+  EXPECT_FALSE(Parse("libudev\0\xfe\xed\xca\xfe"sv));
+  EXPECT_FALSE(Parse(""));
+}
+
+}  // namespace
+}  // namespace lk::agent::crash_hotplug

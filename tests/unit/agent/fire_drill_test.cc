@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing here does an act: they would happen to the machine that runs the tests.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "agent/probes/probes.h"
+#include "agent/scenarios/descriptors.h"
+#include "agent/scenarios/fire_drill/acts.h"
+#include "agent/scenarios/fire_drill/flood.h"
+
+namespace lk::agent::fire_drill {
+namespace {
+
+using testing::ElementsAreArray;
+using testing::UnorderedElementsAreArray;
+
+TEST(FireDrill, HasAnActForEachChoice) {
+  const auto descriptor = std::ranges::find(Descriptors(), "fire_drill", &v1::ScenarioDescriptor::name);
+  ASSERT_NE(descriptor, Descriptors().end());
+  const auto& parameters = descriptor->parameters();
+  const auto parameter = std::ranges::find(parameters, "act", &v1::ScenarioDescriptor::Parameter::name);
+  ASSERT_NE(parameter, parameters.end());
+  std::vector<std::string> names;
+  for (const Act& act : Acts()) names.emplace_back(act.name);
+  EXPECT_THAT(names, ElementsAreArray(parameter->choices()));
+}
+
+TEST(FireDrill, NamesWhatIsMissing) {
+  std::string root = testing::TempDir() + "lk-drill.XXXXXX";
+  ASSERT_NE(mkdtemp(root.data()), nullptr);
+  for (const Act& act : Acts()) {
+    if (act.file == nullptr) {
+      EXPECT_EQ(Missing(act, root), "") << act.name;
+      continue;
+    }
+    EXPECT_EQ(Missing(act, root), std::string("no ") + act.file + " (" + act.lacking + ")");
+    std::filesystem::create_directories(std::filesystem::path(root + act.file).parent_path());
+    std::ofstream(root + act.file);
+    EXPECT_EQ(Missing(act, root), "") << act.name;
+  }
+  std::filesystem::remove_all(root);
+}
+
+TEST(FireDrill, StrikesOnEachCpuOnceAllAreThere) {
+  const std::vector<int> cpus = UsableCpus();
+  absl::Mutex mutex;
+  std::vector<int> struck;
+  StrikeOn(cpus, [&] {
+    const int cpu = sched_getcpu();
+    const absl::MutexLock lock(&mutex);
+    struck.push_back(cpu);
+  });
+  EXPECT_THAT(struck, UnorderedElementsAreArray(cpus));
+}
+
+TEST(FireDrill, FloodsLinesOfEqualLengthThatDiffer) {
+  EXPECT_EQ(FloodLine(0).size(), 100u);
+  EXPECT_EQ(FloodLine(1'000'000'000'000).size(), 100u);
+  EXPECT_NE(FloodLine(1), FloodLine(2));
+  EXPECT_EQ(FloodLine(7).find('\n'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lk::agent::fire_drill

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/witness/kernel_counters.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace lk::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class KernelCountersTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(mkdtemp(root_.data()), nullptr); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  void Write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
+    std::ofstream(root_ + path) << text;
+  }
+  // "kind: title (detail)" of each.
+  std::vector<std::string> Look() {
+    if (!counters_) counters_.emplace(root_);
+    std::vector<std::string> lines;
+    for (const auto& finding : counters_->Look()) {
+      EXPECT_TRUE(finding.counted());
+      lines.push_back(finding.kind() + ": " + finding.title() + " (" + finding.detail() + ")");
+    }
+    return lines;
+  }
+
+  std::string root_ = testing::TempDir() + "lk-counters.XXXXXX";
+  std::optional<KernelCounters> counters_;
+};
+
+TEST_F(KernelCountersTest, TellsEachRiseOnce) {
+  Write("/sys/kernel/rcu_stall_count", "0\n");
+  EXPECT_THAT(Look(), IsEmpty());
+  Write("/sys/kernel/rcu_stall_count", "2\n");
+  EXPECT_THAT(Look(), ElementsAre("rcu_stall: RCU stall noted by the kernel "
+                                  "(/sys/kernel/rcu_stall_count rose from 0 to 2)"));
+  EXPECT_THAT(Look(), IsEmpty());
+  Write("/sys/kernel/rcu_stall_count", "10\n");
+  EXPECT_THAT(Look(), ElementsAre("rcu_stall: RCU stall noted by the kernel "
+                                  "(/sys/kernel/rcu_stall_count rose from 2 to 10)"));
+}
+
+TEST_F(KernelCountersTest, TellsWhatHappenedBeforeItCame) {
+  Write("/proc/sys/kernel/hung_task_detect_count", "1\n");
+  Write("/proc/sys/kernel/tainted", "16384\n");
+  EXPECT_THAT(Look(), ElementsAre("hung_task: hung task noted by the kernel "
+                                  "(/proc/sys/kernel/hung_task_detect_count rose from 0 to 1)",
+                                  "soft_lockup: soft lockup noted by the kernel "
+                                  "(/proc/sys/kernel/tainted: flag L was set)"));
+}
+
+TEST_F(KernelCountersTest, CountAndTaintOfOneEventAreOneFinding) {
+  Write("/sys/kernel/warn_count", "1\n");
+  Write("/proc/sys/kernel/tainted", "512\n");
+  EXPECT_THAT(Look(), ElementsAre("warning: warning noted by the kernel (/sys/kernel/warn_count rose from 0 to 1; "
+                                  "/proc/sys/kernel/tainted: flag W was set)"));
+}
+
+TEST_F(KernelCountersTest, FlagsOfModulesAndFirmwareAreNoFindings) {
+  // P, F, O, E, U, I: proprietary, forced, out of tree, unsigned, user, firmware workaround.
+  Write("/proc/sys/kernel/tainted", std::to_string(1 | 2 | 1 << 12 | 1 << 13 | 1 << 6 | 1 << 11) + "\n");
+  EXPECT_THAT(Look(), IsEmpty());
+}
+
+TEST_F(KernelCountersTest, WithoutFilesOrWithNonsenseItIsSilent) {
+  EXPECT_THAT(Look(), IsEmpty());
+  counters_.reset();
+  Write("/sys/kernel/oops_count", "many\n");
+  Write("/sys/kernel/warn_count", "");
+  EXPECT_THAT(Look(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace lk::agent

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The patches that a scenario brings for kernel trees, as compiled into its descriptor.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/scenarios/descriptors.h"
+
+namespace lk {
+namespace {
+
+using testing::AnyOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using KernelPatch = v1::ScenarioDescriptor::KernelPatch;
+
+class KernelPatches : public testing::TestWithParam<v1::ScenarioDescriptor> {};
+
+void CheckPatch(const KernelPatch& patch) {
+  SCOPED_TRACE(patch.name());
+  EXPECT_THAT(patch.text().substr(0, patch.text().find('\n')), HasSubstr("SPDX-License-Identifier: GPL-2.0"));
+  if (patch.name().ends_with(".cocci")) {
+    // What lkctl goes by: the files that it must change, alternatives with "|".
+    EXPECT_THAT(patch.text(), HasSubstr("\n// Files: "));
+  }
+}
+
+TEST_P(KernelPatches, AreWhatTheirNamesSay) {
+  for (const KernelPatch& patch : GetParam().emulation()) {
+    CheckPatch(patch);
+    EXPECT_THAT(patch.name(), StartsWith("emulation"));
+    EXPECT_THAT(patch.name(), AnyOf(EndsWith(".cocci"), EndsWith(".c"), EndsWith(".h")));
+  }
+  for (const KernelPatch& patch : GetParam().mutant()) {
+    CheckPatch(patch);
+    EXPECT_THAT(patch.name(), StartsWith("mutant"));
+    EXPECT_THAT(patch.name(), EndsWith(".cocci"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KernelPatches, testing::ValuesIn(Descriptors()),
+                         [](const auto& test) { return test.param.name(); });
+
+TEST(Emulation, ComesWholeWithQuotesAndBackslashes) {
+  for (const auto& descriptor : Descriptors()) {
+    if (descriptor.name() != "unaccepted_memory") continue;
+    EXPECT_EQ(descriptor.mutant_size(), 1);
+    ASSERT_EQ(descriptor.emulation_size(), 4);
+    EXPECT_EQ(descriptor.emulation(0).name(), "emulation.c");
+    EXPECT_THAT(descriptor.emulation(0).text(),
+                HasSubstr("pr_err(\"lk: no place for a table of unaccepted memory\\n\");"));
+    EXPECT_THAT(descriptor.emulation(0).text(), EndsWith("return true;\n}\n"));
+    return;
+  }
+  FAIL() << "there is no such scenario";
+}
+
+}  // namespace
+}  // namespace lk

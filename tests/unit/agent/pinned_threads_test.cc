@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scenarios/pinned_threads.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+
+namespace lk::agent {
+namespace {
+
+TEST(RunPinned, EachRunsOnItsCpuOnceAllAreThere) {
+  const std::vector<int> cpus = UsableCpus();
+  std::vector<int> ran_on(cpus.size(), -1);
+  EXPECT_EQ(RunPinned(cpus, [&](size_t i) { ran_on[i] = sched_getcpu(); }), cpus.size());
+  EXPECT_EQ(ran_on, cpus);
+}
+
+TEST(RunPinned, LeavesOutACpuThatIsNotThere) {
+  const int here = UsableCpus().front();
+  std::atomic<int> calls = 0;
+  EXPECT_EQ(RunPinned({here, CPU_SETSIZE - 1, here}, [&](size_t) { ++calls; }), 2u);
+  EXPECT_EQ(calls, 2);
+}
+
+}  // namespace
+}  // namespace lk::agent

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "agent/scenarios/meminfo.h"
+#include "agent/scenarios/unaccepted_memory/acceptance.h"
+#include "agent/scenarios/unaccepted_memory/prefill.h"
+
+namespace lk::agent::unaccepted_memory {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kMiB = 1 << 20;
+
+TEST(AcceptanceRate, IsFromTheFirstFallToTheLast) {
+  // Two seconds of memory that was accepted before, 100 MiB/s for three seconds, then nothing left.
+  const std::vector<Sample> samples = {{0, 400 * kMiB},           {2 * kSecond, 400 * kMiB}, {3 * kSecond, 300 * kMiB},
+                                       {4 * kSecond, 200 * kMiB}, {5 * kSecond, 100 * kMiB}, {9 * kSecond, 100 * kMiB}};
+  EXPECT_DOUBLE_EQ(AcceptanceRate(samples), 100.0 * kMiB);
+}
+
+TEST(AcceptanceRate, NeedsTwoFalls) {
+  EXPECT_EQ(AcceptanceRate({}), 0);
+  EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 5}}), 0);
+  EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 4}, {2 * kSecond, 4}}), 0);
+}
+
+TEST(Meminfo, FindsTheLineOfThatNameOnly) {
+  constexpr char kText[] =
+      "MemTotal:        4028440 kB\n"
+      "MemAvailable:    3857720 kB\n"
+      "Unaccepted:         2048 kB\n"
+      "HugePages_Total:       0\n";
+  EXPECT_EQ(ParseMeminfo(kText, "Unaccepted"), 2 * kMiB);
+  EXPECT_EQ(ParseMeminfo(kText, "MemAvailable"), uint64_t{3857720} << 10);
+  EXPECT_EQ(ParseMeminfo(kText, "Mem"), std::nullopt);
+  EXPECT_EQ(ParseMeminfo("Unaccepted:\n", "Unaccepted"), std::nullopt);
+  EXPECT_EQ(ParseMeminfo("", "Unaccepted"), std::nullopt);
+}
+
+TEST(AcceptedFree, OfZonesWithUnacceptedMemoryOnly) {
+  constexpr char kZones[] =
+      "Node 0, zone    DMA32\n"
+      "  pages free     500000\n"
+      "        high     1000\n"
+      "      nr_unaccepted 0\n"
+      "Node 0, zone   Normal\n"
+      "  per-node stats\n"
+      "  pages free     10000\n"
+      "        boost    0\n"
+      "        min      100\n"
+      "        low      200\n"
+      "        high     300\n"
+      "        promo    400\n"
+      "      nr_free_pages 10000\n"
+      "      nr_unaccepted 4096\n"
+      "  pagesets\n"
+      "    cpu: 0\n"
+      "              count:    5\n"
+      "              high:     378\n";
+  EXPECT_EQ(ParseAcceptedFree(kZones), uint64_t{10000 - 4096 - 300} * 4096);
+  EXPECT_EQ(ParseAcceptedFree(""), 0u);
+}
+
+}  // namespace
+}  // namespace lk::agent::unaccepted_memory

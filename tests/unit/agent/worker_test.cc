@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The worker's side: what a trigger says arrives at the supervisor's end of the channel.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "agent/session/channel.h"
+#include "agent/session/context.h"
+
+namespace lk::agent {
+namespace {
+
+class ContextTest : public testing::Test {
+ protected:
+  static v1::Lease Lease() {
+    v1::Lease lease;
+    lease.set_scenario("test");
+    lease.mutable_duration()->set_seconds(3600);
+    (*lease.mutable_parameters())["size"] = "1073741824";
+    (*lease.mutable_parameters())["period"] = "1500000";
+    (*lease.mutable_parameters())["flag"] = "true";
+    return lease;
+  }
+  v1::AgentMessage Receive() {
+    v1::AgentMessage message;
+    EXPECT_TRUE(ReceiveMessage(channel_.first.get(), message).ok());
+    return message;
+  }
+
+  std::pair<UniqueFd, UniqueFd> channel_ = *MakeChannel();
+  SharedState state_;
+  Context context_{Lease(), channel_.second.get(), state_};
+};
+
+TEST_F(ContextTest, ReadsParameters) {
+  EXPECT_EQ(context_.Integer("size"), uint64_t{1} << 30);
+  EXPECT_EQ(context_.Duration("period"), absl::Microseconds(1500));
+  EXPECT_TRUE(context_.Bool("flag"));
+  EXPECT_DEATH(context_.Integer("flag"), "not a whole number");
+  EXPECT_DEATH(context_.Text("unknown"), "no parameter unknown");
+}
+
+TEST_F(ContextTest, RecordersOfAProbeMergeAndAreSentOnce) {
+  context_.NewRecorder("probe").Record(10);
+  context_.NewRecorder("probe").Record(30);
+  context_.Count("events");
+  context_.Count("events", 2);
+  context_.RaiseCounter("most", 7);
+  context_.RaiseCounter("most", 3);
+  ASSERT_TRUE(context_.SendSamples().ok());
+  const auto first = Receive().samples();
+  ASSERT_EQ(first.histograms_size(), 1);
+  EXPECT_EQ(first.histograms(0).sum_ns(), 40u);
+  ASSERT_EQ(first.counters_size(), 2);
+  EXPECT_EQ(first.counters(0).value(), 3);
+  EXPECT_EQ(first.counters(1).value(), 7);
+
+  ASSERT_TRUE(context_.SendSamples().ok());
+  const auto second = Receive().samples();
+  EXPECT_EQ(second.histograms_size(), 0);
+  EXPECT_EQ(second.counters(0).value(), 3);
+}
+
+TEST_F(ContextTest, ProgressAndActivityAreInSharedMemory) {
+  context_.Progress(3);
+  context_.Activity(std::string(200, 'x'));
+  EXPECT_EQ(state_.progress, 3u);
+  EXPECT_EQ(state_.Activity(), std::string(95, 'x'));
+  context_.Activity("short");
+  EXPECT_EQ(state_.Activity(), "short");
+}
+
+TEST_F(ContextTest, SkippedPartsAreSaidOnce) {
+  context_.SkipPart("a: no");
+  context_.SkipPart("a: no");
+  EXPECT_THAT(context_.skipped_parts(), testing::ElementsAre("a: no"));
+}
+
+TEST_F(ContextTest, HostActionsGetTheirOwnAnswers) {
+  std::jthread host([this] {
+    const uint64_t first = Receive().host_action().id();
+    v1::HostActionReply other;
+    other.set_id(first + 100);
+    other.set_error("not yours");
+    context_.OnHostActionReply(other);
+    v1::HostActionReply reply;
+    reply.set_id(first);
+    reply.set_alias("dimm0");
+    context_.OnHostActionReply(reply);
+    reply.set_id(Receive().host_action().id());
+    reply.set_error("no slot free");
+    context_.OnHostActionReply(reply);
+  });
+  const auto attached = context_.HostAction({}, absl::Seconds(30));
+  ASSERT_TRUE(attached.ok()) << attached.status();
+  EXPECT_EQ(attached->alias(), "dimm0");
+  const auto refused = context_.HostAction({}, absl::Seconds(30));
+  EXPECT_TRUE(absl::IsAborted(refused.status()));
+  EXPECT_EQ(refused.status().message(), "no slot free");
+}
+
+TEST_F(ContextTest, HostActionIsBounded) {
+  EXPECT_TRUE(absl::IsDeadlineExceeded(context_.HostAction({}, absl::ZeroDuration()).status()));
+  context_.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(context_.HostAction({}, absl::Seconds(30)).status()));
+  EXPECT_TRUE(context_.Over());
+}
+
+TEST(Channel, TellsNothingThereFromOtherEndGone) {
+  auto channel = *MakeChannel();
+  v1::AgentMessage message;
+  message.mutable_done();
+  ASSERT_TRUE(SendMessage(channel.first.get(), message).ok());
+  channel.first.reset();
+  EXPECT_TRUE(ReceiveMessage(channel.second.get(), message).ok());
+  EXPECT_TRUE(absl::IsOutOfRange(ReceiveMessage(channel.second.get(), message)));
+  EXPECT_FALSE(SendMessage(channel.second.get(), message).ok());
+}
+
+}  // namespace
+}  // namespace lk::agent

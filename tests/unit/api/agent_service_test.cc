@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Agents over a real connection, with a test in the driver's place.
+#include "server/api/agent_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "support/random.h"
+
+namespace lk::api {
+namespace {
+
+using scheduler::AgentConnected;
+using scheduler::AgentDisconnected;
+using scheduler::AgentSaid;
+
+// Time stands still: however slow the machine, what is sent is sent within a second.
+class StoppedClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::UnixEpoch(); }
+};
+
+class AgentServiceTest : public testing::Test {
+ protected:
+  AgentServiceTest() {
+    service_.Start([this](scheduler::Event event) {
+      const MutexLock lock(&mutex_);
+      events_.push_back(std::move(event));
+    });
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+    run_.id = "c0-001";
+    run_.token = RandomHex(32);
+    service_.Expect(run_, {{"trylock", "kexec_trylock() failed"}});
+  }
+
+  // The next event; a wrong kind fails the test.
+  template <typename T>
+  T Next() {
+    const MutexLock lock(&mutex_);
+    const auto there = [this] {
+      mutex_.AssertHeld();
+      return !events_.empty();
+    };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(20))) {
+      ADD_FAILURE() << "no event came";
+      return {};
+    }
+    const scheduler::Event event = std::move(events_.front());
+    events_.pop_front();
+    if (const T* wanted = std::get_if<T>(&event)) return *wanted;
+    ADD_FAILURE() << "another event came: " << event.index();
+    return {};
+  }
+
+  struct Agent {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>> stream;
+
+    void Say(uint64_t sequence, const std::function<void(v1::AgentMessage&)>& fill) {
+      v1::AgentMessage message;
+      message.set_sequence(sequence);
+      fill(message);
+      stream->Write(message);
+    }
+    v1::ControllerMessage Hear() {
+      v1::ControllerMessage message;
+      EXPECT_TRUE(stream->Read(&message));
+      return message;
+    }
+  };
+  std::unique_ptr<Agent> Connect(const std::string& token, const std::string& boot = "boot-1") {
+    auto agent = std::make_unique<Agent>();
+    agent->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    agent->stream = v1::AgentService::NewStub(channel_)->Session(&agent->context);
+    agent->Say(0, [&](v1::AgentMessage& message) {
+      message.mutable_hello()->set_run_id(run_.id);
+      message.mutable_hello()->set_token(token);
+      message.mutable_hello()->set_boot_id(boot);
+    });
+    return agent;
+  }
+
+  StoppedClock clock_;
+  AgentService service_{clock_, {.max_messages_per_second = 600}};
+  Mutex mutex_;
+  std::deque<scheduler::Event> events_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  scheduler::Run run_;
+};
+
+void Beat(v1::AgentMessage& message) {
+  message.mutable_heartbeat()->set_progress(7);
+}
+
+TEST_F(AgentServiceTest, RefusesAWrongTokenAndARunThatIsOver) {
+  const auto wrong = Connect(std::string(64, '0'));
+  EXPECT_EQ(wrong->stream->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  service_.Forget(run_.id);
+  const auto late = Connect(run_.token);
+  EXPECT_EQ(late->stream->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  const MutexLock lock(&mutex_);
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(AgentServiceTest, TakesWordsAndAnswers) {
+  const auto agent = Connect(run_.token);
+  const auto connected = Next<AgentConnected>();
+  EXPECT_EQ(connected.boot_id, "boot-1");
+  scheduler::LeaseTerms terms;
+  terms.scenario = "baseline";
+  terms.duration = absl::Milliseconds(2500);
+  service_.SendLease(run_.id, connected.session, terms);
+  const v1::ControllerMessage lease = agent->Hear();
+  EXPECT_EQ(lease.lease().scenario(), "baseline");
+  EXPECT_EQ(lease.lease().duration().nanos(), 500000000);
+
+  agent->Say(1, Beat);
+  const auto said = Next<AgentSaid>();
+  EXPECT_EQ(said.sequence, 1U);
+  EXPECT_EQ(std::get<scheduler::Heartbeat>(said.what).progress, 7U);
+  service_.SendAck(run_.id, connected.session, 1);
+  EXPECT_EQ(agent->Hear().ack().sequence(), 1U);
+
+  agent->Say(1, Beat);
+  EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT) << "the sequence went back";
+  EXPECT_EQ(Next<AgentDisconnected>().session, connected.session);
+}
+
+// A message with one record of the kernel log.
+std::function<void(v1::AgentMessage&)> Record(uint64_t sequence, const std::string& text) {
+  return [=](v1::AgentMessage& message) {
+    auto* added = message.mutable_kernel_log()->add_records();
+    added->set_sequence(sequence);
+    added->set_timestamp_us(12000000 + sequence);
+    added->set_text(text);
+  };
+}
+
+TEST_F(AgentServiceTest, LooksAtTheKernelLogAcrossSessions) {
+  auto agent = Connect(run_.token);
+  Next<AgentConnected>();
+  agent->Say(1, Record(1, "watchdog: BUG: soft lockup - CPU#0 stuck for 0s! [lk-canary-0123456789abcdef:1]"));
+  const auto canary = std::get<scheduler::KmsgSeen>(Next<AgentSaid>().what);
+  EXPECT_TRUE(canary.canary);
+  EXPECT_EQ(canary.nonce, "0123456789abcdef");
+  EXPECT_TRUE(canary.findings.empty());
+
+  agent->context.TryCancel();
+  Next<AgentDisconnected>();
+  agent = Connect(run_.token);
+  Next<AgentConnected>();
+  agent->Say(2, Record(2, "crash hp: kexec_trylock() failed, kdump image may be inaccurate"));
+  std::vector<detect::Finding> findings = std::get<scheduler::KmsgSeen>(Next<AgentSaid>().what).findings;
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].kind, detect::Kind::kInvariant);
+  EXPECT_THAT(findings[0].witnesses, testing::ElementsAre("agent"));
+}
+
+constexpr char kLockup[] = "watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [spin:77]";
+
+TEST_F(AgentServiceTest, TellsAReportThatTheEndOfItsSessionCutsOff) {
+  const auto agent = Connect(run_.token);
+  Next<AgentConnected>();
+  agent->Say(1, Record(1, kLockup));
+  EXPECT_THAT(std::get<scheduler::KmsgSeen>(Next<AgentSaid>().what).findings, testing::IsEmpty()) << "it may go on";
+  agent->context.TryCancel();
+  const auto told = Next<scheduler::ConsoleFinding>();
+  EXPECT_EQ(told.run_id, run_.id);
+  EXPECT_EQ(told.finding.kind, detect::Kind::kSoftLockup);
+  EXPECT_THAT(told.finding.witnesses, testing::ElementsAre("agent"));
+  Next<AgentDisconnected>();
+}
+
+TEST_F(AgentServiceTest, TellsAReportThatABootCutsOff) {
+  const auto first = Connect(run_.token);
+  Next<AgentConnected>();
+  first->Say(1, Record(1, kLockup));
+  Next<AgentSaid>();
+  const auto second = Connect(run_.token, "boot-2");
+  EXPECT_EQ(Next<scheduler::ConsoleFinding>().finding.kind, detect::Kind::kSoftLockup);
+  EXPECT_EQ(Next<AgentConnected>().boot_id, "boot-2");
+}
+
+TEST_F(AgentServiceTest, ANewerSessionReplacesTheOlder) {
+  const auto first = Connect(run_.token);
+  const uint64_t session = Next<AgentConnected>().session;
+  const auto second = Connect(run_.token);
+  EXPECT_GT(Next<AgentConnected>().session, session);
+  EXPECT_EQ(first->stream->Finish().error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(service_.connected(), 1U);
+  service_.SendFinish(run_.id);
+  EXPECT_TRUE(second->Hear().has_finish());
+}
+
+TEST_F(AgentServiceTest, StopsReadingUntilWhatCameIsAcknowledged) {
+  const auto agent = Connect(run_.token);
+  const uint64_t session = Next<AgentConnected>().session;
+  constexpr uint64_t kWindow = 256;
+  for (uint64_t i = 1; i <= kWindow + 10; ++i) agent->Say(i, Beat);
+  for (uint64_t i = 1; i <= kWindow; ++i) EXPECT_EQ(Next<AgentSaid>().sequence, i);
+  {
+    const MutexLock lock(&mutex_);
+    EXPECT_TRUE(events_.empty());
+  }
+  service_.SendAck(run_.id, session, kWindow);
+  for (uint64_t i = 1; i <= 10; ++i) EXPECT_EQ(Next<AgentSaid>().sequence, kWindow + i);
+}
+
+TEST_F(AgentServiceTest, CutsOffAFlood) {
+  const auto agent = Connect(run_.token);
+  const uint64_t session = Next<AgentConnected>().session;
+  // Hello is a message too.
+  constexpr uint64_t kAllowed = 600;
+  for (uint64_t i = 1; i < kAllowed; ++i) {
+    agent->Say(i, Beat);
+    EXPECT_EQ(Next<AgentSaid>().sequence, i);
+    service_.SendAck(run_.id, session, i);
+  }
+  agent->Say(kAllowed, Beat);
+  // The status comes behind the acknowledgements.
+  v1::ControllerMessage ignored;
+  while (agent->stream->Read(&ignored)) {
+  }
+  EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(AgentServiceTest, RefusesNonsense) {
+  const auto agent = Connect(run_.token);
+  Next<AgentConnected>();
+  agent->Say(1, [](v1::AgentMessage& message) {
+    auto* histogram = message.mutable_samples()->add_histograms();
+    histogram->add_index_delta(1 << 30);
+    histogram->add_count(1);
+  });
+  EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace lk::api

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lk::api {
+namespace {
+
+using testing::HasSubstr;
+
+campaign::Finding SomeFinding() {
+  campaign::Finding finding;
+  finding.kind = detect::Kind::kCsdStall;
+  finding.title = "csd stall in f";
+  finding.function = "f";
+  finding.frames = {{.function = "f", .offset = 16, .module = "m", .location = "a.c:1"}};
+  finding.others = {{.cpu = 3, .task = "kworker/3:1:99", .function = "g", .frames = finding.frames}};
+  return finding;
+}
+
+TEST(Convert, AFindingGoesOutWhole) {
+  campaign::Finding finding = SomeFinding();
+  v1::Finding proto = ToProto(finding);
+  EXPECT_EQ(proto.function(), "f");
+  ASSERT_EQ(proto.others_size(), 1);
+  EXPECT_EQ(proto.others(0).cpu(), 3);
+  EXPECT_EQ(proto.others(0).task(), "kworker/3:1:99");
+  EXPECT_EQ(proto.others(0).function(), "g");
+  ASSERT_EQ(proto.others(0).frames_size(), 1);
+  EXPECT_EQ(proto.others(0).frames(0).location(), "a.c:1");
+  EXPECT_EQ(proto.frames(0).offset(), 16u);
+  EXPECT_FALSE(proto.open());
+  EXPECT_FALSE(proto.counted());
+  EXPECT_EQ(proto.distrust(), "");
+
+  finding.open = true;
+  finding.counted = true;
+  finding.distrust = "the VM was paused for 12s";
+  proto = ToProto(finding);
+  EXPECT_TRUE(proto.open());
+  EXPECT_TRUE(proto.counted());
+  EXPECT_EQ(proto.distrust(), "the VM was paused for 12s");
+}
+
+campaign::Run HungRun() {
+  using Step = campaign::PostMortemStep;
+  campaign::Run run;
+  run.id = "c0-1";
+  run.post_mortem = {{.step = Step::Step::kRegisters,
+                      .outcome = Step::Outcome::kDone,
+                      .detail = "2 of 2 CPUs run with interrupts off",
+                      .text = "RAX=0",
+                      .seconds = 0.5},
+                     {.step = Step::Step::kDump,
+                      .outcome = Step::Outcome::kSkipped,
+                      .detail = "not asked for",
+                      .text = "",
+                      .seconds = 0}};
+  run.paused_seconds = 12;
+  run.steal_seconds = 0.25;
+  return run;
+}
+
+TEST(Convert, ARunHasItsPostMortem) {
+  const v1::Run proto = ToProto(HungRun());
+  ASSERT_EQ(proto.post_mortem_size(), 2);
+  EXPECT_EQ(proto.post_mortem(0).step(), "registers");
+  EXPECT_EQ(proto.post_mortem(0).outcome(), "done");
+  EXPECT_EQ(proto.post_mortem(0).detail(), "2 of 2 CPUs run with interrupts off");
+  EXPECT_EQ(proto.post_mortem(0).text(), "RAX=0");
+  EXPECT_EQ(proto.post_mortem(0).seconds(), 0.5);
+  EXPECT_EQ(proto.post_mortem(1).step(), "dump");
+  EXPECT_EQ(proto.post_mortem(1).outcome(), "skipped");
+  EXPECT_EQ(proto.paused_seconds(), 12);
+  EXPECT_EQ(proto.steal_seconds(), 0.25);
+}
+
+TEST(Convert, EventsAreSmall) {
+  const scheduler::Announcer announcer = MakeAnnouncer();
+  v1::CampaignEvent event;
+  ASSERT_TRUE(event.ParseFromString(announcer.run(HungRun(), absl::UnixEpoch())));
+  ASSERT_EQ(event.run().post_mortem_size(), 2);
+  EXPECT_EQ(event.run().post_mortem(0).detail(), "2 of 2 CPUs run with interrupts off");
+  EXPECT_EQ(event.run().post_mortem(0).text(), "");
+
+  campaign::Finding open = SomeFinding();
+  open.open = true;
+  ASSERT_TRUE(event.ParseFromString(announcer.finding("c0-1", open, absl::UnixEpoch())));
+  EXPECT_EQ(event.finding().run_id(), "c0-1");
+  EXPECT_TRUE(event.finding().finding().open());
+}
+
+TEST(Convert, ACampaignTellsOfItsMutants) {
+  std::vector<campaign::Run> runs(3);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    runs[i].id = "c0-" + std::to_string(i + 1);
+    runs[i].kernel_id = "k" + std::to_string(i + 1);
+    runs[i].kernel_release = "6.12-m" + std::to_string(i + 1);
+    runs[i].scenario = "swarm";
+    runs[i].state = campaign::RunState::kDone;
+    runs[i].verdict = i == 0 ? campaign::Verdict::kFail : campaign::Verdict::kPass;
+    runs[i].reason = "because";
+    runs[i].control = i < 2;
+  }
+  v1::Campaign proto = ToProto(campaign::Campaign{}, campaign::Count(runs));
+  EXPECT_EQ(proto.counts().controls(), 2u);
+  EXPECT_EQ(proto.counts().total(), 1u);
+  EXPECT_FALSE(proto.has_mutation_score());
+  AddRuns({runs[2]}, proto);
+  EXPECT_FALSE(proto.has_mutation_score()) << "there is no mutant";
+
+  proto.clear_runs();
+  AddRuns(runs, proto);
+  ASSERT_EQ(proto.runs_size(), 3);
+  EXPECT_TRUE(proto.runs(0).control());
+  EXPECT_FALSE(proto.runs(2).control());
+  ASSERT_EQ(proto.mutants_size(), 2);
+  EXPECT_EQ(proto.mutants(0).kernel_id(), "k1");
+  EXPECT_EQ(proto.mutants(0).kernel(), "6.12-m1");
+  EXPECT_EQ(proto.mutants(0).scenario(), "swarm");
+  EXPECT_EQ(proto.mutants(0).state(), "killed");
+  EXPECT_EQ(proto.mutants(0).reason(), "because");
+  EXPECT_EQ(proto.mutants(0).run_ids(0), "c0-1");
+  EXPECT_EQ(proto.mutants(1).state(), "survived");
+  EXPECT_EQ(proto.mutation_score().killed(), 1u);
+  EXPECT_EQ(proto.mutation_score().all(), 2u);
+}
+
+TEST(Convert, DoneTellsThatSomethingWasEmulated) {
+  v1::AgentMessage message;
+  message.mutable_done()->set_outcome("ok");
+  message.mutable_done()->set_emulated(true);
+  EXPECT_TRUE(std::get<scheduler::AgentDone>(*FromProto(message)).emulated);
+  message.mutable_done()->clear_emulated();
+  EXPECT_FALSE(std::get<scheduler::AgentDone>(*FromProto(message)).emulated);
+}
+
+TEST(Convert, AHeartbeatTellsStealTime) {
+  v1::AgentMessage message;
+  message.mutable_heartbeat()->set_progress(7);
+  message.mutable_heartbeat()->set_steal_ticks(150);
+  EXPECT_EQ(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::Milliseconds(1500));
+  // A guest may say anything; what is kept has to stay a number.
+  message.mutable_heartbeat()->set_steal_ticks(UINT64_MAX);
+  EXPECT_LT(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::InfiniteDuration());
+}
+
+TEST(Convert, AGuestFindingMayBeACounter) {
+  v1::AgentMessage message;
+  message.mutable_finding()->set_kind("soft_lockup");
+  message.mutable_finding()->set_title("softlockup_count rose to 1");
+  EXPECT_FALSE(std::get<scheduler::GuestFinding>(FromProto(message).value()).finding.counted);
+  message.mutable_finding()->set_counted(true);
+  EXPECT_TRUE(std::get<scheduler::GuestFinding>(FromProto(message).value()).finding.counted);
+  message.mutable_finding()->set_kind("no kind");
+  EXPECT_THAT(std::string(FromProto(message).status().message()), HasSubstr("no kind of finding"));
+}
+
+}  // namespace
+}  // namespace lk::api

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/campaign/guest_timeouts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lk::campaign {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(GuestTimeouts, SpeakInOrder) {
+  for (const double factor : {1.0, 3.0}) {
+    const GuestTimeouts timeouts = TimeoutsFor(factor);
+    EXPECT_GE(timeouts.rcu, absl::Seconds(3));   // the kernel takes no less
+    EXPECT_LE(timeouts.rcu, absl::Seconds(21));  // nor more for an expedited grace period
+    EXPECT_LE(timeouts.csd, timeouts.rcu);
+    // The soft lockup is seen up to a sample (2/5 of watchdog_thresh) late.
+    EXPECT_LT(timeouts.rcu, timeouts.lockup);
+    EXPECT_LT(timeouts.lockup * 1.2, timeouts.hung_task);
+    EXPECT_LE(timeouts.hung_task, timeouts.workqueue);
+    EXPECT_LT(timeouts.workqueue, timeouts.silence);
+    // Silence counts from the first that spoke: by then a workqueue watchdog has had its chance in most cases.
+    EXPECT_GE(timeouts.csd + timeouts.silence, timeouts.hung_task * 1.25);
+    EXPECT_EQ(Longest(timeouts), timeouts.silence);
+  }
+}
+
+TEST(GuestTimeouts, GoToTheKernelInItsOwnUnits) {
+  EXPECT_EQ(DetectorCmdline(Arch::kX86_64, TimeoutsFor(1)),
+            "csdlock_debug=1 smp.csd_lock_timeout=3000 rcupdate.rcu_cpu_stall_timeout=4 "
+            "rcupdate.rcu_exp_cpu_stall_timeout=4000 watchdog_thresh=3 sysctl.kernel.hung_task_timeout_secs=8 "
+            "sysctl.kernel.hung_task_check_interval_secs=2 workqueue.watchdog_thresh=8 unknown_nmi_panic "
+            "panic_print=0x40");
+  const std::string arm = DetectorCmdline(Arch::kAarch64, TimeoutsFor(3));
+  EXPECT_THAT(arm, HasSubstr(" watchdog_thresh=9 "));
+  EXPECT_THAT(arm, HasSubstr("smp.csd_lock_timeout=9000"));
+  EXPECT_THAT(arm, Not(HasSubstr("nmi")));
+  // A factor that is not whole: seconds are.
+  EXPECT_THAT(DetectorCmdline(Arch::kAarch64, TimeoutsFor(1.4)), HasSubstr("rcu_cpu_stall_timeout=6 "));
+}
+
+}  // namespace
+}  // namespace lk::campaign

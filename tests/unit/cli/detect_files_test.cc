@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `lkctl detect` makes of files: compressed, cut, binary, of debug information.
+#include <archive.h>
+#include <archive_entry.h>
+#include <gmock/gmock.h>
+
+#include <memory>
+
+#include "harness.h"
+
+namespace lk::cli {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kTwoReports[] =
+    "[    1.000000] Linux version 6.12.0 (build@host) #1 SMP\n"
+    "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [trigger:77]\n"
+    "[  100.000001] CPU: 1 PID: 77 Comm: trigger Not tainted 6.12.0 #1\n"
+    "[  100.000002] RIP: 0010:spin_forever+0x1f/0x40\n"
+    "[  100.000003] Call Trace:\n"
+    "[  100.000004]  <TASK>\n"
+    "[  100.000005]  spin_forever+0x1f/0x40\n"
+    "[  100.000006]  do_syscall_64+0x60/0x90\n"
+    "[  100.000007]  entry_SYSCALL_64_after_hwframe+0x76/0x7e\n"
+    "[  100.000008]  </TASK>\n"
+    "[  200.000000] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!\n"
+    "[  200.000001] Showing busy workqueues and worker pools:\n";
+
+std::string Compress(const std::string& text, int (*filter)(archive*)) {
+  std::string bytes(text.size() + (64 << 10), '\0');
+  size_t used = 0;
+  const std::unique_ptr<archive, decltype(&archive_write_free)> a(archive_write_new(), archive_write_free);
+  archive_write_set_format_raw(a.get());
+  filter(a.get());
+  archive_write_set_bytes_in_last_block(a.get(), 1);
+  archive_write_open_memory(a.get(), bytes.data(), bytes.size(), &used);
+  archive_entry* entry = archive_entry_new();
+  archive_entry_set_filetype(entry, AE_IFREG);
+  archive_write_header(a.get(), entry);
+  archive_write_data(a.get(), text.data(), text.size());
+  archive_entry_free(entry);
+  archive_write_close(a.get());
+  return bytes.substr(0, used);
+}
+
+TEST(DetectFiles, CompressedLogsAreReadAsTheyAre) {
+  const TempDir directory;
+  const auto expected = Lkctl({"-o", "json", "detect", "-"}, {.in = kTwoReports}).json()["findings"];
+  ASSERT_EQ(expected.size(), 2u);
+  const std::pair<const char*, int (*)(archive*)> filters[] = {{"gz", archive_write_add_filter_gzip},
+                                                               {"xz", archive_write_add_filter_xz},
+                                                               {"zst", archive_write_add_filter_zstd}};
+  for (const auto& [ending, filter] : filters) {
+    const std::string file = directory.Write(std::string("console.log.") + ending, Compress(kTwoReports, filter));
+    const Result result = Lkctl({"-o", "json", "detect", file});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.json()["findings"], expected) << ending;
+  }
+}
+
+TEST(DetectFiles, OfACutFileWhatWasReadIsShown) {
+  const TempDir directory;
+  // Noise that does not compress, so that the cut is behind the reports.
+  std::string text = kTwoReports;
+  for (uint32_t i = 0, x = 1; i < 1 << 18; ++i) text += static_cast<char>('!' + ((x = x * 1664525 + 1013904223) >> 26));
+  std::string bytes = Compress(text, archive_write_add_filter_gzip);
+  bytes.resize(bytes.size() - 1000);
+  const std::string file = directory.Write("cut.gz", bytes);
+  const Result result = Lkctl({"-o", "json", "detect", file});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.json()["findings"].size(), 2u);
+  EXPECT_THAT(result.err, HasSubstr(file + ": "));
+}
+
+TEST(DetectFiles, BinaryDataIsNoText) {
+  const TempDir directory;
+  std::string binary(size_t{1} << 20, '\0');
+  for (size_t i = 0; i < binary.size(); ++i) binary[i] = static_cast<char>(i * 7919 >> 3);
+  const Result result = Lkctl({"-o", "json", "detect", directory.Write("binary", binary)});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.json()["findings"].size(), 0u);
+
+  const Result both = Lkctl({"detect", "-"}, {.in = binary + "\n" + kTwoReports + binary});
+  EXPECT_THAT(both.out, HasSubstr("-: 2 findings\n"));
+}
+
+TEST(DetectFiles, WithoutAFileStdinIsRead) {
+  EXPECT_EQ(Lkctl({"-o", "json", "detect"}, {.in = kTwoReports}).json()["file"], "-");
+
+  std::istringstream in(kTwoReports);
+  std::ostringstream out, err;
+  Io io{.in = in, .out = out, .err = err};
+  io.in_terminal = true;
+  EXPECT_EQ(RunCommandLine({"detect"}, io), 2);
+  EXPECT_THAT(err.str(), HasSubstr("name a file"));
+}
+
+TEST(DetectFiles, KindsCanBeChosen) {
+  const auto kinds = [](const std::vector<std::string>& options) {
+    std::vector<std::string> args = {"-o", "json", "detect", "-"};
+    args.insert(args.end(), options.begin(), options.end());
+    std::vector<std::string> found;
+    const auto json = Lkctl(args, {.in = kTwoReports}).json();
+    for (const auto& finding : json["findings"]) found.push_back(finding["kind"]);
+    return found;
+  };
+  EXPECT_THAT(kinds({"--kind", "workqueue_lockup"}), testing::ElementsAre("workqueue_lockup"));
+  EXPECT_THAT(kinds({"--kind", "soft_lockup", "--kind", "workqueue_lockup"}), testing::SizeIs(2));
+  const Result wrong = Lkctl({"detect", "--kind", "soft", "-"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("\"soft\" is no kind of finding"));
+}
+
+TEST(DetectFiles, ATableHasARowForEachFindingAndALineForAll) {
+  const TempDir directory;
+  const std::string bad = directory.Write("bad.log", kTwoReports);
+  const std::string good = directory.Write("good.log", "");
+  const Result result = Lkctl({"detect", bad, "/nonexistent", good});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("COUNT  TITLE"), HasSubstr("soft_lockup"), HasSubstr("trigger:77"),
+                                HasSubstr("workqueue_lockup"), HasSubstr(good + ": 0 findings\n")));
+  EXPECT_THAT(result.out, EndsWith("3 files: 2 findings in 1; 1 can't be read\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no colours but on a terminal";
+  EXPECT_THAT(Lkctl({"detect", bad}, {.out_terminal = true}).out, HasSubstr("\x1b[1mKIND"));
+}
+
+TEST(DetectFiles, ABigFileShowsItsProgressOnATerminal) {
+  const TempDir directory;
+  const std::string line = "[    2.000000] systemd[1]: Started something or other, nothing to worry about at all.\n";
+  std::string text;
+  while (text.size() < 70 << 20) text += line;
+  const std::string big = directory.Write("big.log", text);
+  const Result terminal = Lkctl({"detect", big}, {.err_terminal = true});
+  EXPECT_EQ(terminal.code, 0);
+  EXPECT_THAT(terminal.err, HasSubstr("50%"));
+  EXPECT_EQ(Lkctl({"detect", big}).err, "");
+}
+
+TEST(DetectFiles, YamlIsADocumentForEachFile) {
+  const Result result = Lkctl({"-o", "yaml", "detect", "-"}, {.in = kTwoReports});
+  EXPECT_THAT(result.out, AllOf(testing::StartsWith("---\nfile: \"-\"\n"), HasSubstr("kind: \"soft_lockup\"")));
+}
+
+TEST(DetectFiles, DebugInformationMustBeThere) {
+  const TempDir directory;
+  const std::string log = directory.Write("console.log", kTwoReports);
+  const Result none = Lkctl({"detect", "--vmlinux", "/nonexistent/vmlinux", log});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("/nonexistent/vmlinux: No such file or directory"));
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(Lkctl({"detect", "--vmlinux", log, log}).err, HasSubstr("not an ELF file"));
+  EXPECT_THAT(Lkctl({"detect", "--debug", directory.path().string(), log}).err, HasSubstr("neither vmlinux nor"));
+}
+
+TEST(DetectFiles, FramesAreLocatedByDebugInformation) {
+  const std::string log =
+      "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [trigger:77]\n"
+      "[  100.000001] CPU: 1 PID: 77 Comm: trigger Not tainted 6.12.0 #1\n"
+      "[  100.000002] RIP: 0010:spins+0x1/0x40\n"
+      "[  100.000003] Call Trace:\n"
+      "[  100.000004]  <TASK>\n"
+      "[  100.000005]  spins+0x1/0x40\n"
+      "[  100.000006]  do_syscall_64+0x60/0x90\n"
+      "[  100.000008]  </TASK>\n"
+      "[  100.000009] end of it\n";
+  const auto finding =
+      Lkctl({"-o", "json", "detect", "--vmlinux", LK_SAMPLE_KERNEL, "-"}, {.in = log}).json()["findings"][0];
+  EXPECT_EQ(finding["function"], "spins");
+  EXPECT_THAT(finding["frames"][0]["location"], testing::StartsWith("init/main.c:"));
+  EXPECT_EQ(finding["frames"].back()["location"], "");
+  const std::string location = finding["frames"][0]["location"];
+  EXPECT_THAT(Lkctl({"detect", "--vmlinux", LK_SAMPLE_KERNEL, "-"}, {.in = log}).out,
+              AllOf(HasSubstr("  AT\n"), HasSubstr("BUG: soft lockup in spins  " + location)));
+  EXPECT_THAT(Lkctl({"detect", "--show", "--vmlinux", LK_SAMPLE_KERNEL, "-"}, {.in = log}).out,
+              HasSubstr("spins+0x1  " + location));
+}
+
+}  // namespace
+}  // namespace lk::cli

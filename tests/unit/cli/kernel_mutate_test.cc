@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lkctl kernel mutate`, with a script in place of the one that builds kernels.
+#include <gmock/gmock.h>
+
+#include "fake_lkd.h"
+#include "harness.h"
+
+namespace lk::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// A folder with a script `lab`, which LK_KERNELS_DIR names while it lives.
+class FakeLab {
+ public:
+  explicit FakeLab(const std::string& body) {
+    const std::string lab = directory_.Write("lab", "#!/bin/bash\ncd \"$(dirname \"$0\")\"\n" + body);
+    std::filesystem::permissions(lab, std::filesystem::perms::owner_all);
+    setenv("LK_KERNELS_DIR", directory_.path().c_str(), 1);
+  }
+  ~FakeLab() { unsetenv("LK_KERNELS_DIR"); }
+  FakeLab(const FakeLab&) = delete;
+  FakeLab& operator=(const FakeLab&) = delete;
+
+  // What the script has written; empty: it has not.
+  std::string Read(const std::string& name) const {
+    std::ifstream file(directory_.path() / name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  TempDir directory_;
+};
+
+// Makes the folders of a mutant and of its unmutated kernel.
+constexpr char kBuilds[] = R"(
+echo "$*" >arguments
+echo "lab: building" >&2
+for build in base mutant; do
+  mkdir -p $build/arch/x86/boot
+  echo $build >$build/arch/x86/boot/bzImage
+  touch $build/Makefile $build/.config
+  printf 'build=%s\ntree=package\n' $build >$build/labels
+done
+echo mutant-of=base >>mutant/labels
+echo "$PWD/mutant"
+)";
+
+TEST(KernelMutate, AddsTheUnmutatedKernelAndTheMutantWithTheirLineage) {
+  const FakeLab lab(kBuilds);
+  FakeLkd lkd;
+  const Result result = lkd.Lkctl({"kernel", "mutate", "linux-source-6.1", "--scenario", "crash_hotplug", "--arch",
+                                   "x86_64", "--suite", "bookworm", "--label", "tree=mine"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(lab.Read("arguments"), "--source linux-source-6.1 --mutant crash_hotplug --arch x86_64 --suite bookworm\n");
+  EXPECT_THAT(result.err, HasSubstr("lab: building\n"));
+  EXPECT_EQ(result.out, "added k0123456789ab  6.12.0  x86_64\nadded k0123456789ab  6.12.0  x86_64\n");
+  ASSERT_EQ(lkd.kernels.received.size(), 2u);
+  const auto& [base, mutant] = std::tie(lkd.kernels.received[0], lkd.kernels.received[1]);
+  EXPECT_EQ(base.files[0].second, "base\n");
+  EXPECT_EQ(base.header.labels().at("build"), "base");
+  EXPECT_FALSE(base.header.labels().contains("mutant-of"));
+  EXPECT_EQ(mutant.files[0].second, "mutant\n");
+  EXPECT_EQ(mutant.header.labels().at("mutant-of"), "base");
+  // What the user says wins over what the build says of itself.
+  EXPECT_EQ(mutant.header.labels().at("tree"), "mine");
+}
+
+TEST(KernelMutate, PrintsTheMutantAsOneDocument) {
+  const FakeLab lab(kBuilds);
+  FakeLkd lkd;
+  const Result result = lkd.Lkctl({"-o", "json", "kernel", "mutate", "--scenario", "crash_hotplug"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(lab.Read("arguments"), "--mutant crash_hotplug\n");
+  EXPECT_EQ(result.json().at("id"), "k0123456789ab");
+}
+
+TEST(KernelMutate, TakesADirectoryForATree) {
+  const FakeLab lab(kBuilds);
+  FakeLkd lkd;
+  const TempDir tree;
+  const std::string path = tree.path().string();
+  EXPECT_EQ(lkd.Lkctl({"kernel", "mutate", path, "--scenario", "x"}).code, 0);
+  EXPECT_EQ(lab.Read("arguments"), "--tree " + path + " --mutant x\n");
+  const Result neither = lkd.Lkctl({"kernel", "mutate", "/nonexistent", "--scenario", "x"});
+  EXPECT_EQ(neither.code, 2);
+  EXPECT_THAT(neither.err, HasSubstr("/nonexistent is neither a directory nor a source package's name"));
+}
+
+TEST(KernelMutate, FindsOutBeforeBuildingThatThereIsNoServer) {
+  const FakeLab lab(kBuilds);
+  const Result result = Lkctl({"--server", "unix:/nonexistent/lkd.sock", "kernel", "mutate", "--scenario", "x"});
+  EXPECT_EQ(result.code, 4);
+  EXPECT_EQ(lab.Read("arguments"), "");
+}
+
+TEST(KernelMutate, PassesOnWhyThereIsNoMutant) {
+  const FakeLab lab("echo 'patch: the mutant of x does not fit this tree: no such hunk' >&2; exit 1");
+  FakeLkd lkd;
+  const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(StartsWith("patch: the mutant of x does not fit this tree: no such hunk\n"),
+                                HasSubstr("ended with exit status 1")));
+  EXPECT_TRUE(lkd.kernels.received.empty());
+}
+
+TEST(KernelMutate, SaysWhereItLooksForTheScript) {
+  FakeLkd lkd;
+  setenv("LK_KERNELS_DIR", "/nonexistent", 1);
+  const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});
+  unsetenv("LK_KERNELS_DIR");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("is not in /nonexistent (LK_KERNELS_DIR names its folder)"));
+}
+
+TEST(KernelMutate, AnInterruptEndsTheBuildWithAllItStarted) {
+  // The trap runs when the foreground command has ended, which the signal to the group does long before its time.
+  const FakeLab lab("trap 'echo ended >ended; exit 130' INT\nkill -INT $PPID\nsleep 1000\n");
+  FakeLkd lkd;
+  const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});
+  EXPECT_EQ(result.code, 130);
+  EXPECT_EQ(lab.Read("ended"), "ended\n");
+  EXPECT_TRUE(lkd.kernels.received.empty());
+}
+
+}  // namespace
+}  // namespace lk::cli

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config/config.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+namespace lk::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> Errors(std::string_view yaml) {
+  Config config;
+  std::vector<std::string> texts;
+  for (const ConfigError& error : ParseConfig(yaml, config)) {
+    texts.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + " " + error.message);
+  }
+  return texts;
+}
+
+TEST(Config, EverySettingIsRead) {
+  Config c;
+  const std::vector<ConfigError> errors = ParseConfig(R"(
+stateDirectory: /state
+operator: { socket: /s.sock, listen: "0.0.0.0:7640", certificate: /c.pem, key: /k.pem }
+agent:
+  listen: 0.0.0.0:1
+  advertise: lk.example:2
+  directory: /agents
+  maxMessageBytes: 2MiB
+  maxMessagesPerSecond: 3
+http: { listen: "[::1]:4" }
+metrics: { listen: "localhost:5", maxSeries: 6 }
+store: postgresql://db/lk
+consoleMaxBytes: 5GiB
+dumps: { maxBytes: 3GiB, keepFree: 4GiB }
+workers: 7
+logLevel: warn
+limits:
+  boot: 1s
+  prepare: 2s
+  reconnect: 3s
+  heartbeat: 4s
+  grace: 5s
+  afterFatal: 6s
+  afterFatalMost: 7s
+  reportQuiet: 8s
+  drain: 9s
+  destroy: 10s
+  powerOff: 11s
+  paused: 12s
+  registers: 13s
+  nmi: 14s
+  dump: 15s
+  hostRetry: 2min
+  emulationFactor: 1.5
+testHooks: [ drop_console ]
+)",
+                                                      c);
+  ASSERT_THAT(errors, IsEmpty()) << errors[0].line << ": " << errors[0].message;
+  EXPECT_EQ(c.state_directory, "/state");
+  EXPECT_EQ(c.operators.socket, "/s.sock");
+  EXPECT_EQ(c.operators.listen, "0.0.0.0:7640");
+  EXPECT_EQ(c.operators.certificate, "/c.pem");
+  EXPECT_EQ(c.operators.key, "/k.pem");
+  EXPECT_EQ(c.agent.listen, "0.0.0.0:1");
+  EXPECT_EQ(c.agent.advertise, "lk.example:2");
+  EXPECT_EQ(c.agent.directory, "/agents");
+  EXPECT_EQ(c.agent.max_message_bytes, 2u << 20);
+  EXPECT_EQ(c.agent.max_messages_per_second, 3u);
+  EXPECT_EQ(c.http.listen, "[::1]:4");
+  EXPECT_EQ(c.metrics.listen, "localhost:5");
+  EXPECT_EQ(c.metrics.max_series, 6u);
+  EXPECT_EQ(c.store, "postgresql://db/lk");
+  EXPECT_EQ(c.console_max_bytes, uint64_t{5} << 30);
+  EXPECT_EQ(c.dumps.max_bytes, uint64_t{3} << 30);
+  EXPECT_EQ(c.dumps.keep_free, uint64_t{4} << 30);
+  EXPECT_EQ(c.workers, 7u);
+  EXPECT_EQ(c.log_level, "warn");
+  EXPECT_EQ(c.limits.boot, absl::Seconds(1));
+  EXPECT_EQ(c.limits.prepare, absl::Seconds(2));
+  EXPECT_EQ(c.limits.reconnect, absl::Seconds(3));
+  EXPECT_EQ(c.limits.heartbeat, absl::Seconds(4));
+  EXPECT_EQ(c.limits.grace, absl::Seconds(5));
+  EXPECT_EQ(c.limits.after_fatal, absl::Seconds(6));
+  EXPECT_EQ(c.limits.after_fatal_most, absl::Seconds(7));
+  EXPECT_EQ(c.limits.report_quiet, absl::Seconds(8));
+  EXPECT_EQ(c.limits.drain, absl::Seconds(9));
+  EXPECT_EQ(c.limits.destroy, absl::Seconds(10));
+  EXPECT_EQ(c.limits.power_off, absl::Seconds(11));
+  EXPECT_EQ(c.limits.paused, absl::Seconds(12));
+  EXPECT_EQ(c.limits.registers, absl::Seconds(13));
+  EXPECT_EQ(c.limits.nmi, absl::Seconds(14));
+  EXPECT_EQ(c.limits.dump, absl::Seconds(15));
+  EXPECT_EQ(c.limits.host_retry, absl::Minutes(2));
+  EXPECT_EQ(c.limits.emulation_factor, 1.5);
+  EXPECT_THAT(c.test_hooks, ElementsAre("drop_console"));
+}
+
+TEST(Config, WhatIsNotSetStays) {
+  Config c = Defaults();
+  EXPECT_THAT(ParseConfig("workers: 3\n", c), IsEmpty());
+  EXPECT_EQ(c.workers, 3u);
+  EXPECT_EQ(c.metrics.listen, "127.0.0.1:9464");
+  EXPECT_THAT(ParseConfig("", c), IsEmpty());
+  EXPECT_THAT(ParseConfig("# only a comment\n", c), IsEmpty());
+}
+
+TEST(Config, AllErrorsAtOnceInOrderOfPlace) {
+  EXPECT_THAT(Errors("stateDirectory: relative\n"
+                     "agent:\n"
+                     "  lissten: x\n"
+                     "  maxMessageBytes: 8GiB\n"
+                     "limits: { boot: 60, emulationFactor: 0.5 }\n"
+                     "workers: [1]\n"
+                     "workers: 2\n"
+                     "http: 127.0.0.1:1\n"
+                     "logLevel: loud\n"
+                     "testHooks: [nothing]\n"),
+              ElementsAre(HasSubstr("1:17 stateDirectory: \"relative\": must be an absolute path"),
+                          HasSubstr("3:3 unknown key agent.lissten; there are: advertise, directory, listen, max"),
+                          HasSubstr("4:20 agent.maxMessageBytes: \"8GiB\": must be from 1B to"),
+                          HasSubstr("5:17 limits.boot: \"60\": "),
+                          HasSubstr("5:38 limits.emulationFactor: \"0.5\": must be a number from 1"),
+                          HasSubstr("6:10 workers: must be a single value"), HasSubstr("7:1 workers is set twice"),
+                          HasSubstr("8:7 http must hold settings"),
+                          HasSubstr("9:11 logLevel: \"loud\": must be one of: trace, debug"),
+                          HasSubstr("10:13 testHooks: \"nothing\": must be one of: drop_console, kill_worker")));
+}
+
+TEST(Config, BrokenYamlHasAPlace) {
+  EXPECT_THAT(Errors("a: [1,\nb: {\n"), ElementsAre(testing::ContainsRegex("^[1-9][0-9]*:[1-9]")));
+  EXPECT_THAT(Errors("workers: 1\n---\nworkers: 2\n"), ElementsAre(HasSubstr("second document")));
+  EXPECT_THAT(Errors("just text"), ElementsAre(HasSubstr("1:1 the file must hold settings")));
+  EXPECT_THAT(Errors("? [a, b]\n: 1\n"), ElementsAre(HasSubstr("1:3 unknown key")));
+}
+
+TEST(Config, PlainListenersStayOnTheLoopback) {
+  for (const char* address : {"0.0.0.0:80", "example.org:80", ":80", "127.0.0.1", "127.0.0.1:70000", "127.0.0.1:x",
+                              "127.evil.example:80x", ""}) {
+    EXPECT_THAT(Errors("metrics: { listen: \"" + std::string(address) + "\" }"), testing::SizeIs(1)) << address;
+  }
+  EXPECT_THAT(Errors("http: { listen: \"127.0.0.1:0\" }"), IsEmpty());
+  EXPECT_THAT(Errors("operator: { listen: '' }\nagent: { advertise: '' }"), IsEmpty());
+  EXPECT_THAT(Errors("agent: { listen: '' }"), ElementsAre(HasSubstr("must be host:port")));
+}
+
+TEST(Config, OperatorListenerNeedsItsCertificate) {
+  EXPECT_THAT(Errors("operator: { listen: \"0.0.0.0:7640\", key: /k }"),
+              ElementsAre("0:0 operator.listen needs operator.certificate and operator.key"));
+}
+
+TEST(Config, StoreIsAUrl) {
+  EXPECT_THAT(Errors("store: /var/lib/lk.db"), ElementsAre(HasSubstr("must be sqlite:PATH or postgresql://")));
+  EXPECT_THAT(Errors("store: sqlite:/var/lib/lk.db"), IsEmpty());
+}
+
+TEST(Config, DefaultsAreAbsolute) {
+  setenv("XDG_STATE_HOME", "relative", 1);
+  EXPECT_TRUE(Defaults().state_directory.is_absolute());
+  EXPECT_TRUE(Defaults().operators.socket.is_absolute());
+}
+
+}  // namespace
+}  // namespace lk::config

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detect/aftermath.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "server/detect/fold.h"
+
+namespace lk::detect {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Finding Of(Kind kind, std::string title, std::string function) {
+  Finding finding;
+  finding.kind = kind;
+  finding.title = std::move(title);
+  finding.function = std::move(function);
+  finding.taint = "Tainted: G O";
+  return finding;
+}
+
+Finding Warning(std::string taint) {
+  Finding finding = Of(Kind::kWarning, "WARNING in ct_kernel_exit", "ct_kernel_exit");
+  finding.taint = std::move(taint);
+  return finding;
+}
+
+TEST(Aftermath, WarningOfAKernelThatHasOopsedIsOfTheOops) {
+  Aftermath aftermath;
+  Finding before = Warning("Tainted: G D O");
+  aftermath.Judge(before);
+  EXPECT_THAT(before.alt_titles, IsEmpty()) << "the oops was not printed";
+  Finding oops = Of(Kind::kOops, "kernel BUG in f", "f");
+  aftermath.Judge(oops);
+  EXPECT_THAT(oops.alt_titles, IsEmpty());
+  Finding other = Warning("Tainted: G W O");
+  aftermath.Judge(other);
+  EXPECT_THAT(other.alt_titles, IsEmpty()) << "not tainted by it";
+  Finding after = Warning("Tainted: G D W O");
+  aftermath.Judge(after);
+  EXPECT_THAT(after.alt_titles, ElementsAre("kernel BUG in f"));
+  EXPECT_EQ(Fold({oops, after}).size(), 1u);
+}
+
+TEST(Aftermath, SecondOopsIsItsOwn) {
+  Aftermath aftermath;
+  Finding first = Of(Kind::kOops, "kernel BUG in f", "f");
+  Finding second = Of(Kind::kOops, "kernel BUG in g", "g");
+  second.taint = "Tainted: G D O";
+  aftermath.Judge(first);
+  aftermath.Judge(second);
+  EXPECT_EQ(Fold({first, second}).size(), 2u);
+}
+
+TEST(Aftermath, TaskThatEndsInAtomicContextWasReportedBefore) {
+  Aftermath aftermath;
+  Finding sleep = Of(Kind::kSleepInAtomic, "BUG: scheduling while atomic in f", "f");
+  sleep.task = "cat:7";
+  aftermath.Judge(sleep);
+  Finding other = Of(Kind::kSleepInAtomic, "BUG: scheduling while atomic in do_task_dead", "do_task_dead");
+  Finding end = other;
+  other.task = "dog:8";
+  end.task = "cat:7";
+  aftermath.Judge(end);
+  EXPECT_THAT(end.alt_titles, ElementsAre(sleep.title));
+  aftermath.Judge(other);
+  EXPECT_THAT(other.alt_titles, IsEmpty());
+}
+
+TEST(Aftermath, StopperWaitsForTheCpuThatIsStuck) {
+  Aftermath aftermath;
+  Finding alone = Of(Kind::kSoftLockup, "BUG: soft lockup in cpu_stopper_thread", "cpu_stopper_thread");
+  alone.cpu = 1;
+  Finding waits = alone;
+  aftermath.Judge(alone);
+  EXPECT_THAT(alone.alt_titles, IsEmpty());
+  Finding again = waits;
+  aftermath.Judge(again);
+  EXPECT_THAT(again.alt_titles, IsEmpty()) << "the same CPU";
+  Finding stuck = Of(Kind::kSoftLockup, "BUG: soft lockup in f", "f");
+  stuck.cpu = 0;
+  aftermath.Judge(stuck);
+  aftermath.Judge(waits);
+  EXPECT_THAT(waits.alt_titles, ElementsAre("BUG: soft lockup in f"));
+}
+
+}  // namespace
+}  // namespace lk::detect

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detect/fold.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace lk::detect {
+namespace {
+
+using testing::ElementsAre;
+
+uint64_t next_offset = 0;
+
+Finding Of(Kind kind, std::string title, std::vector<std::string> alt_titles = {}) {
+  Finding finding;
+  finding.kind = kind;
+  finding.title = std::move(title);
+  finding.alt_titles = std::move(alt_titles);
+  finding.function = "f";
+  finding.start_offset = next_offset++;
+  return finding;
+}
+
+Finding BarePanic(Kind kind, std::string title) {
+  Finding panic = Of(kind, std::move(title));
+  panic.fatal = true;
+  panic.function.clear();
+  return panic;
+}
+
+std::vector<std::string> Titles(const std::vector<Finding>& findings) {
+  std::vector<std::string> titles;
+  for (const Finding& finding : findings) titles.push_back(finding.title);
+  return titles;
+}
+
+TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
+  std::vector<Finding> findings;
+  findings.push_back(Of(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"}));
+  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
+  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
+  findings.back().fatal = true;
+  findings.back().seconds_stuck = 44;
+  const auto folded = Fold(std::move(findings));
+  ASSERT_EQ(folded.size(), 1u);
+  EXPECT_EQ(folded[0].kind, Kind::kRcuStall);
+  EXPECT_THAT(folded[0].alt_titles, ElementsAre("stall in sys_write", "BUG: soft lockup in sys_write"));
+  EXPECT_EQ(folded[0].count, 3u);
+  EXPECT_EQ(folded[0].seconds_stuck, 44u);
+  EXPECT_TRUE(folded[0].fatal);
+}
+
+TEST(Fold, ALaterFindingMayShowThatTwoAreOne) {
+  EXPECT_THAT(
+      Titles(Fold({Of(Kind::kSoftLockup, "BUG: soft lockup in caller", {"stall in caller"}),
+                   Of(Kind::kWarning, "WARNING in g"),
+                   Of(Kind::kRcuStall, "INFO: rcu detected stall in handler", {"stall in handler"}),
+                   Of(Kind::kCsdStall, "BUG: CSD lock stall in handler", {"stall in handler", "stall in caller"})})),
+      ElementsAre("BUG: soft lockup in caller", "WARNING in g"));
+}
+
+TEST(Fold, PanicOfADetectorBelongsToItsLastReport) {
+  const auto folded = Fold({Of(Kind::kHungTask, "INFO: task hung in a", {"hang in a"}),
+                            Of(Kind::kHungTask, "INFO: task hung in b", {"hang in b"}),
+                            BarePanic(Kind::kHungTask, "kernel panic: hung_task: blocked tasks")});
+  ASSERT_THAT(Titles(folded), ElementsAre("INFO: task hung in a", "INFO: task hung in b"));
+  EXPECT_FALSE(folded[0].fatal);
+  EXPECT_TRUE(folded[1].fatal);
+}
+
+TEST(Fold, PanicOfADetectorBelongsToItsReportAlsoWhereAnotherSawTheHangFirst) {
+  std::vector<Finding> findings;
+  findings.push_back(Of(Kind::kRcuStall, "INFO: rcu detected stall in f", {"stall in f"}));
+  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f"}));
+  findings.push_back(BarePanic(Kind::kSoftLockup, "BUG: soft lockup in corrupted"));
+  findings.back().corrupted = true;
+  const auto folded = Fold(std::move(findings));
+  ASSERT_EQ(folded.size(), 1u);
+  EXPECT_TRUE(folded[0].fatal);
+  EXPECT_THAT(folded[0].alt_titles, ElementsAre("stall in f", "BUG: soft lockup in f"));
+}
+
+TEST(Fold, PanicOfAnOopsBelongsToIt) {
+  EXPECT_THAT(
+      Titles(Fold({Of(Kind::kOops, "kernel BUG in f"), BarePanic(Kind::kPanic, "kernel panic: Fatal exception")})),
+      ElementsAre("kernel BUG in f"));
+  EXPECT_THAT(Titles(Fold({Of(Kind::kWarning, "WARNING in f"),
+                           BarePanic(Kind::kPanic, "kernel panic: kernel: panic_on_warn set ...")})),
+              ElementsAre("WARNING in f"));
+  EXPECT_EQ(Fold({Of(Kind::kWarning, "WARNING in f"), BarePanic(Kind::kPanic, "kernel panic: Out of memory")}).size(),
+            2u);
+}
+
+TEST(Fold, TheSamePanicDoesNotMakeTwoOopsesOne) {
+  EXPECT_EQ(Fold({Of(Kind::kOops, "kernel BUG in f", {"kernel panic: Fatal exception"}),
+                  Of(Kind::kOops, "kernel BUG in g", {"kernel panic: Fatal exception"})})
+                .size(),
+            2u);
+}
+
+TEST(Fold, OtherCpusAreGathered) {
+  Finding first = Of(Kind::kSoftLockup, "BUG: soft lockup in f");
+  first.cpu = 0;
+  first.others = {{.cpu = 1, .task = "a:1", .function = "a", .frames = {}}};
+  Finding second = Of(Kind::kSoftLockup, "BUG: soft lockup in f");
+  second.others = {{.cpu = 0, .task = "f:1", .function = "f", .frames = {}},
+                   {.cpu = 1, .task = "b:1", .function = "b", .frames = {}},
+                   {.cpu = 2, .task = "c:1", .function = "c", .frames = {}}};
+  const auto folded = Fold({std::move(first), std::move(second)});
+  ASSERT_EQ(folded.size(), 1u);
+  ASSERT_EQ(folded[0].others.size(), 2u);
+  EXPECT_EQ(folded[0].others[0].function, "a");
+  EXPECT_EQ(folded[0].others[1].function, "c");
+}
+
+}  // namespace
+}  // namespace lk::detect

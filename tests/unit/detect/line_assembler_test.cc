@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detect/line_assembler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace lk::detect {
+namespace {
+
+using testing::ElementsAre;
+
+struct Kept {
+  uint64_t start, end;
+  std::string text;
+  bool operator==(const Kept&) const = default;
+};
+void PrintTo(const Kept& line, std::ostream* out) {
+  *out << line.start << ".." << line.end << " " << line.text;
+}
+
+class LineAssemblerTest : public testing::Test {
+ protected:
+  void Feed(std::string_view bytes) { assembler_.Feed(bytes, keep_); }
+
+  std::vector<Kept> lines_;
+  LineAssembler::OnLine keep_ = [this](const Line& line) {
+    lines_.push_back({line.start, line.end, std::string(line.text)});
+  };
+  LineAssembler assembler_;
+};
+
+TEST_F(LineAssemblerTest, OffsetsCountCarriageReturnsThatTheTextHasNot) {
+  Feed("a\r\n\r\nb\rc\n");
+  EXPECT_THAT(lines_, ElementsAre(Kept{0, 3, "a"}, Kept{3, 5, ""}, Kept{5, 9, "bc"}));
+}
+
+TEST_F(LineAssemblerTest, UnfinishedLineWaitsForItsEnd) {
+  Feed("par");
+  EXPECT_TRUE(lines_.empty());
+  Feed("tial");
+  assembler_.Finish(keep_);
+  EXPECT_THAT(lines_, ElementsAre(Kept{0, 7, "partial"}));
+  assembler_.Finish(keep_);
+  EXPECT_EQ(lines_.size(), 1u);
+}
+
+TEST_F(LineAssemblerTest, EndOfAnEndlessLineIsKept) {
+  const std::string junk(1 << 20, 'x');
+  Feed(junk);
+  Feed("[    1.000000] the kernel\n");
+  ASSERT_EQ(lines_.size(), 1u);
+  EXPECT_LE(lines_[0].text.size(), LineAssembler::kMaxLine);
+  EXPECT_TRUE(lines_[0].text.ends_with("[    1.000000] the kernel"));
+  EXPECT_EQ(lines_[0].end, junk.size() + 26);
+}
+
+TEST_F(LineAssemblerTest, EndlessLineIsCutAtTheSamePlaceHoweverItIsRead) {
+  const std::string junk = std::string(3 * LineAssembler::kMaxLine + 17, 'y') + "end\n";
+  Feed(junk);
+  const auto whole = std::exchange(lines_, {});
+  LineAssembler bytewise;
+  for (const char& c : junk) bytewise.Feed({&c, 1}, keep_);
+  EXPECT_EQ(lines_, whole);
+}
+
+}  // namespace
+}  // namespace lk::detect

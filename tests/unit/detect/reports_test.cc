@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole reports, without time stamps: what they are called, and whose they are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "server/detect/engine.h"
+
+namespace lk::detect {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr std::string_view kCpu = "CPU: 1 PID: 7 Comm: cat Not tainted 6.1.0 #1\nCall Trace:\n";
+
+std::string Stack(std::initializer_list<std::string_view> functions) {
+  std::string stack(kCpu);
+  for (const std::string_view function : functions) stack.append(" ").append(function).append("+0x1/0x2\n");
+  return stack;
+}
+
+TEST(Reports, AreCalledByTheFunctionThatMatters) {
+  const std::pair<std::string, std::pair<std::string_view, std::string_view>> cases[] = {
+      {"BUG: soft lockup - CPU#1 stuck for 22s! [a [b]: c:7]\n" +
+           Stack({"clear_page", "handle_mm_fault", "do_user_addr_fault", "exc_page_fault", "asm_exc_page_fault"}),
+       {"BUG: soft lockup in handle_mm_fault", "handle_mm_fault"}},
+      {"BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
+           Stack({"spin", "__arm64_sys_read", "invoke_syscall", "el0_svc_common.constprop.0", "do_el0_svc", "el0_svc"}),
+       {"BUG: soft lockup in sys_read", "sys_read"}},
+      {"BUG: soft lockup - CPU#1 stuck for 22s! [swapper/1:0]\n" +
+           Stack({"spin", "rendezvous_handler", "__flush_smp_call_function_queue", "__sysvec_call_function",
+                  "asm_sysvec_call_function", "do_idle", "cpu_startup_entry", "secondary_start_kernel"}),
+       {"BUG: soft lockup in rendezvous_handler", "rendezvous_handler"}},
+      {"WARNING: CPU: 1 PID: 7 at mm/foo.c:123 foo+0x1/0x2\n" + Stack({"foo", "bar"}), {"WARNING in foo", "foo"}},
+      {"WARNING: CPU: 1 PID: 7 at foo+0x1/0x2\n" + Stack({"foo", "bar"}), {"WARNING in foo", "foo"}},
+      {"WARNING: CPU: 1 PID: 7 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2\n" +
+           Stack({"refcount_warn_saturate", "put_thing"}),
+       {"WARNING in put_thing", "put_thing"}},
+      {"WARNING: mm/foo.c:12 at foo+0x1/0x2 [lab], CPU#1: a/b: c/7\n" + Stack({"foo"}), {"WARNING in foo", "foo"}},
+      {"WARNING: at foo+0x1/0x2, CPU#1: cat/7\n" + Stack({"foo"}), {"WARNING in foo", "foo"}},
+      {"kernel BUG at lib/list_debug.c:59!\n" + Stack({"__list_del_entry_valid_or_report", "unlink_it"}),
+       {"kernel BUG in unlink_it", "unlink_it"}},
+      {"BUG: KASAN: double-free or invalid-free in free_it+0x1/0x2\n" + Stack({"kasan_report_invalid_free", "free_it"}),
+       {"KASAN: double-free or invalid-free in free_it", "free_it"}},
+      {"BUG: KCSAN: data-race in writer / reader\n", {"KCSAN: data-race in writer / reader", "writer / reader"}},
+      {"BUG kmalloc-64 (Tainted: G    B): Poison overwritten\n" +
+           Stack({"dump_stack_lvl", "check_bytes_and_report", "check_object", "alloc_it"}),
+       {"SLUB: Poison overwritten in alloc_it", "alloc_it"}},
+      {"UBSAN: Undefined behaviour in ../mm/foo.c:1:2\n" + Stack({"dump_stack", "__ubsan_handle_x", "foo"}),
+       {"UBSAN: Undefined behaviour in foo", "foo"}},
+      {"BUG: spinlock bad magic on CPU#1, cat/7\n" + Stack({"dump_stack", "spin_bug", "_raw_spin_lock", "take"}),
+       {"BUG: spinlock bad magic in take", "take"}},
+      {"BUG: using smp_processor_id() in preemptible [00000000] code: cat/7\n" +
+           Stack({"dump_stack", "check_preemption_disabled", "counts"}),
+       {"BUG: using smp_processor_id() in preemptible code in counts", "counts"}},
+      {"Insufficient stack space to handle exception!\n" + Stack({"recursive"}),
+       {"kernel stack overflow in recursive", "recursive"}},
+      {"Internal error: UBSAN: array index out of bounds: 00000000f2005512 [#1] SMP\n" + Stack({"foo"}),
+       {"Internal error: UBSAN: array index out of bounds in foo", "foo"}},
+      {"Oops: int3: 0000 [#1] SMP\n" + Stack({"foo"}), {"int3 in foo", "foo"}},
+      {"traps: PANIC: double fault, error_code: 0x0\n" + Stack({"foo"}), {"double fault in foo", "foo"}},
+      {"Bad mode in Error handler detected on CPU1, code 0xbf000000 -- SError\n" + Stack({"foo"}),
+       {"bad mode in Error handler in foo", "foo"}},
+      {"BUG: Bad rss-counter state mm:0000 type:MM_ANONPAGES val:5\n", {"BUG: Bad rss-counter state", ""}},
+      {"Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009\n",
+       {"kernel panic: Attempted to kill init! exitcode=ADDR", ""}},
+  };
+  for (const auto& [log, expected] : cases) {
+    const auto findings = Detect(log);
+    ASSERT_EQ(findings.size(), 1u) << log;
+    EXPECT_EQ(findings[0].title, expected.first) << log;
+    EXPECT_EQ(findings[0].function, expected.second) << log;
+    EXPECT_FALSE(findings[0].corrupted) << log;
+  }
+}
+
+TEST(Reports, HungTaskIsNamedByItsOwnStack) {
+  const auto findings = Detect(
+      "INFO: task cat:77 blocked for more than 120 seconds.\n"
+      "      Not tainted 5.4.0 #1\n"
+      "cat             D12345    77      1 0x00000004\n"
+      "Call Trace:\n __schedule+0x1/0x2\n schedule+0x1/0x2\n waiter+0x1/0x2\n"
+      "INFO: task cat:77 is blocked on a mutex likely owned by task dog:78.\n"
+      "task:dog             state:S stack:13432 pid:78   tgid:78   ppid:1      flags:0x00000002\n"
+      "Call Trace:\n __schedule+0x1/0x2\n owner+0x1/0x2\n"
+      "Future hung task reports are suppressed, see sysctl kernel.hung_task_warnings\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "INFO: task hung in waiter");
+  EXPECT_EQ(findings[0].task, "cat:77");
+  EXPECT_TRUE(findings[0].saturated);
+}
+
+TEST(Reports, RcuStallIsTheVictims) {
+  const auto findings = Detect(
+      "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+      "rcu: \t2-...!: (0 ticks this GP) idle=e33c/1/0x4000000000000000\n"
+      "rcu: \t3-...!: (0 ticks this GP) idle=e33c/1/0x4000000000000000\n"
+      "rcu: \t(detected by 0, t=21016 jiffies, g=7753, q=296 ncpus=4)\n"
+      "Task dump for CPU 3:\n"
+      "task:spin            state:R  running task     stack:0     pid:205   ppid:1      flags:0x00000202\n"
+      "Call trace:\n spinner+0x1/0x2\n kthread+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "INFO: rcu detected stall in spinner");
+  EXPECT_EQ(findings[0].cpu, 3);
+  EXPECT_EQ(findings[0].task, "spin:205");
+}
+
+TEST(Reports, RcuStallOfATaskIsItsStack) {
+  for (const std::string_view victims :
+       {"rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+        "rcu: \tTasks blocked on level-0 rcu_node (CPUs 0-3): P50/1:b..l P9\n",
+        "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { P50 } 21 jiffies s: 1\n",
+        "INFO: rcu_tasks_trace detected stalls on tasks:\n"}) {
+    const auto findings = Detect(std::string(victims) +
+                                 "task:a b state:R  running task stack:0 pid:50 ppid:1 flags:0x0\n"
+                                 "Call Trace:\n holder+0x1/0x2\n kthread+0x1/0x2\n");
+    ASSERT_EQ(findings.size(), 1u) << victims;
+    EXPECT_EQ(findings[0].title, "INFO: rcu detected stall in holder") << victims;
+    EXPECT_EQ(findings[0].task, "a b:50") << victims;
+  }
+}
+
+// The tick that looks at its own CPU is on the stack above what it interrupted (kernels before 5.16).
+TEST(Reports, ReporterOnTheStackIsNotTheOneStuck) {
+  const auto findings =
+      Detect("rcu: INFO: rcu_sched self-detected stall on CPU\nrcu: \t1-....: (2 GPs behind)\n" +
+             Stack({"dump_stack", "nmi_cpu_backtrace.cold", "rcu_dump_cpu_stacks", "rcu_sched_clock_irq",
+                    "update_process_times", "tick_sched_timer", "__hrtimer_run_queues", "hrtimer_interrupt",
+                    "apic_timer_interrupt", "spin", "worker", "process_one_work"}));
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].function, "worker");
+}
+
+constexpr std::string_view kBothSides =
+    "watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [trigger:61]\n"
+    "CPU: 0 PID: 61 Comm: trigger Not tainted 6.12.0 #1\n"
+    "Call Trace:\n csd_lock_wait+0x1/0x2\n ksys_write+0x1/0x2\n do_syscall_64+0x1/0x2\n"
+    "Sending NMI from CPU 0 to CPUs 1-2:\n"
+    "NMI backtrace for cpu 1\n"
+    "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.12.0 #1\n"
+    "Call Trace:\n handler+0x1/0x2\n __flush_smp_call_function_queue+0x1/0x2\n do_idle+0x1/0x2\n"
+    "NMI backtrace for cpu 2 skipped: idling at default_idle+0x1/0x2\n";
+
+TEST(Reports, OtherSideIsNamedToo) {
+  const auto findings = Detect(kBothSides);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: soft lockup in sys_write");
+  ASSERT_EQ(findings[0].others.size(), 1u);
+  EXPECT_EQ(findings[0].others[0].cpu, 1);
+  EXPECT_EQ(findings[0].others[0].task, "swapper/1:0");
+  EXPECT_EQ(findings[0].others[0].function, "handler");
+  EXPECT_EQ(findings[0].others[0].frames.size(), 3u);
+}
+
+TEST(Reports, CsdStallNamesBothSidesAndMayPass) {
+  const auto findings = Detect(
+      "smp: csd: Detected non-responsive CSD lock (#1) on CPU#0, waiting 5000000123 ns for CPU#01 "
+      "handler+0x0/0x10(0x0).\n"
+      "smp: \tcsd: CSD lock (#1) unresponsive.\n"
+      "Sending NMI from CPU 0 to CPUs 1:\n"
+      "NMI backtrace for cpu 1\n"
+      "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.12.0 #1\n"
+      "Call Trace:\n spin+0x1/0x2\n handler+0x1/0x2\n flush_smp_call_function_queue+0x1/0x2\n do_idle+0x1/0x2\n"
+      "CPU: 0 PID: 61 Comm: trigger Not tainted 6.12.0 #1\n"
+      "Call Trace:\n dump_stack_lvl+0x1/0x2\n __csd_lock_wait+0x1/0x2\n ksys_write+0x1/0x2\n do_syscall_64+0x1/0x2\n"
+      "smp: csd: CSD lock (#1) got unstuck on CPU#00, CPU#01 released the lock.\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: CSD lock stall in handler");
+  EXPECT_THAT(findings[0].alt_titles, ElementsAre("stall in handler", "stall in sys_write"));
+  EXPECT_TRUE(findings[0].transient);
+}
+
+TEST(Reports, WorkqueueLockupSharesItsCauseWithAStallInTheWork) {
+  const auto findings = Detect(
+      "BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!\n"
+      "Showing busy workqueues and worker pools:\n"
+      "workqueue events: flags=0x0\n"
+      "  pwq 2: cpus=0 node=0 flags=0x0 nice=0 active=1/256 refcnt=2\n"
+      "    in-flight: 9:other_fn\n"
+      "  pwq 6: cpus=1 node=0 flags=0x0 nice=0 active=2/256 refcnt=3\n"
+      "    in-flight: 61:drain_fn [lab] BAR(17)\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: workqueue lockup in drain_fn");
+  EXPECT_EQ(findings[0].function, "drain_fn");
+  EXPECT_THAT(findings[0].alt_titles, ElementsAre("stall in drain_fn"));
+}
+
+TEST(Reports, WorkqueueLockupIsOfThePoolWithAllItsAttributes) {
+  const std::string rest =
+      "workqueue events_highpri: flags=0x10\n"
+      "  pwq 7: cpus=1 node=0 flags=0x0 nice=-20 active=1/256 refcnt=2\n"
+      "    in-flight: 9:high_fn\n"
+      "workqueue events_unbound: flags=0x2\n"
+      "  pwq 8: cpus=0-1 flags=0x4 nice=0 active=1/512 refcnt=2\n"
+      "    in-flight: 10:unbound_fn\n";
+  const std::pair<std::string, std::string_view> cases[] = {
+      {"pool cpus=1 node=0 flags=0x0 nice=-20 stuck for 31s!", "BUG: workqueue lockup in high_fn"},
+      {"pool cpus=0-1 flags=0x4 nice=0 stuck for 31s!", "BUG: workqueue lockup in unbound_fn"},
+      {"pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!", "BUG: workqueue lockup"},
+      {"pool", "BUG: workqueue lockup"},
+  };
+  for (const auto& [header, title] : cases) {
+    std::string log = "BUG: workqueue lockup - ";
+    log.append(header).append("\n").append(rest);
+    const auto findings = Detect(log);
+    ASSERT_EQ(findings.size(), 1u) << header;
+    EXPECT_EQ(findings[0].title, title) << header;
+    EXPECT_FALSE(findings[0].corrupted) << header;
+  }
+}
+
+std::string On(int cpu, std::string_view function) {
+  std::string stack = "CPU: " + std::to_string(cpu);
+  stack.append(" PID: 7 Comm: cat Not tainted 6.1.0 #1\nCall Trace:\n ").append(function);
+  stack.append("+0x1/0x2\n do_syscall_64+0x1/0x2\n");
+  return stack;
+}
+
+TEST(Reports, TwoLockupsAtTheSameTimeHaveTheirOwnStacks) {
+  const auto findings = Detect(
+      "BUG: soft lockup - CPU#0 stuck for 22s! [cat:7]\n"
+      "BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
+      On(1, "ksys_write") + On(0, "ksys_read") + "BUG: soft lockup - CPU#0 stuck for 44s! [cat:7]\n" +
+      On(0, "ksys_read"));
+  ASSERT_EQ(findings.size(), 3u);
+  EXPECT_EQ(findings[0].title, "BUG: soft lockup in sys_read");
+  EXPECT_EQ(findings[1].title, "BUG: soft lockup in sys_write");
+  EXPECT_EQ(findings[2].title, "BUG: soft lockup in sys_read");
+  EXPECT_EQ(findings[2].seconds_stuck, 44u);
+}
+
+TEST(Reports, StallShowsNothingOfWhoLooked) {
+  const auto findings = Detect("BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
+                               Stack({"dump_stack", "watchdog_timer_fn", "asm_sysvec_apic_timer_interrupt", "spin",
+                                      "ksys_read", "do_syscall_64"}));
+  ASSERT_EQ(findings.size(), 1u);
+  ASSERT_EQ(findings[0].frames.size(), 3u);
+  EXPECT_EQ(findings[0].frames[0].function, "spin");
+}
+
+TEST(Reports, RegistersBehindTheTraceAreNoFrame) {
+  const auto findings =
+      Detect("BUG: kernel NULL pointer dereference, address: 0000000000000008\n" + Stack({"null_read", "ksys_read"}) +
+             "---[ end trace 0123456789abcdef ]---\nRIP: 0010:null_read+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].frames.size(), 2u);
+}
+
+TEST(Reports, RcuDoesNotWaitForAnIdleCpu) {
+  const std::string idle =
+      "rcu: INFO: rcu_sched self-detected stall on CPU\n"
+      "rcu: \t1-...!: (1 GPs behind) idle=7fc4/1/0x4000000000000002 softirq=28/29 fqs=0\n" +
+      Stack({"arch_local_irq_enable", "do_idle", "cpu_startup_entry"});
+  const auto alone = Detect(idle);
+  ASSERT_EQ(alone.size(), 1u);
+  EXPECT_EQ(alone[0].title, "INFO: rcu detected stall in corrupted");
+  EXPECT_TRUE(alone[0].corrupted);
+  EXPECT_THAT(alone[0].alt_titles, ElementsAre());
+  EXPECT_EQ(alone[0].cpu, 1);
+
+  const auto after = Detect("BUG: soft lockup - CPU#0 stuck for 22s! [cat:7]\n" + On(0, "ksys_read") + idle);
+  ASSERT_EQ(after.size(), 2u);
+  EXPECT_THAT(after[1].alt_titles, ElementsAre("BUG: soft lockup in sys_read"));
+}
+
+constexpr std::string_view kNmi =
+    "Uhhuh. NMI received for unknown reason 30 on CPU 0.\n"
+    "Kernel panic - not syncing: NMI: Not continuing\n"
+    "CPU: 0 PID: 0 Comm: swapper/0 Not tainted 6.12.0 #1\n"
+    "Call Trace:\n <NMI>\n dump_stack_lvl+0x1/0x2\n panic+0x1/0x2\n nmi_panic+0x1/0x2\n exc_nmi+0x1/0x2\n"
+    " end_repeat_nmi+0x1/0x2\n </NMI>\n <TASK>\n default_idle+0x1/0x2\n do_idle+0x1/0x2\n cpu_startup_entry+0x1/0x2\n"
+    " </TASK>\n"
+    "Sending NMI from CPU 0 to CPUs 1:\n"
+    "NMI backtrace for cpu 1\n"
+    "CPU: 1 PID: 61 Comm: dd Not tainted 6.12.0 #1\n"
+    "RIP: 0010:qi_submit_sync+0x1/0x2\n"
+    "Call Trace:\n <TASK>\n ksys_read+0x1/0x2\n do_syscall_64+0x1/0x2\n </TASK>\n";
+
+TEST(Reports, InjectedNmiShowsWhoIsStuck) {
+  const auto findings = Detect(kNmi);
+  ASSERT_EQ(findings.size(), 1u);
+  const Finding& f = findings[0];
+  EXPECT_EQ(f.kind, Kind::kPanic);
+  EXPECT_EQ(f.title, "kernel panic: NMI: Not continuing");
+  EXPECT_THAT(f.alt_titles, ElementsAre("stall in sys_read"));
+  EXPECT_EQ(f.function, "sys_read");
+  EXPECT_EQ(f.cpu, 1);
+  EXPECT_EQ(f.task, "dd:61");
+  EXPECT_TRUE(f.nmi);
+  EXPECT_TRUE(f.fatal);
+  EXPECT_FALSE(f.corrupted);
+  ASSERT_EQ(f.others.size(), 1u);
+  EXPECT_EQ(f.others[0].function, "do_idle");
+}
+
+TEST(Reports, InjectedNmiIsNoPartOfTheReportBefore) {
+  const auto findings = Detect(std::string(kBothSides) + std::string(kNmi));
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_FALSE(findings[0].nmi);
+  EXPECT_FALSE(findings[0].fatal);
+  EXPECT_TRUE(findings[1].nmi);
+}
+
+TEST(Reports, WarningBeginsWhereItIsCut) {
+  constexpr std::string_view kLog =
+      "------------[ cut here ]------------\n"
+      "refcount_t: underflow; use-after-free.\n"
+      "WARNING: CPU: 1 PID: 7 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2\n";
+  const auto findings = Detect(kLog);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].start_offset, 0u);
+  EXPECT_EQ(findings[0].excerpt, kLog);
+}
+
+}  // namespace
+}  // namespace lk::detect

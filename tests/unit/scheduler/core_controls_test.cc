@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Positive controls: what passes wait for, and what becomes of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/scheduler/fixture.h"
+
+namespace lk::scheduler {
+namespace {
+
+using campaign::CampaignState;
+using campaign::RunState;
+using campaign::Verdict;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// "c-1" is the control of the others.
+CampaignAdded WithControl(int runs = 2) {
+  CampaignAdded added = MakeCampaign("c", runs);
+  added.runs[0].control = true;
+  added.runs[0].kernel_release = "6.12-mutant";
+  return added;
+}
+
+void Boot(World& world, const std::string& id) {
+  world.Step(ImageReady{id, 0.5});
+  world.Step(VmStarted{id, 0.25});
+  world.Step(AgentConnected{id, ++world.session, "boot-" + id, "6.1.0", "KVM", false});
+}
+
+World::Lines End(World& world, const std::string& id, VmGone::How how) {
+  World::Lines lines = world.Step(VmGone{id, how, ""});
+  for (std::string& line : world.Step(ConsoleEnded{id})) lines.push_back(std::move(line));
+  return lines;
+}
+
+World::Lines Pass(World& world, const std::string& id) {
+  Boot(world, id);
+  world.Step(ConsoleCanary{id, "nonce-" + id});
+  KmsgSeen seen;
+  seen.canary = true;
+  seen.nonce = "nonce-" + id;
+  world.Said(id, seen);
+  world.Said(id, AgentDone{"ok", "", 9, {}});
+  return End(world, id, VmGone::How::kStopped);
+}
+
+World::Lines Fail(World& world, const std::string& id) {
+  Boot(world, id);
+  world.Step(ConsoleFinding{id, Panic()});
+  return End(world, id, VmGone::How::kCrashed);
+}
+
+World::Lines Break(World& world, const std::string& id) {
+  Boot(world, id);
+  return End(world, id, VmGone::How::kDestroyed);
+}
+
+TEST(Controls, APassWaitsForItsControlWithoutAVm) {
+  World world;
+  world.Step(WithControl());
+  EXPECT_THAT(Pass(world, "c-2"), ElementsAre("save c-2 finishing", "save c-2 finishing", "release c-2"));
+  EXPECT_THAT(world.run("c-2").journal, Contains(HasSubstr("waits for its positive control")));
+  EXPECT_EQ(world.core.Allocated("h1").first, 2u) << "only the control has a VM";
+  EXPECT_EQ(world.core.Find("c-2"), nullptr);
+  EXPECT_THAT(world.Step(VmGone{"c-2", VmGone::How::kDestroyed, ""}), IsEmpty());
+  EXPECT_THAT(world.Step(ConsoleFinding{"c-2", Panic()}), IsEmpty()) << "its evidence is complete";
+
+  const absl::Time passed = world.now;
+  world.now += absl::Seconds(3);
+  EXPECT_THAT(Fail(world, "c-1"),
+              testing::IsSupersetOf({"save c-1 done fail", "save c-2 done pass", "save c finished"}));
+  EXPECT_EQ(world.run("c-2").finished, passed) << "the waiting is not its own time";
+  EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kPass);
+  EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
+}
+
+TEST(Controls, WaitingTakesNoPlace) {
+  World world({MakeHost("h1", 4)});
+  CampaignAdded added = WithControl(3);
+  added.campaign.spec.max_parallel = 2;
+  world.Step(added);
+  EXPECT_THAT(Pass(world, "c-2"), Contains("start c-3 on h1"));
+}
+
+TEST(Controls, APassIsUnprovenWhereOneSurvives) {
+  World world;
+  world.Step(WithControl());
+  EXPECT_THAT(Pass(world, "c-1"), Contains("save c-1 done pass")) << "its own verdict is what it is";
+  EXPECT_THAT(Pass(world, "c-2"), Contains("save c-2 done unproven"));
+  EXPECT_EQ(world.run("c-2").reason, "the mutant 6.12-mutant survived this scenario on this profile (run c-1)");
+  EXPECT_EQ(world.run("c-2").blame, campaign::Blame::kTest);
+  EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kUnproven);
+}
+
+TEST(Controls, OnlyPassesAreDoubted) {
+  World world;
+  CampaignAdded added = WithControl();
+  added.campaign.spec.retries_error = 0;
+  world.Step(added);
+  EXPECT_THAT(Fail(world, "c-2"), Contains("save c-2 done fail"));
+  EXPECT_THAT(Break(world, "c-1"), Contains("save c-1 done error"));
+  EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kFail);
+}
+
+TEST(Controls, AreTriedAgainUntilTheySaySomething) {
+  World world;
+  CampaignAdded added = WithControl();
+  added.campaign.spec.retries_fail = 1;
+  world.Step(added);
+  Pass(world, "c-2");
+  EXPECT_THAT(Break(world, "c-1"), Contains("start c-1.2 on h1"));
+  EXPECT_EQ(world.run("c-2").state, RunState::kFinishing) << "the further attempt may tell";
+  const World::Lines lines = Fail(world, "c-1.2");
+  EXPECT_THAT(lines, Contains("save c-2 done pass"));
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("c-1.3")))) << "killed is what was wanted";
+}
+
+TEST(Controls, AreUndecidedAfterTheLastAttempt) {
+  World world;
+  world.Step(WithControl());
+  Pass(world, "c-2");
+  Break(world, "c-1");
+  EXPECT_THAT(Break(world, "c-1.2"), Contains("save c-2 done unproven"));
+  EXPECT_THAT(world.run("c-2").reason, HasSubstr("is not known (run c-1.2: error)"));
+}
+
+TEST(Controls, SpeakForTheirProfileAlone) {
+  World world;
+  CampaignAdded added = WithControl(3);
+  added.campaign.spec.profiles.push_back(added.campaign.spec.profiles[0]);
+  added.campaign.spec.profiles[1].name = "other";
+  added.runs[2].profile = "other";
+  world.Step(added);
+  Pass(world, "c-1");
+  EXPECT_THAT(Pass(world, "c-2"), Contains("save c-2 done unproven"));
+  EXPECT_THAT(Pass(world, "c-3"), Contains("save c-3 done pass"));
+}
+
+TEST(Controls, MayBeRequired) {
+  v1::ScenarioDescriptor descriptor = Descriptor();
+  for (const bool has_mutant : {false, true}) {
+    if (has_mutant) descriptor.add_mutant();
+    World world({MakeHost("h1")}, descriptor);
+    CampaignAdded added = MakeCampaign("c", 1);
+    added.campaign.spec.positive_controls = campaign::PositiveControls::kRequire;
+    world.Step(added);
+    EXPECT_THAT(Pass(world, "c-1"), Contains(has_mutant ? "save c-1 done unproven" : "save c-1 done pass"));
+  }
+}
+
+TEST(Controls, OneThatCannotRunThereIsAsIfNotThere) {
+  World world;
+  CampaignAdded added = WithControl();
+  added.runs[0].state = RunState::kDone;
+  added.runs[0].verdict = Verdict::kSkip;
+  world.Step(added);
+  EXPECT_THAT(Pass(world, "c-2"), Contains("save c-2 done pass"));
+}
+
+TEST(Controls, ACancelledCampaignWaitsForNone) {
+  World world;
+  world.Step(WithControl());
+  Pass(world, "c-2");
+  Boot(world, "c-1");
+  EXPECT_THAT(world.Step(CampaignCancelled{"c"}), Contains("save c-2 done unproven"));
+  EXPECT_THAT(world.run("c-2").reason, HasSubstr("cancelled before"));
+  EXPECT_THAT(End(world, "c-1", VmGone::How::kDestroyed), Contains("save c cancelled"));
+}
+
+TEST(Controls, TheDeadlineEndsTheWaiting) {
+  World world({MakeHost("h1", 2)});
+  CampaignAdded added = MakeCampaign("c", 2);
+  added.runs[1].control = true;
+  added.campaign.spec.deadline = absl::Minutes(1);
+  world.Step(added);
+  EXPECT_THAT(Pass(world, "c-1"), Contains("start c-2 on h1"));
+  world.Step(StartFailed{"c-2", "no", false});
+  EXPECT_EQ(world.run("c-1").state, RunState::kFinishing);
+  world.Step(HostChanged{[] {
+    Host host = MakeHost("h1", 2);
+    host.state = Host::State::kDrained;
+    return host;
+  }()});
+  world.Step(StartFailed{"c-2.2", "no", false});
+  world.After(absl::Minutes(2));
+  EXPECT_EQ(world.run("c-1").verdict, Verdict::kUnproven);
+  EXPECT_EQ(world.campaigns.at("c").state, CampaignState::kFinished);
+}
+
+TEST(Controls, WaitingSurvivesARestart) {
+  World old;
+  old.Step(WithControl());
+  Pass(old, "c-2");
+  Boot(old, "c-1");
+  Restarted world(old);
+  EXPECT_EQ(world.core.Allocated("h1").first, 2u);
+  EXPECT_EQ(world.run("c-2").state, RunState::kFinishing);
+  world.Step(VmReattached{"c-1"});
+  world.Step(ConsoleFinding{"c-1", Panic()});
+  EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done pass"));
+}
+
+TEST(Controls, WhatTheyShowedSurvivesARestart) {
+  World old;
+  old.Step(WithControl());
+  Pass(old, "c-1");
+  Restarted world(old);
+  world.Step(VmGone{"c-2", VmGone::How::kMissing, ""});
+  world.Step(ConsoleEnded{"c-2"});
+  Boot(world, "c-2.2");
+  world.Step(ConsoleCanary{"c-2.2", world.core.Find("c-2.2")->canary_nonce});
+  KmsgSeen seen;
+  seen.canary = true;
+  seen.nonce = world.core.Find("c-2.2")->canary_nonce;
+  world.Said("c-2.2", seen);
+  world.Said("c-2.2", AgentDone{"ok", "", 9, {}});
+  EXPECT_THAT(End(world, "c-2.2", VmGone::How::kStopped), Contains("save c-2.2 done unproven"));
+}
+
+TEST(Emulated, IsKnownOfAGuestThatNeverSaysDone) {
+  World world;
+  world.ToRunning();
+  Samples samples;
+  samples.counters["emulated"] = {0, "1"};
+  world.Said("c-1", samples);
+  EXPECT_FALSE(world.run().emulated);
+  samples.counters["emulated"] = {1, "1"};
+  world.Said("c-1", samples);
+  EXPECT_TRUE(world.run().emulated);
+}
+
+TEST(Emulated, IsSaidInTheEndToo) {
+  World world;
+  world.ToRunning();
+  world.Said("c-1", AgentDone{"ok", "", 9, {}, true});
+  EXPECT_TRUE(world.run().emulated);
+}
+
+}  // namespace
+}  // namespace lk::scheduler

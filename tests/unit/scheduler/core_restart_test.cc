@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a restart of lkd keeps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/scheduler/fixture.h"
+
+namespace lk::scheduler {
+namespace {
+
+using campaign::Verdict;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Stage = campaign::PostMortemStep::Step;
+
+TEST(Restart, ARunGoesOnWhereItWas) {
+  World old;
+  old.ToRunning();
+  old.BringCanary();
+  Restarted world(old);
+  EXPECT_EQ(world.core.Allocated("h1").first, 2u);
+  EXPECT_THAT(world.Step(VmReattached{"c-1"}), ElementsAre("save c-1 running"));
+  EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "lease c-1/1"));
+  EXPECT_THAT(world.Step(AgentSaid{"c-1", 1, 1, CanaryWritten{}}), ElementsAre("ack c-1/1 1")) << "stored before";
+  world.Said("c-1", AgentDone{"ok", "", 5, {}});
+  EXPECT_THAT(world.Gone(), Contains("save c-1 done pass"));
+}
+
+TEST(Restart, TheAgentHasItsTimeToComeBack) {
+  World old;
+  old.ToRunning();
+  Restarted world(old);
+  world.Step(VmReattached{"c-1"});
+  EXPECT_THAT(world.After(absl::Seconds(9)), IsEmpty());
+  EXPECT_THAT(world.After(absl::Seconds(2)), Contains("destroy c-1"));
+}
+
+TEST(Restart, AVmThatIsGoneIsTriedAgain) {
+  World old;
+  old.ToRunning();
+  Restarted world(old);
+  EXPECT_THAT(world.Gone(VmGone::How::kMissing), Contains("start c-1.2 on h1"));
+}
+
+TEST(Restart, WhatTheAgentSaidLastIsNotForgotten) {
+  World old;
+  old.ToRunning();
+  old.BringCanary();
+  old.Said("c-1", AgentDone{"ok", "all: of it", 5, {}});
+  Restarted world(old);
+  EXPECT_THAT(world.Gone(VmGone::How::kMissing), Contains("save c-1 done pass"));
+}
+
+TEST(Restart, ACancelledCampaignStaysCancelled) {
+  World old({MakeHost("h1", 2)});
+  old.ToRunning(MakeCampaign("c", 2));
+  old.Step(CampaignCancelled{"c"});
+  Restarted world(old);
+  EXPECT_THAT(world.Step(VmReattached{"c-1"}), Contains("destroy c-1"));
+  EXPECT_THAT(world.Gone(), Contains("save c cancelled"));
+}
+
+TEST(Restart, AVmThatIsNotFoundIsDestroyedInTheEnd) {
+  World old;
+  old.ToRunning();
+  Restarted world(old);
+  EXPECT_THAT(world.After(absl::Minutes(5)), Contains("destroy c-1"));
+}
+
+// ---- in the middle of a post-mortem ------------------------------------------------------------
+
+// Until registers have been read and the NMI asked for.
+void ToNmi(World& world) {
+  CampaignAdded added = WithoutRetries();
+  added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
+  world.ToRunning(added);
+  world.After(absl::Seconds(31));
+  world.PostMortem(Stage::kRegisters, true, true);
+}
+
+TEST(Restart, ThePostMortemIsCutShort) {
+  World old;
+  ToNmi(old);
+  Restarted world(old);
+  EXPECT_THAT(world.Step(VmReattached{"c-1"}), ElementsAre("save c-1 finishing", "flush c-1", "destroy c-1"));
+  world.Gone();
+  EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy done");
+  EXPECT_EQ(world.run().post_mortem[3].detail, "lkd was restarted");
+  EXPECT_EQ(world.run().verdict, Verdict::kFail);
+}
+
+TEST(Restart, TheAnswerToTheNmiIsNotLost) {
+  World old;
+  ToNmi(old);
+  Restarted world(old);
+  world.Step(ConsoleHeader{"c-1", NmiPanic()});
+  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Gone(VmGone::How::kMissing);
+  EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy skipped");
+  ASSERT_EQ(world.run().findings.size(), 1u);
+  EXPECT_EQ(world.run().findings[0].start_offset, 5000u);
+}
+
+TEST(Restart, ADestroyUnderWayIsAskedForAgain) {
+  World old;
+  ToNmi(old);
+  old.Step(ConsoleFinding{"c-1", NmiPanic()});
+  Restarted world(old);
+  EXPECT_THAT(world.Step(VmReattached{"c-1"}), Contains("destroy c-1"));
+  world.Gone();
+  EXPECT_EQ(world.Steps(), "drain done, registers done, nmi done, dump skipped, destroy done");
+  EXPECT_EQ(world.run().findings.size(), 1u);
+}
+
+}  // namespace
+}  // namespace lk::scheduler
