@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/kexec.h>
+#include <linux/virtio_ids.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -13,8 +14,11 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -59,6 +63,16 @@ class Interruption {
 };
 
 }  // namespace
+
+bool HasVirtioMem() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (fs::directory_iterator it("/sys/bus/virtio/devices", error), end; !error && it != end; it.increment(error)) {
+    const auto id = ReadFile(it->path() / "device");
+    if (id.ok() && std::strtoul(id->c_str(), nullptr, 16) == VIRTIO_ID_MEM) return true;
+  }
+  return false;
+}
 
 StatusOr<uint64_t> BlockSize() {
   LK_ASSIGN_OR_RETURN(const std::string text, ReadFile(fmt::format("{}/block_size_bytes", kMemory)));

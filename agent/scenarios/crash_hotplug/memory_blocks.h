@@ -14,6 +14,9 @@ inline constexpr char kCrashHotplugAttribute[] = "/sys/devices/system/memory/cra
 // Bytes. Error: NOT_FOUND: the kernel has no memory hotplug.
 StatusOr<uint64_t> BlockSize();
 
+// The VM has a virtio-mem device, with or without a driver.
+bool HasVirtioMem();
+
 // New blocks are to come online by themselves, and so that they can be taken away again.
 Status OnlineNewBlocksMovable();
 

@@ -31,8 +31,12 @@ std::string Words(const Status& status) {
 
 class Rounds {
  public:
-  Rounds(Context& context, Swarm& swarm, uint64_t block_size, std::optional<CrashHeader> header)
-      : context_(context), swarm_(swarm), block_size_(block_size), header_(std::move(header)) {}
+  Rounds(Context& context, Swarm& swarm, uint64_t block_size, bool virtio_mem, std::optional<CrashHeader> header)
+      : context_(context),
+        swarm_(swarm),
+        block_size_(block_size),
+        header_(std::move(header)),
+        virtio_mem_(virtio_mem) {}
 
   // Rounds until the duration is over; the first is made in any case, if without more offline and online.
   Result Run();
@@ -50,7 +54,7 @@ class Rounds {
   Swarm& swarm_;
   const uint64_t block_size_;
   const std::optional<CrashHeader> header_;
-  const bool virtio_mem_ = context_.Text("mode") == "virtio-mem";
+  const bool virtio_mem_;
   Recorder& host_attach_ = context_.NewRecorder("host_attach");
   Recorder& offline_ = context_.NewRecorder("offline");
   Recorder& online_ = context_.NewRecorder("online");
@@ -217,6 +221,11 @@ Result Run(Context& context) {
   if (!block_size.ok()) return Result::Skip("memory hotplug: " + Words(block_size.status()));
   if (const Status status = OnlineNewBlocksMovable(); !status.ok()) return Result::Skip(Words(status));
 
+  const bool virtio_mem = HasVirtioMem();
+  const std::string mode = context.Text("mode");
+  if (mode == "dimm" && virtio_mem) return Result::Skip("mode dimm: the profile's memoryHotplug is virtio-mem");
+  if (mode == "virtio-mem" && !virtio_mem) return Result::Skip("mode virtio-mem: the profile's memoryHotplug is dimm");
+
   context.Activity("loading the crash kernel");
   const Status loaded = LoadCrashKernel();
   if (absl::IsFailedPrecondition(loaded)) return Result::Skip(Words(loaded));
@@ -245,7 +254,7 @@ Result Run(Context& context) {
   auto kmsg = KmsgReader::Open(KmsgReader::From::kNow);
   if (!kmsg.ok()) return Result::Error(Words(kmsg.status()));
   Swarm swarm(context, *std::move(events), *std::move(kmsg), readers);
-  return Rounds(context, swarm, *block_size, std::move(header)).Run();
+  return Rounds(context, swarm, *block_size, virtio_mem, std::move(header)).Run();
 }
 
 }  // namespace lk::agent::crash_hotplug
