@@ -28,6 +28,7 @@
 #include "agent/session/kmsg.h"
 #include "agent/session/session.h"
 #include "agent/session/worker_process.h"
+#include "agent/witness/grace_periods.h"
 #include "agent/witness/guest_figures.h"
 #include "agent/witness/kernel_counters.h"
 #include "support/version.h"
@@ -152,6 +153,7 @@ class Supervisor {
 
 std::string Supervisor::Run() {
   ProtectSelf();
+  KeepAskingForGracePeriods();
   for (;;) {
     const absl::Duration pause = next_log_ - BootNow();
     const bool log_may_follow = pause <= absl::ZeroDuration();

@@ -130,24 +130,25 @@ void FoldLesser(Finding& kept, Finding more, bool kept_is_lesser) {
   kept.fatal = kept.fatal || more.fatal;
 }
 
-// What the NMI shows of a stall or hang that is known: the stacks of the CPUs, and the words where nobody had any.
-void FoldNmi(Finding& kept, Finding nmi) {
-  FoldTitles(kept, nmi);
-  FoldSeen(kept, nmi);
+// What the NMI, or a detector that spoke late, shows of a stall or hang that is known: the stacks of the CPUs, and the
+// words where nobody had any.
+void FoldShown(Finding& kept, Finding shown) {
+  FoldTitles(kept, shown);
+  FoldSeen(kept, shown);
   if (!OnConsole(kept)) {
-    kept.start_offset = nmi.start_offset;
-    kept.end_offset = nmi.end_offset;
-    kept.excerpt = (kept.excerpt + "\n" + nmi.excerpt).substr(0, kMostExcerpt);
-    kept.function = nmi.function;
-    kept.frames = nmi.frames;
-    kept.cpu = nmi.cpu;
-    kept.task = nmi.task;
-    kept.taint = nmi.taint;
-    kept.kernel_release = nmi.kernel_release;
-  } else if (nmi.cpu >= 0 && nmi.cpu != kept.cpu) {
-    nmi.others.insert(nmi.others.begin(), {nmi.cpu, nmi.task, nmi.function, nmi.frames});
+    kept.start_offset = shown.start_offset;
+    kept.end_offset = shown.end_offset;
+    kept.excerpt = (kept.excerpt + "\n" + shown.excerpt).substr(0, kMostExcerpt);
+    kept.function = shown.function;
+    kept.frames = shown.frames;
+    kept.cpu = shown.cpu;
+    kept.task = shown.task;
+    kept.taint = shown.taint;
+    kept.kernel_release = shown.kernel_release;
+  } else if (shown.cpu >= 0 && shown.cpu != kept.cpu) {
+    shown.others.insert(shown.others.begin(), {shown.cpu, shown.task, shown.function, shown.frames});
   }
-  for (detect::CpuStack& stack : nmi.others) {
+  for (detect::CpuStack& stack : shown.others) {
     const auto known = std::ranges::find(kept.others, stack.cpu, &detect::CpuStack::cpu);
     if (stack.cpu == kept.cpu || (stack.cpu >= 0 && known != kept.others.end())) continue;
     if (kept.others.size() < kMostOtherCpus) kept.others.push_back(std::move(stack));
@@ -162,6 +163,14 @@ Finding* FindShown(Run& run) {
   return shown == run.findings.rend() ? nullptr : &*shown;
 }
 
+// A hang that counts and of which the console has told nothing.
+Finding* FindSilent(Run& run) {
+  const auto silent = std::ranges::find_if(run.findings, [](const Finding& kept) {
+    return kept.kind == Kind::kHang && !OnConsole(kept) && !kept.tolerated && kept.distrust.empty();
+  });
+  return silent == run.findings.end() ? nullptr : &*silent;
+}
+
 void Fold(Finding& kept, const Finding& more) {
   const bool more_is_lesser = IsLesser(more, kept);
   if (more_is_lesser || IsLesser(kept, more)) {
@@ -173,7 +182,9 @@ void Fold(Finding& kept, const Finding& more) {
 
 // The finding of the same event, or nullptr: it is the first that tells of it.
 Finding* FindSameEvent(Run& run, const Finding& finding) {
-  const auto meets = std::ranges::find_if(run.findings, [&](const Finding& kept) { return TitlesMeet(kept, finding); });
+  const auto meets = std::ranges::find_if(run.findings, [&](const Finding& kept) {
+    return TitlesMeet(kept, finding) || OneLeadsToTheOther(kept, finding);
+  });
   if (meets != run.findings.end()) return &*meets;
   const auto related = std::ranges::find_if(run.findings, [&](const Finding& kept) {
     // A reboot follows from what came before it.
@@ -239,7 +250,7 @@ const Finding* AddFinding(Run& run, Finding finding, const v1::ScenarioDescripto
     }
   }
   if (Finding* shown = ShownByNmi(finding) ? FindShown(run) : nullptr) {
-    FoldNmi(*shown, std::move(finding));
+    FoldShown(*shown, std::move(finding));
     // What had no name before may turn out to be an earlier one's.
     const auto place = run.findings.begin() + (shown - run.findings.data());
     const auto earlier = std::find_if(run.findings.begin(), place,
@@ -252,6 +263,13 @@ const Finding* AddFinding(Run& run, Finding finding, const v1::ScenarioDescripto
   if (Finding* known = FindSameEvent(run, finding)) {
     Fold(*known, finding);
     return known;
+  }
+  // It stays a hang, for that counts whatever the budgets say.
+  const bool spoke_late = IsStall(finding.kind) && OnConsole(finding) && !finding.transient && !finding.tolerated &&
+                          finding.distrust.empty();
+  if (Finding* silent = spoke_late ? FindSilent(run) : nullptr) {
+    FoldShown(*silent, std::move(finding));
+    return silent;
   }
   if (run.findings.size() < kMostFindings) {
     run.findings.push_back(std::move(finding));

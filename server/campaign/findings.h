@@ -27,11 +27,12 @@ inline constexpr size_t kMostExcerpt = size_t{16} << 10;
 Finding AsHang(Finding nmi, const std::string& scenario);
 
 // Adds a finding, or folds it into one of the same event:
-//   - their titles meet (detect::TitlesMeet);
+//   - their titles meet (detect::TitlesMeet), or one leads to the other (detect::OneLeadsToTheOther);
 //   - one is the panic that the panic device or the agent tells of, the other a report that the kernel did not survive;
 //   - one is only counted by the kernel, the other a report that the same counter or taint flag stands for;
 //   - one is a reboot, a VM crash or a watchdog that the other (a panic; for the watchdog also a hang) explains;
-//   - it is a hang shown by an NMI (AsHang) and a stall or hang that counts is known.
+//   - it is a hang shown by an NMI (AsHang) and a stall or hang that counts is known;
+//   - it is a stall that counts, and a hang is known of which the console has told nothing: it gives that its words.
 // The fullest report gives title and stack; each witness is named; what several witnesses tell is counted once. The
 // same console report again (kind, title and start offset) means that the record is read again after a restart: its
 // count begins anew.

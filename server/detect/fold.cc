@@ -7,11 +7,35 @@
 #include <string_view>
 #include <utility>
 
+#include "server/detect/names.h"
+
 namespace lk::detect {
 namespace {
 
 bool HasTitle(const Finding& finding, std::string_view title) {
   return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
+}
+
+bool OfAStuckCpu(Kind kind) {
+  return kind == Kind::kSoftLockup || kind == Kind::kHardLockup || kind == Kind::kRcuStall || kind == Kind::kCsdStall;
+}
+
+bool WaitsForGracePeriod(const Finding& hung) {
+  static const Names names = {"__wait_rcu_gp*",   "wait_rcu_gp*",      "synchronize_rcu*", "rcu_barrier*",
+                              "_rcu_barrier*",    "synchronize_srcu*", "exp_funnel_lock*", "wait_rcu_exp_gp*",
+                              "synchronize_net*", "cond_synchronize_*"};
+  return std::ranges::any_of(hung.frames, [](const Frame& frame) { return names.Has(frame.function); });
+}
+
+bool LeadsTo(const Finding& stall, const Finding& effect) {
+  switch (effect.kind) {
+    case Kind::kWorkqueueLockup:
+      return OfAStuckCpu(stall.kind) && stall.cpu >= 0 && stall.cpu == effect.cpu;
+    case Kind::kHungTask:
+      return stall.kind == Kind::kRcuStall && WaitsForGracePeriod(effect);
+    default:
+      return false;
+  }
 }
 
 bool IsPanicTitle(std::string_view title) {
@@ -26,6 +50,10 @@ bool TitlesMeet(const Finding& a, const Finding& b) {
   };
   return meets(a, b.title) || meets(b, a.title) ||
          std::ranges::any_of(b.alt_titles, [&](const auto& title) { return !IsPanicTitle(title) && meets(a, title); });
+}
+
+bool OneLeadsToTheOther(const Finding& a, const Finding& b) {
+  return LeadsTo(a, b) || LeadsTo(b, a);
 }
 
 bool Follows(const Finding& earlier, const Finding& panic) {
@@ -74,7 +102,9 @@ std::vector<Finding> Fold(std::vector<Finding> findings) {
 
   std::vector<Finding> folded;
   for (Finding& finding : findings) {
-    const auto meets = [&](const Finding& earlier) { return TitlesMeet(earlier, finding); };
+    const auto meets = [&](const Finding& earlier) {
+      return TitlesMeet(earlier, finding) || OneLeadsToTheOther(earlier, finding);
+    };
     const auto kept = std::ranges::find_if(folded, meets);
     if (kept == folded.end()) {
       folded.push_back(std::move(finding));

@@ -12,6 +12,11 @@ namespace lk::detect {
 // panic does not make them one: "kernel panic: Fatal exception" follows any oops.
 bool TitlesMeet(const Finding& a, const Finding& b);
 
+// Whether one of them is a stall and the other what it leads to, whatever their titles say:
+//   - a workqueue lockup of a pool that is bound to the CPU that is stuck (kernel/workqueue.c: its workers run nowhere else);
+//   - a task hung in waiting for a grace period, which an RCU stall holds up (kernel/rcu).
+bool OneLeadsToTheOther(const Finding& a, const Finding& b);
+
 // Whether `panic` is only what followed from `earlier`: the panic form of a detector, without a stack of its own, or
 // the panic of an oops or warning.
 bool Follows(const Finding& earlier, const Finding& panic);

@@ -238,7 +238,7 @@ const Stack* Report::Choose() const {
   // The stack of another CPU or task says nothing about the one that is stuck.
   switch (header_.signature->walk) {
     case Walk::kStall:
-      if (header_.signature->nmi) return find([](const Stack& s) { return !IsIdle(s); });
+      if (header_.signature->nmi) return find([](const Stack& s) { return !IsIdle(s) && !IsInUserMode(s); });
       if (!victim_cpus_.empty() || !victim_pids_.empty()) {
         return find([&](const Stack& s) { return IsVictim(s) && !(IsLookedAtLate() && IsIdle(s)); });
       }

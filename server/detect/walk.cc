@@ -399,6 +399,11 @@ bool IsIdle(const Stack& stack) {
   return named != nullptr && Is(IdleLoop(), *named);
 }
 
+bool IsInUserMode(const Stack& stack) {
+  return !stack.frames.empty() && Is(InterruptEntries(), stack.frames.back()) &&
+         std::ranges::any_of(stack.frames, [](const Frame& f) { return Is(Reporters(), f); });
+}
+
 std::string NameOf(const Stack& stack, Walk walk) {
   const Frames frames = walk == Walk::kStall ? WithoutReporter(stack.frames) : Frames(stack.frames);
   if (walk == Walk::kStall) {

@@ -19,6 +19,9 @@ size_t ReporterFrames(const Stack& stack);
 // Nothing ran there: the idle loop, and no handler of an interrupt above it.
 bool IsIdle(const Stack& stack);
 
+// The kernel did not run there: an interrupt or NMI that looked at it found a program.
+bool IsInUserMode(const Stack& stack);
+
 // Whether a function (plain) reports problems or takes locks for others, so that its caller is the one to name.
 bool IsHelper(std::string_view function);
 

@@ -1,9 +1,6 @@
-#!/usr/bin/env bash
+# Sourced by mutants.sh, for the run on the lab kernel.
 # What ipi_low_memory counts is what the kernel says itself: interrupts of cross-CPU calls (/proc/interrupts) and CPUs that
 # went (its log).
-. "$(dirname "$0")/metrics_lib.sh"
-measured 'name: ipi_low_memory, duration: 30s' low-memory
-check "it passes, marked emulated" json "$T/run.json" '.verdict == "pass" and .emulated'
 check "membarriers are interrupts: one at least for every other of them, whose threads were all asleep" \
   latency ipi_pressure '.count > 0 and $c.guest_function_calls > .count / 2'
 check "so are shoot-downs, of pages and of everything" counters '.guest_tlb_shootdowns + .guest_function_calls > 0'
@@ -16,4 +13,3 @@ check "CPUs went and came back, as the kernel says" \
 check "available memory sat at the floor" counters '.ballast > 0 and .available < 2 * 64 * 1048576'
 check "MTRRs were changed, each change timed" counters '.mtrr_changes > 0'
 check "latencies at rest and under pressure, and their ratio" counters '.ipi_ratio_p50 > 0 and .shootdown_ratio_p50 > 0 and .mtrr_ratio_p50 > 0'
-check "nothing is left" wait_for 10 nothing_left

@@ -291,6 +291,40 @@ TEST(AddFinding, TheNmiGivesAStuckTriggerItsStacks) {
   EXPECT_THAT(run.findings[0].excerpt, HasSubstr("Not continuing"));
 }
 
+TEST(AddFinding, ADetectorThatSpeaksLateTellsOfTheHangThatIsKnown) {
+  campaign::Run run;
+  AddFinding(run, From("agent", Kind::kHang, "trigger stuck in rest"), Rest());
+  Finding pool = Console(Kind::kWorkqueueLockup, "BUG: workqueue lockup", 300);
+  pool.cpu = 1;
+  AddFinding(run, pool, Rest());
+  AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].kind, Kind::kHang);
+  EXPECT_EQ(run.findings[0].title, "trigger stuck in rest");
+  EXPECT_THAT(run.findings[0].alt_titles,
+              UnorderedElementsAre("BUG: workqueue lockup", "hang in qi_submit_sync", "stall in qi"));
+  EXPECT_THAT(run.findings[0].witnesses, ElementsAre("agent", "console", "hypervisor"));
+  EXPECT_EQ(run.findings[0].start_offset, 300u);
+
+  Finding distrusted = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
+  distrusted.distrust = "the VM was paused for 5s";
+  campaign::Run paused;
+  AddFinding(paused, From("agent", Kind::kHang, "trigger stuck in rest"), Rest());
+  AddFinding(paused, distrusted, Rest());
+  EXPECT_EQ(paused.findings.size(), 2u);
+}
+
+TEST(AddFinding, APoolOfTheStuckCpuIsNoSecondCause) {
+  Finding stall = Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 100, {"stall in f"});
+  Finding pool = Console(Kind::kWorkqueueLockup, "BUG: workqueue lockup", 300);
+  stall.cpu = pool.cpu = 1;
+  campaign::Run run;
+  AddFinding(run, stall, Rest());
+  AddFinding(run, pool, Rest());
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].title, "INFO: rcu detected stall in f");
+}
+
 TEST(AddFinding, AStallThatDoesNotCountDoesNotSwallowAHang) {
   Finding distrusted = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   distrusted.distrust = "the VM was paused for 5s";

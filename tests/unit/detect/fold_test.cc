@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lk::detect {
@@ -51,6 +52,27 @@ TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
   EXPECT_EQ(folded[0].count, 3u);
   EXPECT_EQ(folded[0].seconds_stuck, 44u);
   EXPECT_TRUE(folded[0].fatal);
+}
+
+TEST(Fold, WhatAStuckCpuLeadsToIsNoSecondFinding) {
+  Finding stall = Of(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"});
+  stall.cpu = 1;
+  Finding pool = Of(Kind::kWorkqueueLockup, "BUG: workqueue lockup in drain_fn", {"stall in drain_fn"});
+  pool.cpu = 1;
+  Finding waiter = Of(Kind::kHungTask, "INFO: task hung in sys_membarrier", {"hang in sys_membarrier"});
+  waiter.frames = {{"schedule", 1, "", ""}, {"__wait_rcu_gp", 1, "", ""}, {"synchronize_rcu", 1, "", ""}};
+  const auto folded = Fold({stall, pool, waiter});
+  ASSERT_EQ(folded.size(), 1u);
+  EXPECT_EQ(folded[0].title, stall.title);
+  EXPECT_EQ(folded[0].count, 3u);
+  std::swap(stall.start_offset, pool.start_offset);
+  EXPECT_THAT(Titles(Fold({stall, pool})), ElementsAre(pool.title)) << "whichever comes first";
+
+  pool.cpu = 0;
+  waiter.frames = {{"schedule", 1, "", ""}, {"io_schedule", 1, "", ""}, {"ksys_read", 1, "", ""}};
+  EXPECT_EQ(Fold({stall, pool, waiter}).size(), 3u) << "another CPU's pool, and a task that waits for a disk";
+  pool.cpu = stall.cpu = -1;
+  EXPECT_EQ(Fold({stall, pool}).size(), 2u) << "an unbound pool";
 }
 
 TEST(Fold, ALaterFindingMayShowThatTwoAreOne) {

@@ -295,6 +295,26 @@ TEST(Reports, InjectedNmiShowsWhoIsStuck) {
   EXPECT_EQ(f.others[0].function, "do_idle");
 }
 
+TEST(Reports, AProgramThatTheNmiInterruptsIsNotStuck) {
+  const std::string user =
+      "Kernel panic - not syncing: NMI: Not continuing\n"
+      "CPU: 0 PID: 1 Comm: init Not tainted 6.12.0 #1\n"
+      "Call Trace:\n <TASK>\n panic+0x1/0x2\n nmi_panic+0x1/0x2\n unknown_nmi_error+0x1/0x2\n default_do_nmi+0x1/0x2\n"
+      " exc_nmi+0x1/0x2\n asm_exc_nmi+0x1/0x2\n"
+      "RIP: 0033:0x8dd9a0\n </TASK>\n";
+  const std::string other(kNmi.substr(kNmi.find("Sending NMI")));
+  const auto findings = Detect(user + other);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].function, "sys_read");
+  EXPECT_EQ(findings[0].cpu, 1);
+
+  const auto alone = Detect(user);
+  ASSERT_EQ(alone.size(), 1u);
+  EXPECT_TRUE(alone[0].nmi);
+  EXPECT_EQ(alone[0].function, "");
+  EXPECT_THAT(alone[0].alt_titles, ElementsAre());
+}
+
 TEST(Reports, InjectedNmiIsNoPartOfTheReportBefore) {
   const auto findings = Detect(std::string(kBothSides) + std::string(kNmi));
   ASSERT_EQ(findings.size(), 2u);
