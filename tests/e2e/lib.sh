@@ -99,8 +99,11 @@ kernel() {
   esac
 }
 
-# The lab kernel with one scenario's problem put back; built first where it is not there yet.
-mutant() { "$top/deploy/kernels/lab" --mutant "$1"; }
+# The lab kernel with one scenario's problem put back.
+mutant() {
+  local variable=LK_TEST_MUTANT_$1
+  echo "${!variable:?set by tests/run}"
+}
 
 # campaign SCENARIO-YAML [SPEC-LINE...]: a campaign file on standard output; one small profile, with $cmdline.
 campaign() {
