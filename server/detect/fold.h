@@ -13,7 +13,8 @@ namespace lk::detect {
 bool TitlesMeet(const Finding& a, const Finding& b);
 
 // Whether one of them is a stall and the other what it leads to, whatever their titles say:
-//   - a workqueue lockup of a pool that is bound to the CPU that is stuck (kernel/workqueue.c: its workers run nowhere else);
+//   - a workqueue lockup of a pool that is bound to the stuck CPU, for its workers run nowhere else
+//   (kernel/workqueue.c);
 //   - a task hung in waiting for a grace period, which an RCU stall holds up (kernel/rcu).
 bool OneLeadsToTheOther(const Finding& a, const Finding& b);
 
