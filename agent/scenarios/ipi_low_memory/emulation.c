@@ -2,6 +2,7 @@
 // The rendezvous through which MTRRs were once changed: every CPU is called and spins with interrupts off until the
 // caller, which was promised that it need not wait for them, opens the gate.
 #include <linux/atomic.h>
+#include <linux/bottom_half.h>
 #include <linux/lk_ipi_low_memory.h>
 #include <linux/moduleparam.h>
 #include <linux/smp.h>
@@ -42,7 +43,11 @@ bool lk_rendezvous(int (*function)(void *), void *data)
 
 	if (!READ_ONCE(rendezvous))
 		return false;
-	preempt_disable();
+	/*
+	 * No softirq may run here before the gate is open: it may want a lock whose holder spins in the handler, as network
+	 * transmission does. Hard interrupts may: their locks are held with interrupts off.
+	 */
+	local_bh_disable();
 	others = num_online_cpus() - 1;
 	smp_call_function_many(cpu_online_mask, lk_handler, &gate, false);
 	/*
@@ -58,6 +63,6 @@ bool lk_rendezvous(int (*function)(void *), void *data)
 	local_irq_restore(flags);
 	while (atomic_read_acquire(&gate.left) < others)
 		cpu_relax();
-	preempt_enable();
+	local_bh_enable();
 	return true;
 }
