@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/config/webhooks.h"
 #include "server/scheduler/core.h"
 #include "support/status.h"
 
@@ -43,7 +44,7 @@ struct Config {
     uint32_t max_messages_per_second = 2000;
   } agent;
 
-  // /healthz, /readyz.
+  // /healthz, /readyz, /hooks/v1.
   struct Http {
     std::string listen = "127.0.0.1:7642";
   } http;
@@ -53,6 +54,8 @@ struct Config {
     // Series served at most; the builds longest not run leave first.
     uint32_t max_series = 50000;
   } metrics;
+
+  Webhooks webhooks;
 
   // sqlite:PATH or postgresql://...; empty: sqlite in the state directory.
   std::string store;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP that lkd serves: health, metrics.
+// HTTP that lkd serves: health, metrics, webhooks.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,18 @@ struct Response {
   int status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
+  std::map<std::string, std::string> headers = {};  // further ones
 };
 // What GET answers, by path. Called on threads of the server, several at once; must be quick.
 using Routes = std::map<std::string, std::function<Response()>>;
+
+struct Request {
+  std::map<std::string, std::string> headers;  // names in lower case; values of one that came twice joined by ", "
+  std::string body;                            // complete, as it was sent
+};
+// What POST answers, by path; on threads of the server as above. A request that has no body of its own (its length is
+// wrong, it is larger than Options::most_body_bytes, it is compressed) is answered with 400, 413 or 415 without it.
+using PostRoutes = std::map<std::string, std::function<Response(const Request&)>>;
 
 // /healthz: 200 as long as lkd answers at all. /readyz: 200, or 503 with the reason that `ready` gives in the body.
 Routes HealthRoutes(std::function<Status()> ready);
@@ -27,6 +36,8 @@ struct Options {
   // host:port; port 0: any that is free.
   std::string listen;
   Routes routes;
+  PostRoutes posts = {};
+  size_t most_body_bytes = 64 << 10;
 };
 
 class Server {

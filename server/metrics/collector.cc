@@ -75,6 +75,7 @@ class Collector final : public prometheus::Collectable {
     } else {
       spdlog::warn("metrics: {}", std::string(statistics.status().message()));
     }
+    CollectWebhooks(families);
     CollectLive(families);
     std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
     return families;
@@ -114,6 +115,16 @@ class Collector final : public prometheus::Collectable {
     for (const Family* family : {&runs, &pass_ratio, &findings, &mutants, &console_bytes})
       families.push_back(family->Make());
     for (const HistogramFamily* family : {&latencies, &phases}) families.push_back(family->Make());
+  }
+
+  void CollectWebhooks(std::vector<prometheus::MetricFamily>& families) const {
+    const StatusOr<std::vector<store::WebhookTotal>> totals = store_.WebhookTotals();
+    if (!totals.ok()) return;
+    Family deliveries(kWebhookDeliveries);
+    for (const store::WebhookTotal& total : *totals) {
+      deliveries.Add({total.target, total.result}, static_cast<double>(total.attempts));
+    }
+    families.push_back(deliveries.Make());
   }
 
   void CollectLive(std::vector<prometheus::MetricFamily>& families) const {

@@ -48,6 +48,13 @@ inline constexpr Metric kPhaseDuration = {
 inline constexpr Metric kConsoleBytes = {
     "lk_console_bytes_total", Type::Counter, {}, "Bytes recorded from serial consoles of finished runs."};
 
+inline constexpr Metric kWebhookDeliveries = {
+    "lk_webhook_deliveries_total",
+    Type::Counter,
+    {"target", "result"},
+    "Attempts to deliver notifications: delivered, failed (to be tried again), "
+    "dead (given up)."};
+
 // Of what is going on.
 inline constexpr Metric kCampaignRuns = {
     "lk_campaign_runs", Type::Gauge, {"campaign", "state"}, "Runs of campaigns that are not finished, by state."};
