@@ -9,6 +9,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,9 +21,12 @@
 #include <thread>
 
 #include "agent/scenarios/descriptors.h"
+#include "server/api/access_services.h"
 #include "server/api/agent_service.h"
+#include "server/api/audit.h"
 #include "server/api/campaign_service.h"
 #include "server/api/convert.h"
+#include "server/api/gate.h"
 #include "server/api/host_service.h"
 #include "server/api/info_services.h"
 #include "server/api/kernel_service.h"
@@ -94,7 +98,10 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   vm::HypervisorOptions hypervisor_options;
   hypervisor_options.drop_console = hook("drop_console");
 
-  api::AgentService agents(clock, {config.agent.max_messages_per_second});
+  api::AgentLimits agent_limits;
+  agent_limits.max_messages_per_second = config.agent.max_messages_per_second;
+  agent_limits.max_message_bytes = config.agent.max_message_bytes;
+  api::AgentService agents(clock, agent_limits);
   int agent_port = 0;
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> agent_server,
                       api::ServeAgents(config.agent, pki, agents, agent_port));
@@ -134,9 +141,17 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   api::HostService host_service(hosts, driver, *api_pool);
   api::ScenarioService scenarios(descriptors);
   api::SystemService system;
-  LK_ASSIGN_OR_RETURN(
-      const std::unique_ptr<grpc::Server> operators,
-      api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service, &scenarios, &system}));
+  LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
+  api::Audit audit(*store, *api_pool, clock);
+  api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
+    audit.Write(rule, caller, "", why);
+  });
+  api::TokenService tokens(*store, *api_pool, clock, gate);
+  api::AuditService audit_service(*store, *api_pool);
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<api::OperatorServer> operators,
+                      api::OperatorServer::Start(config.operators, gate, audit,
+                                                 {&campaigns, &runs, &kernel_service, &host_service, &scenarios,
+                                                  &system, &tokens, &audit_service}));
 
   metrics::LiveSource live;
   live.hosts = [&hosts, &driver] {
@@ -160,10 +175,8 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
       const std::unique_ptr<http::Server> http,
       http::Server::Start({config.http.listen, http::HealthRoutes([&store] { return store->ListHosts().status(); })}));
 
-  spdlog::info("lkd {} is ready: operators at unix:{}{}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
-               config.operators.socket.string(),
-               config.operators.listen.empty() ? "" : " and " + config.operators.listen, config.agent.listen,
-               config.http.listen, config.metrics.listen);
+  spdlog::info("lkd {} is ready: operators at {}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
+               operators->addresses(), config.agent.listen, config.http.listen, config.metrics.listen);
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping ({}); VMs of unfinished campaigns go on and are taken over at the next start",
@@ -221,6 +234,9 @@ int Main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // What lkd writes is its own. Others may pass through its directories: QEMU, another user, to the files that libvirt
+  // hands to it.
+  umask(0066);
 
   const Status status = Serve(config, signals);
   if (status.ok()) return 0;

@@ -109,7 +109,7 @@ class Collector final : public prometheus::Collectable {
       if (all > 0) pass_ratio.Add(cell, static_cast<double>(runs_of_cell.passed) / static_cast<double>(all));
     }
     for (const auto& [phase, histogram] : statistics.phases) phases.Add({phase}, histogram);
-    for (const auto& mutant : statistics.mutants) mutants.Add({mutant.kernel, mutant.scenario, mutant.state}, 1);
+    for (const auto& mutant : statistics.mutants) mutants.Add(Clean({mutant.kernel, mutant.scenario, mutant.state}), 1);
     console_bytes.Add({}, static_cast<double>(statistics.console_bytes));
     for (const Family* family : {&runs, &pass_ratio, &findings, &mutants, &console_bytes})
       families.push_back(family->Make());
