@@ -33,9 +33,9 @@ struct HostFacts {
   std::string hypervisor_version;  // "QEMU 10.0.2"
   bool broken_qemu = false;        // a version known to break guests
   std::string broken_reason;
-  std::string accelerator;         // kvm, tcg: what works
+  std::string accelerator;         // kvm, tcg: what works for the host's own architecture
   std::string accelerator_reason;  // how that was found out
-  std::vector<std::string> archs;
+  std::vector<std::string> archs;  // the host's own first
   std::vector<std::string>
       features;  // iommu:intel, memory:dimm, memory:virtio-mem, launchSecurity:sev, firmware:uefi ...
 };
