@@ -177,7 +177,8 @@ struct Core::State {
   void On(const AgentDisconnected& event);
   void On(const AgentSaid& event);
   void On(const HostActionDone& event);
-  void BeginBoot(Tracked& t, const AgentConnected& event);
+  // False: nobody had announced it, and the run ends.
+  bool BeginBoot(Tracked& t, const AgentConnected& event);
   void Said(Tracked& t, const Heartbeat& words);
   void Said(Tracked& t, const Samples& words);
   void Said(Tracked& t, const GuestFinding& words);
@@ -235,6 +236,7 @@ struct Core::State {
   void EndNoAgent(Tracked& t);
   void EndAgentLost(Tracked& t);
   void EndHang(Tracked& t);
+  void EndNotBack(Tracked& t);
   void EndStuck(Tracked& t);
   void EndFatal(Tracked& t);
   void EndPaused(Tracked& t);
@@ -268,6 +270,11 @@ struct Core::State {
 absl::Time LeasedAt(const Run& run);
 inline bool WasLeased(const Run& run) {
   return run.phase_seconds.contains("boot");
+}
+
+// The guest announced a boot that has not come yet.
+inline bool Rebooting(const Run& run) {
+  return run.reboot_until != absl::InfinitePast();
 }
 
 // The post-mortem sent the guest an NMI, or may have: it answers with a panic.
