@@ -21,9 +21,9 @@ bool OfAStuckCpu(Kind kind) {
 }
 
 bool WaitsForGracePeriod(const Finding& hung) {
-  static const Names names = {"__wait_rcu_gp*",   "wait_rcu_gp*",      "synchronize_rcu*", "rcu_barrier*",
-                              "_rcu_barrier*",    "synchronize_srcu*", "exp_funnel_lock*", "wait_rcu_exp_gp*",
-                              "synchronize_net*", "cond_synchronize_*"};
+  static const Names names = {"__wait_rcu_gp*",   "wait_rcu_gp*",     "synchronize_rcu*",
+                              "rcu_barrier*",     "_rcu_barrier*",    "exp_funnel_lock*",
+                              "wait_rcu_exp_gp*", "synchronize_net*", "cond_synchronize_*"};
   return std::ranges::any_of(hung.frames, [](const Frame& frame) { return names.Has(frame.function); });
 }
 
