@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # The scenarios on distribution kernels, old and new: nothing is held against these, and what cannot run there says why.
-#   stock.sh [REPEATS] [KERNEL-PACKAGE...]     kernel packages beside the two of tests/run
+#   stock.sh [REPEATS] [BUILD...]     builds beside the two of tests/run, each a line that deploy/kernels/fetch printed
 . "$(dirname "$0")/lib.sh"
 repeats=${1:-1}
 shift $(($# > 0))
 ready 6.1 6.12
-[ $# -eq 0 ] || lkctl kernel add "$@"
+for build in "$@"; do
+  # shellcheck disable=SC2086  # a build may be several packages
+  lkctl kernel add --together $build
+done
 status=0
 lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null <<YAML || status=$?
 apiVersion: lk/v1
