@@ -75,6 +75,10 @@ bool IsLesser(const Finding& lesser, const Finding& fuller) {
   return Counts(lesser, fuller) || Explains(fuller, lesser);
 }
 
+bool CountsAgainstKernel(const Finding& finding) {
+  return !finding.tolerated && finding.distrust.empty();
+}
+
 bool ShownByNmi(const Finding& finding) {
   return finding.kind == Kind::kHang && finding.nmi;
 }
@@ -158,7 +162,7 @@ void FoldShown(Finding& kept, Finding shown) {
 // The newest stall or hang that the NMI's answer belongs to.
 Finding* FindShown(Run& run) {
   const auto shown = std::find_if(run.findings.rbegin(), run.findings.rend(), [](const Finding& kept) {
-    return (IsStall(kept.kind) || kept.kind == Kind::kHang) && !kept.tolerated && kept.distrust.empty();
+    return (IsStall(kept.kind) || kept.kind == Kind::kHang) && CountsAgainstKernel(kept);
   });
   return shown == run.findings.rend() ? nullptr : &*shown;
 }
@@ -166,7 +170,7 @@ Finding* FindShown(Run& run) {
 // A hang that counts and of which the console has told nothing.
 Finding* FindSilent(Run& run) {
   const auto silent = std::ranges::find_if(run.findings, [](const Finding& kept) {
-    return kept.kind == Kind::kHang && !OnConsole(kept) && !kept.tolerated && kept.distrust.empty();
+    return kept.kind == Kind::kHang && !OnConsole(kept) && CountsAgainstKernel(kept);
   });
   return silent == run.findings.end() ? nullptr : &*silent;
 }
@@ -265,8 +269,8 @@ const Finding* AddFinding(Run& run, Finding finding, const v1::ScenarioDescripto
     return known;
   }
   // It stays a hang, for that counts whatever the budgets say.
-  const bool spoke_late = IsStall(finding.kind) && OnConsole(finding) && !finding.transient && !finding.tolerated &&
-                          finding.distrust.empty();
+  const bool spoke_late =
+      IsStall(finding.kind) && OnConsole(finding) && !finding.transient && CountsAgainstKernel(finding);
   if (Finding* silent = spoke_late ? FindSilent(run) : nullptr) {
     FoldShown(*silent, std::move(finding));
     return silent;
