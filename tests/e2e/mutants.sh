@@ -26,7 +26,7 @@ found() { run true "$1" "[.findings[] | select(.tolerated | not)] | any($2)"; }
 check "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
   found unaccepted_memory '(.kind == "soft_lockup" and (.frames | map(.function) | any(test("accept")))) or (.title | test("parallel_acceptance"))'
 check "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
-  found iommu_invalidation '(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall")) and ([.frames[].function, .others[]?.frames[]?.function] | any(test("qi_submit_sync")))'
+  found iommu_invalidation '(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall")) and ([.frames[].function, .others[]?.frames[]?.function] | any(test("qi_submit_sync")))'
 check "cross calls: both sides are named" \
   found ipi_low_memory '[.frames[].function, .others[]?.frames[]?.function] | any(test("smp_call|csd")) and any(test("mtrr|rendezvous"))'
 check "crash header: the kexec lock could only be tried" \
