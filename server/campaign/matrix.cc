@@ -90,7 +90,10 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
     run.created = now;
     run.started = absl::InfinitePast();
     run.finished = absl::InfinitePast();
-    run.seed = Seed(campaign.seed, run.cell);
+    run.seed = campaign.spec.seed.value_or(Seed(campaign.seed, run.cell));
+    run.provenance.config_sha256 = kernel.config_sha256;
+    run.provenance.kernel_source = kernel.source;
+    run.provenance.kernel_commit = CommitOf(kernel);
     GiveSecrets(run, random_hex);
     if (std::string why = WhyNot(*descriptor, kernel, profile); !why.empty()) {
       run.state = RunState::kDone;
@@ -151,6 +154,9 @@ Run NextAttempt(const Run& run, absl::Time now, const std::function<std::string(
   next.started = absl::InfinitePast();
   next.finished = absl::InfinitePast();
   next.seed = run.seed;
+  next.provenance.config_sha256 = run.provenance.config_sha256;
+  next.provenance.kernel_source = run.provenance.kernel_source;
+  next.provenance.kernel_commit = run.provenance.kernel_commit;
   GiveSecrets(next, random_hex);
   return next;
 }

@@ -5,12 +5,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/spec_node.h"
 #include "server/campaign/spec_reader.h"
+#include "server/campaign/spec_set.h"
 
 namespace lk::campaign {
 namespace {
@@ -18,70 +18,6 @@ namespace {
 constexpr uint32_t kMostRepeats = 10000;
 constexpr uint32_t kMostRetries = 100;
 constexpr uint32_t kMostParallel = 10000;
-
-// ---- --set path=value ----------------------------------------------------------------------------------------
-
-// A step down: into a mapping by its key, or into a list by its index.
-struct Step {
-  std::string key;
-  std::optional<size_t> index;
-};
-
-StatusOr<std::vector<Step>> ParsePath(std::string_view path) {
-  std::vector<Step> steps;
-  while (!path.empty()) {
-    if (path.front() == '[') {
-      size_t index = 0;
-      const auto [end, error] = std::from_chars(path.data() + 1, path.data() + path.size(), index);
-      if (error != std::errc() || end == path.data() + path.size() || *end != ']') break;
-      steps.push_back({"", index});
-      path.remove_prefix(static_cast<size_t>(end - path.data()) + 1);
-    } else {
-      if (!steps.empty()) {
-        if (path.front() != '.') break;
-        path.remove_prefix(1);
-      }
-      const std::string_view key = path.substr(0, path.find_first_of(".[="));
-      if (key.empty()) break;
-      steps.push_back({std::string(key), std::nullopt});
-      path.remove_prefix(key.size());
-    }
-  }
-  if (!path.empty() || steps.empty()) {
-    return absl::InvalidArgumentError("the path is malformed; spec.profiles[0].vcpus=4 is right");
-  }
-  return steps;
-}
-
-Status Override(YAML::Node node, const std::vector<Step>& steps, const YAML::Node& value) {
-  for (const Step& step : steps) {
-    if (step.index && !node.IsSequence()) return absl::InvalidArgumentError("there is no list at this path");
-    if (step.index && *step.index >= node.size()) {
-      return absl::InvalidArgumentError(fmt::format("the list has {} entries, counted from 0", node.size()));
-    }
-    if (!step.index && node.IsDefined() && !node.IsMap() && !node.IsNull()) {
-      return absl::InvalidArgumentError(fmt::format("there is no mapping that could hold \"{}\"", step.key));
-    }
-    // reset() and not "=", which would write to the tree.
-    node.reset(step.index ? node[*step.index] : node[step.key]);
-  }
-  node = value;
-  return absl::OkStatus();
-}
-
-// Returns the path that is overridden.
-StatusOr<std::string> ApplySet(const YAML::Node& root, const std::string& assignment) {
-  const size_t equals = assignment.find('=');
-  if (equals == std::string::npos) return absl::InvalidArgumentError("\"=\" is missing; path=value is right");
-  std::string path = assignment.substr(0, equals);
-  LK_ASSIGN_OR_RETURN(const std::vector<Step> steps, ParsePath(path));
-  try {
-    LK_RETURN_IF_ERROR(Override(root, steps, YAML::Load(assignment.substr(equals + 1))));
-  } catch (const YAML::Exception& e) {
-    return absl::InvalidArgumentError(fmt::format("the value is not YAML: {}", e.msg));
-  }
-  return path;
-}
 
 // ---- the file --------------------------------------------------------------------------------------------------
 
@@ -134,6 +70,11 @@ class FileReader {
          {"onHang", [&](const Item& i) { OnHang(i); }},
          {"maxParallel", [&](const Item& i) { Store(spec_.max_parallel, ReadNumber(i, mistakes_, 1, kMostParallel)); }},
          {"deadline", [&](const Item& i) { Store(spec_.deadline, ReadDuration(i, mistakes_)); }},
+         {"seed",
+          [&](const Item& i) {
+            // A repeat with the same seed is there to see what else differs.
+            spec_.seed = ReadNumber(i, mistakes_, 0, UINT32_MAX);
+          }},
          {"notify", [&](const Item& i) {
             ReadList(i, mistakes_, true, [&](const Item& entry) {
               if (auto name = ReadText(entry, mistakes_)) spec_.notify.push_back(*std::move(name));

@@ -116,6 +116,26 @@ StatusOr<Host::State> ParseHostState(std::string_view text) {
   return kHostStates.Parse(text);
 }
 
+std::string CommitOf(const KernelBuild& kernel) {
+  constexpr size_t kShortest = 7;
+  constexpr size_t kLongest = 40;
+  const auto digits = [](std::string_view text) {
+    return text.substr(0, std::min(text.find_first_not_of("0123456789abcdef"), text.size()));
+  };
+  if (const auto label = kernel.labels.find("commit"); label != kernel.labels.end()) {
+    const std::string_view commit = label->second;
+    return digits(commit) == commit && commit.size() >= kShortest && commit.size() <= kLongest ? label->second : "";
+  }
+  const std::string_view release = kernel.release;
+  for (size_t at = release.find("-g"); at != release.npos; at = release.find("-g", at + 1)) {
+    const std::string_view commit = digits(release.substr(at + 2));
+    const size_t end = at + 2 + commit.size();
+    const bool whole = end == release.size() || release[end] == '-' || release[end] == '+';
+    if (whole && commit.size() >= kShortest && commit.size() <= kLongest) return std::string(commit);
+  }
+  return {};
+}
+
 Counts Count(const std::vector<Run>& runs) {
   Counts counts;
   for (const Run& run : runs) {

@@ -128,6 +128,7 @@ struct CampaignSpec {
   bool hang_dump = false;
   uint32_t max_parallel = 8;
   absl::Duration deadline = absl::Hours(2);
+  std::optional<uint32_t> seed;  // of every run's trigger; nothing: each run has one of its own
   std::vector<std::string> notify;
 };
 
@@ -166,6 +167,7 @@ struct Host {
   std::string accelerator_reason;
   std::string hypervisor_version;
   std::string libvirt_version;
+  std::string kernel_release;  // uname -r; empty: not known, as of any host but this machine
   bool broken_qemu = false;
   bool allow_broken_qemu = false;
   std::vector<std::string> features;
@@ -174,6 +176,10 @@ struct Host {
 };
 std::string_view ToString(Host::State state);
 StatusOr<Host::State> ParseHostState(std::string_view text);
+
+// The commit that a build was made from, in hexadecimal digits: its label "commit", or what setlocalversion put into
+// its release ("-g" and at least 7 digits). Empty: not known.
+std::string CommitOf(const KernelBuild& kernel);
 
 // ---- runs ----------------------------------------------------------------------------------------------------------
 
@@ -217,6 +223,19 @@ struct Ending {
   // With kDone: what the agent said ("ok", "skip", "error") and why.
   std::string agent_outcome;
   std::string agent_reason;
+};
+
+// What a run's result comes from, beside the run's own kernel_id, cmdline, accelerator and seed: filled in as it
+// becomes known, and kept though the kernel or the host be removed. Empty: not known.
+struct Provenance {
+  std::string config_sha256;  // of the kernel's configuration
+  std::string kernel_source;  // what the build was made from, as KernelBuild.source has it
+  std::string kernel_commit;  // of the kernel's source: CommitOf(kernel)
+  std::string image_sha256;   // of kernel image and initramfs, one after the other, without the run's own secrets
+  std::string host_uri;
+  std::string host_kernel;  // uname -r of the host
+  std::string hypervisor;   // "QEMU 10.0.2"
+  std::string libvirt;      // "11.3.0"
 };
 
 struct Run {
@@ -271,6 +290,7 @@ struct Run {
   uint64_t agent_sequence = 0;                     // last message stored, of boot_id
   absl::Time reboot_until = absl::InfinitePast();  // the boot that was announced is back by then; InfinitePast: none is
   uint32_t seed = 0;
+  Provenance provenance;
 };
 
 // "done", "VM lost" ...

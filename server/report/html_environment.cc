@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// What it was run with: kernels, hosts, and what stood in for hardware.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "server/campaign/mutation.h"
+#include "server/report/html_parts.h"
+
+namespace lk::report::html {
+namespace {
+
+using campaign::Run;
+
+void AddKernels(Node section, const CampaignReport& report) {
+  AddText(section, "h3", "Kernels");
+  std::set<std::string> told;
+  for (const Run& run : report.runs) {
+    if (!told.insert(run.kernel_id).second) continue;
+    Facts facts(section);
+    facts.Add("Release", run.kernel_release, true);
+    facts.Add("Id", run.kernel_id, true);
+    facts.Add("Architecture", campaign::ToString(run.arch));
+    facts.Add("Source", run.provenance.kernel_source);
+    facts.Add("Commit", run.provenance.kernel_commit, true);
+    facts.Add("Config SHA-256", run.provenance.config_sha256, true);
+    const auto kernel = report.kernels.find(run.kernel_id);
+    if (kernel == report.kernels.end()) {
+      facts.Add("Build", "removed since");
+      continue;
+    }
+    std::string labels;
+    for (const auto& [key, value] : kernel->second.labels) {
+      labels += fmt::format("{}{}={}", labels.empty() ? "" : ", ", key, value);
+    }
+    facts.Add("Labels", labels);
+    facts.Add("Banner", kernel->second.banner);
+  }
+}
+
+void AddHosts(Node section, const CampaignReport& report) {
+  std::set<std::string> ids;
+  for (const Run& run : report.runs) {
+    if (!run.host_id.empty()) ids.insert(run.host_id);
+  }
+  if (ids.empty()) return;
+  AddText(section, "h3", "Hosts");
+  for (const std::string& id : ids) {
+    Facts facts(section);
+    facts.Add("Id", id, true);
+    const auto it = report.hosts.find(id);
+    if (it == report.hosts.end()) {
+      facts.Add("Host", "removed since; its runs say what it was");
+      continue;
+    }
+    const campaign::Host& host = it->second;
+    facts.Add("URI", host.uri, true);
+    facts.Add("Accelerator", host.accelerator_reason.empty()
+                                 ? host.accelerator
+                                 : fmt::format("{}: {}", host.accelerator, host.accelerator_reason));
+    facts.Add("Hypervisor", host.hypervisor_version);
+    facts.Add("libvirt", host.libvirt_version);
+    facts.Add("Kernel", host.kernel_release);
+    if (host.broken_qemu) facts.Add("Warning", "this QEMU is known to break guests");
+  }
+}
+
+void AddEmulated(Node section, const CampaignReport& report) {
+  std::map<std::string, size_t> runs;  // by scenario
+  for (const Run& run : report.runs) {
+    if (run.emulated) ++runs[run.scenario];
+  }
+  AddText(section, "h3", "What was emulated");
+  if (runs.empty()) {
+    AddText(section, "p", "No hardware: nothing stood in for what was not there.");
+    return;
+  }
+  Node list = Add(section, "ul");
+  for (const auto& [scenario, number] : runs) {
+    std::string line = fmt::format("{}, {} run{}", scenario, number, number == 1 ? "" : "s");
+    if (const auto known = report.scenarios.find(scenario); known != report.scenarios.end()) {
+      line += ": " + known->second.summary();
+      std::vector<std::string> patches;
+      for (const auto& patch : known->second.emulation()) patches.push_back(patch.name());
+      if (!patches.empty()) line += fmt::format("; its part is played by {}", fmt::join(patches, ", "));
+    }
+    AddText(list, "li", line);
+  }
+}
+
+}  // namespace
+
+void AddEnvironment(Node body, const CampaignReport& report) {
+  Node section = Section(body, "environment", "Environment");
+  AddKernels(section, report);
+  AddHosts(section, report);
+  AddEmulated(section, report);
+}
+
+}  // namespace lk::report::html

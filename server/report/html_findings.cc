@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was found, the most frequent first: a reader looks for the function that failed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "server/report/html_parts.h"
+#include "server/report/outcome.h"
+
+namespace lk::report::html {
+namespace {
+
+using campaign::Finding;
+using campaign::Run;
+
+constexpr size_t kMostCards = 100;
+constexpr size_t kFrames = 6;
+constexpr size_t kMostLinks = 12;
+
+// The same title in several runs.
+struct Group {
+  const Finding* finding = nullptr;  // the fullest
+  std::vector<const Run*> runs;
+  std::set<std::string> kernels, scenarios;
+  bool counts = false;   // against a kernel, in one run at least
+  bool control = false;  // in runs of mutants alone
+};
+
+std::vector<Group> Groups(const CampaignReport& report) {
+  const KernelNames names(report);
+  std::vector<Group> groups;
+  std::map<std::string, size_t> by_title;
+  for (const Run& run : report.runs) {
+    for (const Finding& finding : run.findings) {
+      const std::string title = finding.title.empty() ? std::string(detect::ToString(finding.kind)) : finding.title;
+      const auto [it, added] = by_title.try_emplace(title, groups.size());
+      if (added)
+        groups.push_back(
+            {.finding = &finding, .runs = {}, .kernels = {}, .scenarios = {}, .counts = false, .control = true});
+      Group& group = groups[it->second];
+      if (finding.frames.size() > group.finding->frames.size()) group.finding = &finding;
+      if (group.runs.empty() || group.runs.back() != &run) group.runs.push_back(&run);
+      group.kernels.insert(names.Of(run));
+      group.scenarios.insert(run.scenario);
+      group.counts = group.counts || (Counts(finding) && !run.control);
+      group.control = group.control && run.control;
+    }
+  }
+  std::ranges::stable_sort(groups, [](const Group& a, const Group& b) {
+    return std::pair(a.counts, a.runs.size()) > std::pair(b.counts, b.runs.size());
+  });
+  return groups;
+}
+
+std::string Joined(const std::set<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+// "in crash_handle_hotplug_event at kernel/crash_core.c:512"
+void AddWhere(Node card, const Finding& finding) {
+  if (finding.function.empty()) return;
+  Node where = Add(card, "p", "where mono");
+  Text(where, "in ");
+  AddText(where, "b", finding.function);
+  for (const detect::Frame& frame : finding.frames) {
+    if (!Names(finding, frame)) continue;
+    if (!frame.module.empty()) Text(where, " [" + frame.module + "]");
+    if (!frame.location.empty()) Text(where, " at " + frame.location);
+    break;
+  }
+}
+
+std::string Remarks(const Finding& finding) {
+  std::string text(detect::ToString(finding.kind));
+  if (finding.cpu >= 0) text += fmt::format(", CPU {}", finding.cpu);
+  if (!finding.task.empty()) text += ", task " + finding.task;
+  if (finding.seconds_stuck > 0) text += fmt::format(", stuck for {}s", finding.seconds_stuck);
+  if (!finding.taint.empty()) text += ", " + finding.taint;
+  if (!finding.witnesses.empty()) text += fmt::format(", seen by {}", fmt::join(finding.witnesses, ", "));
+  if (!finding.activity.empty()) text += ", while the trigger said: " + finding.activity;
+  if (finding.corrupted) text += ", stack not to be trusted";
+  if (finding.counted) text += ", told by a counter of the kernel alone";
+  return text;
+}
+
+void AddCard(Node section, const Group& group) {
+  const Finding& finding = *group.finding;
+  Node card = Add(section, "article", group.counts ? "card fail" : "card");
+  AddText(card, "h3", finding.title.empty() ? detect::ToString(finding.kind) : finding.title, "title");
+  AddWhere(card, finding);
+  AddFrames(card, finding, kFrames);
+  AddText(card, "p", Remarks(finding), "dim");
+  if (finding.tolerated) AddText(card, "p", "Tolerated by the scenario: it fails no run.", "dim");
+  if (!finding.distrust.empty()) AddText(card, "p", "Not held against the kernel: " + finding.distrust, "dim");
+  Node seen = Add(card, "p");
+  Text(seen, fmt::format("{} on {}, {} run{}: ", Joined(group.scenarios), Joined(group.kernels), group.runs.size(),
+                         group.runs.size() == 1 ? "" : "s"));
+  for (size_t i = 0; i < std::min(group.runs.size(), kMostLinks); ++i) {
+    if (i > 0) Text(seen, ", ");
+    RunLink(seen, *group.runs[i]);
+    if (group.runs[i]->emulated) Text(seen, "*");
+  }
+  if (group.runs.size() > kMostLinks) Text(seen, " ...");
+  if (!finding.excerpt.empty()) Pre(Details(card, "What the kernel printed"), finding.excerpt);
+}
+
+}  // namespace
+
+void AddFrames(Node parent, const Finding& finding, size_t most) {
+  if (finding.frames.empty()) return;
+  Node list = Add(parent, "ol", "frames mono");
+  for (size_t i = 0; i < std::min(finding.frames.size(), most); ++i) {
+    const detect::Frame& frame = finding.frames[i];
+    Node item = Add(list, "li");
+    if (Names(finding, frame)) {
+      AddText(item, "b", FormatFrame(frame));
+    } else {
+      Text(item, FormatFrame(frame));
+    }
+  }
+  if (finding.frames.size() > most) {
+    AddText(list, "li", fmt::format("... {} more, with the run", finding.frames.size() - most), "dim");
+  }
+}
+
+void AddFindings(Node body, const CampaignReport& report) {
+  const std::vector<Group> groups = Groups(report);
+  if (groups.empty()) return;
+  Node section = Section(body, "findings", "Findings");
+  size_t shown = 0;
+  for (const Group& group : groups) {
+    if (!group.control && shown++ < kMostCards) AddCard(section, group);
+  }
+  if (shown == 0) AddText(section, "p", "None but those that mutants were made to have.");
+  if (shown > kMostCards) AddText(section, "p", fmt::format("{} more are with their runs.", shown - kMostCards), "dim");
+  if (std::ranges::none_of(groups, &Group::control)) return;
+  Node wanted = Details(section, "Found in mutants, as it should be");
+  for (const Group& group : groups) {
+    if (group.control) AddCard(wanted, group);
+  }
+}
+
+}  // namespace lk::report::html

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "server/report/campaign_report.h"
+#include "server/report/outcome.h"
+#include "support/text.h"
+
+namespace lk::report {
+namespace {
+
+using campaign::Run;
+
+constexpr char kVersion[] = "KTAP version 1\n";
+// Of an excerpt; the whole is in lk.
+constexpr size_t kMostLines = 40;
+
+// "#" begins a directive, and a line is a line.
+std::string Line(std::string_view text) {
+  std::string line = Escape(text);
+  std::ranges::replace(line, '#', '-');
+  return line;
+}
+
+void Diagnose(std::string& out, std::string_view indent, std::string_view text) {
+  out += fmt::format("{}# {}\n", indent, Escape(text, "\t"));
+}
+
+void DiagnoseFindings(std::string& out, std::string_view indent, const Run& run) {
+  for (const campaign::Finding& finding : run.findings) {
+    Diagnose(out, indent, fmt::format("{}: {}", detect::ToString(finding.kind), finding.title));
+    for (const detect::Frame& frame : finding.frames) Diagnose(out, indent, "  " + FormatFrame(frame));
+    std::istringstream excerpt(finding.excerpt);
+    size_t lines = 0;
+    for (std::string line; lines < kMostLines && std::getline(excerpt, line); ++lines) {
+      Diagnose(out, indent, "| " + line);
+    }
+    if (lines == kMostLines) Diagnose(out, indent, "| ...");
+  }
+}
+
+// "not ok 2 baseline 1 # ERROR agent lost"
+void Result(std::string& out, std::string_view indent, size_t number, const std::string& name, const Told& told) {
+  const VerdictWords& words = WordsOf(told.verdict);
+  out += fmt::format("{}{} {} {}", indent, words.ktap_ok ? "ok" : "not ok", number, Line(name));
+  if (!words.ktap_directive.empty()) {
+    out += fmt::format(" # {} {}", words.ktap_directive, Line(told.reason));
+  } else if (!words.ktap_ok) {
+    out += fmt::format(" # {}", Line(told.reason));
+  }
+  out += '\n';
+}
+
+// Returns whether all of it is ok.
+bool AddSuite(std::string& out, const Suite& suite) {
+  constexpr std::string_view kIndent = "  ";
+  out += fmt::format("{0}{1}{0}# Subtest: {2}\n{0}1..{3}\n", kIndent, kVersion, Line(suite.Name()), suite.cases.size());
+  bool ok = true;
+  for (size_t i = 0; i < suite.cases.size(); ++i) {
+    const Suite::Case& test = suite.cases[i];
+    const Run& run = *test.run;
+    Diagnose(out, kIndent,
+             fmt::format("run {}, seed {}, host {}, {}{}", run.id, run.seed, run.host_id.empty() ? "none" : run.host_id,
+                         run.accelerator.empty() ? "not run" : run.accelerator, run.emulated ? ", emulated" : ""));
+    for (const Run* before : test.superseded) {
+      Diagnose(out, kIndent,
+               fmt::format("attempt {} ({}): {}: {}", before->attempt, before->id, campaign::ToString(before->verdict),
+                           before->reason));
+    }
+    if (test.flaky) Diagnose(out, kIndent, "flaky: attempts at this repeat have passed and failed");
+    DiagnoseFindings(out, kIndent, run);
+    Result(out, kIndent, i + 1, CaseName(suite, test), test.told);
+    ok = ok && WordsOf(test.told.verdict).ktap_ok;
+  }
+  return ok;
+}
+
+}  // namespace
+
+std::string ToKtap(const CampaignReport& report) {
+  const std::vector<Suite> suites = MakeSuites(report);
+  std::string out = kVersion;
+  out += fmt::format("1..{}\n", suites.size());
+  Diagnose(out, "", fmt::format("campaign {} {}", report.campaign.id, report.campaign.spec.name));
+  for (size_t i = 0; i < suites.size(); ++i) {
+    const bool ok = AddSuite(out, suites[i]);
+    out += fmt::format("{} {} {}\n", ok ? "ok" : "not ok", i + 1, Line(suites[i].Name()));
+  }
+  return out;
+}
+
+}  // namespace lk::report
