@@ -38,6 +38,7 @@ void ShowHost(const v1::Host& host, Context& context, std::ostream& out) {
   field("  because", host.accelerator_reason());
   field("Hypervisor", host.hypervisor_version());
   field("libvirt", host.libvirt_version());
+  field("Kernel", host.kernel_release());
   if (host.broken_qemu()) field("Warning", "its QEMU is known to break guests; results are marked");
   field("Guests", fmt::format("{}", fmt::join(host.archs(), ", ")));
   field("Features", fmt::format("{}", fmt::join(host.features(), ", ")));

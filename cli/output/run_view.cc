@@ -69,6 +69,19 @@ void ShowFinding(const v1::Finding& finding, absl::TimeZone zone, bool color, st
   for (std::string line; std::getline(excerpt, line);) out << "    | " << Escape(line, "\t") << '\n';
 }
 
+void ShowProvenance(const v1::Provenance& provenance, bool color, std::ostream& out) {
+  const std::pair<std::string_view, const std::string&> fields[] = {
+      {"config", provenance.config_sha256()},  {"source", provenance.kernel_source()},
+      {"commit", provenance.kernel_commit()},  {"image", provenance.image_sha256()},
+      {"host", provenance.host_uri()},         {"host kernel", provenance.host_kernel()},
+      {"hypervisor", provenance.hypervisor()}, {"libvirt", provenance.libvirt()}};
+  if (std::ranges::all_of(fields, [](const auto& field) { return field.second.empty(); })) return;
+  Heading(out, "Provenance", color);
+  for (const auto& [name, value] : fields) {
+    if (!value.empty()) out << fmt::format("  {:<11}  {}\n", name, Escape(value));
+  }
+}
+
 void ShowPostMortem(const v1::Run& run, bool color, std::ostream& out) {
   Heading(out, "Post-mortem", color);
   Table table({"  STEP", "OUTCOME", ">TOOK", "DETAIL"});
@@ -125,6 +138,8 @@ void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& 
   field("Operations", std::to_string(run.operations()));
   field("Console", FormatBytes(run.console_bytes()));
   field("Cmdline", run.cmdline());
+  field("Seed", std::to_string(run.seed()));
+  ShowProvenance(run.provenance(), color, out);
 
   if (run.phases_size() > 0) {
     Heading(out, "Phases", color);

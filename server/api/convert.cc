@@ -86,6 +86,19 @@ v1::Finding ToProto(const campaign::Finding& finding) {
   return proto;
 }
 
+v1::Provenance ToProto(const campaign::Provenance& provenance) {
+  v1::Provenance proto;
+  proto.set_config_sha256(provenance.config_sha256);
+  proto.set_kernel_source(provenance.kernel_source);
+  proto.set_kernel_commit(provenance.kernel_commit);
+  proto.set_image_sha256(provenance.image_sha256);
+  proto.set_host_uri(provenance.host_uri);
+  proto.set_host_kernel(provenance.host_kernel);
+  proto.set_hypervisor(provenance.hypervisor);
+  proto.set_libvirt(provenance.libvirt);
+  return proto;
+}
+
 v1::Run ToProto(const campaign::Run& run) {
   v1::Run proto;
   proto.set_id(run.id);
@@ -141,6 +154,8 @@ v1::Run ToProto(const campaign::Run& run) {
   }
   proto.set_paused_seconds(run.paused_seconds);
   proto.set_steal_seconds(run.steal_seconds);
+  proto.set_seed(run.seed);
+  *proto.mutable_provenance() = ToProto(run.provenance);
   return proto;
 }
 
@@ -222,6 +237,7 @@ v1::Host ToProto(const campaign::Host& host, std::pair<uint32_t, uint64_t> alloc
   proto.set_accelerator_reason(host.accelerator_reason);
   proto.set_hypervisor_version(host.hypervisor_version);
   proto.set_libvirt_version(host.libvirt_version);
+  proto.set_kernel_release(host.kernel_release);
   proto.set_broken_qemu(host.broken_qemu);
   for (const std::string& feature : host.features) proto.add_features(feature);
   for (const std::string& arch : host.archs) proto.add_archs(arch);

@@ -19,6 +19,7 @@
 namespace lk::api {
 
 v1::Finding ToProto(const campaign::Finding& finding);
+v1::Provenance ToProto(const campaign::Provenance& provenance);
 v1::Run ToProto(const campaign::Run& run);
 // Without runs and mutants.
 v1::Campaign ToProto(const campaign::Campaign& campaign, const campaign::Counts& counts);

@@ -44,6 +44,7 @@ struct HostRemoved {
 struct ImageReady {
   std::string run_id;
   double seconds = 0;
+  std::string sha256 = {};  // of Provenance.image_sha256
 };
 struct VmStarted {
   std::string run_id;

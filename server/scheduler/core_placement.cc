@@ -99,6 +99,10 @@ void Core::State::Place(Tracked& t, const Host& host) {
 
   t.run.host_id = host.id;
   t.run.accelerator = host.accelerator;
+  t.run.provenance.host_uri = host.uri;
+  t.run.provenance.host_kernel = host.kernel_release;
+  t.run.provenance.hypervisor = host.hypervisor_version;
+  t.run.provenance.libvirt = host.libvirt_version;
   t.run.cmdline = campaign::CommandLine(*t.descriptor, *t.profile, Timeouts(t));
   t.run.started = now;
   t.launching = true;

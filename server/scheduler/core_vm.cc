@@ -57,6 +57,7 @@ void Core::State::On(const ImageReady& event) {
   Tracked* t = Find(event.run_id);
   if (!t || !t->launching) return;
   t->run.phase_seconds["image"] = event.seconds;
+  t->run.provenance.image_sha256 = event.sha256;
   t->run.started = now;
   Save(*t);
 }

@@ -69,7 +69,7 @@ Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1
                         {"address", "10.0.2.15/24"}, {"gateway", "10.0.2.2"}, {"server_name", "lkd"}};
   LK_ASSIGN_OR_RETURN(const vm::ImageBuilder::Image image, images_.Build(request));
   const absl::Time built = clock_.Now();
-  Post(ImageReady{run.id, absl::ToDoubleSeconds(built - begin)});
+  Post(ImageReady{run.id, absl::ToDoubleSeconds(built - begin), image.sha256});
 
   vm::VmSpec spec;
   spec.name = VmName(run.id);

@@ -84,6 +84,7 @@ Status Hosts::ConnectTo(Host& host, std::shared_ptr<vm::Hypervisor>& hypervisor)
   host.accelerator_reason = facts.accelerator_reason;
   host.hypervisor_version = facts.hypervisor_version;
   host.libvirt_version = facts.libvirt_version;
+  host.kernel_release = facts.kernel_release;
   host.broken_qemu = facts.broken_qemu;
   host.features = facts.features;
   host.archs = facts.archs;

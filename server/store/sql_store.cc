@@ -234,6 +234,21 @@ class SqlStore final : public Store {
     });
   }
 
+  StatusOr<std::vector<Run>> DoneRunsOfKernel(const std::string& id, const std::string& scenario,
+                                              const std::string& before, int limit) override {
+    return Call("done_runs_of_kernel", [&](soci::session& sql) -> StatusOr<std::vector<Run>> {
+      const std::string position = Position(before);
+      std::vector<Run> runs =
+          All<Run>((sql.prepare << "SELECT * FROM runs WHERE kernel_id = :kernel AND state = 'done' AND "
+                                   "(:scenario = '' OR scenario = :scenario) AND (:before = '' OR position < :before) "
+                                   "ORDER BY position DESC LIMIT :limit",
+                    soci::use(id, "kernel"), soci::use(scenario, "scenario"), soci::use(position, "before"),
+                    soci::use(limit, "limit")));
+      for (Run& run : runs) GetEvidence(sql, run);
+      return runs;
+    });
+  }
+
   Status PutHost(const Host& host) override {
     return Call("put_host", [&](soci::session& sql) {
       static const std::string statement = Upsert("hosts", {"id"}, {"body"});

@@ -100,6 +100,10 @@ class Store {
   virtual Status RemoveKernel(const std::string& id) = 0;
   // Finished runs.
   virtual StatusOr<uint32_t> RunsOfKernel(const std::string& id) = 0;
+  // Those of one scenario (empty: all), newest first as campaigns go, that stand before the run `before` (empty: all)
+  // in that order; at most limit.
+  virtual StatusOr<std::vector<campaign::Run>> DoneRunsOfKernel(const std::string& id, const std::string& scenario,
+                                                                const std::string& before, int limit) = 0;
 
   virtual Status PutHost(const campaign::Host& host) = 0;
   virtual StatusOr<std::vector<campaign::Host>> ListHosts() = 0;

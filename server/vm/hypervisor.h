@@ -31,6 +31,7 @@ struct HostFacts {
   uint64_t memory_bytes = 0;
   std::string libvirt_version;
   std::string hypervisor_version;  // "QEMU 10.0.2"
+  std::string kernel_release;      // uname -r of this machine; empty: the host is another, and libvirt does not tell
   bool broken_qemu = false;        // a version known to break guests
   std::string broken_reason;
   std::string accelerator;         // kvm, tcg: what works

@@ -28,6 +28,7 @@ using kernels::Errno;
 // Goes up when the content of a base changes for the same kernel, agent and modules.
 constexpr int kBaseFormat = 1;
 constexpr size_t kMaxBases = 20;
+constexpr size_t kMostHashes = 1000;
 constexpr std::string_view kUnfinished = ".tmp-";
 
 // Writes one "newc" cpio (Documentation/driver-api/early-userspace/buffer-format.rst). Times and inode numbers are
@@ -223,7 +224,7 @@ Status ImageBuilder::WriteBase(const Request& request, const std::string& releas
   return cpio.Finish();
 }
 
-StatusOr<UniqueFd> ImageBuilder::Base(const Request& request) {
+StatusOr<ImageBuilder::BaseFile> ImageBuilder::Base(const Request& request) {
   LK_ASSIGN_OR_RETURN(const kernels::ImageInfo kernel, KernelInfo(request.kernel_id));
   LK_ASSIGN_OR_RETURN(const AgentFile agent, Agent(kernel.arch));
   kernels::Sha256 key;
@@ -254,7 +255,22 @@ StatusOr<UniqueFd> ImageBuilder::Base(const Request& request) {
     }
   }
   futimens(fd.get(), nullptr);  // the age in the cache is the time since it was last used
-  return fd;
+  return BaseFile{std::move(fd), path};
+}
+
+StatusOr<std::string> ImageBuilder::ImageHash(const std::string& kernel_id, const BaseFile& base) {
+  {
+    const std::lock_guard lock(known_);
+    if (const auto it = hashes_.find(base.path); it != hashes_.end()) return it->second;
+  }
+  kernels::Sha256 hash;
+  LK_RETURN_IF_ERROR(hash.UpdateFile(library_.Image(kernel_id)));
+  // By its descriptor: the cache may have dropped its name.
+  LK_RETURN_IF_ERROR(hash.UpdateFile(fmt::format("/proc/self/fd/{}", base.fd.get())));
+  std::string hex = hash.Hex();
+  const std::lock_guard lock(known_);
+  if (hashes_.size() >= kMostHashes) hashes_.clear();
+  return hashes_[base.path] = std::move(hex);
 }
 
 void ImageBuilder::ForgetOldBases() {
@@ -268,7 +284,8 @@ void ImageBuilder::ForgetOldBases() {
 }
 
 StatusOr<ImageBuilder::Image> ImageBuilder::Build(const Request& request) {
-  LK_ASSIGN_OR_RETURN(const UniqueFd base, Base(request));
+  LK_ASSIGN_OR_RETURN(const BaseFile base, Base(request));
+  LK_ASSIGN_OR_RETURN(std::string sha256, ImageHash(request.kernel_id, base));
   LK_ASSIGN_OR_RETURN(const std::string run, RunArchive(request.run));
   std::error_code ignored;
   fs::create_directories(request.directory, ignored);
@@ -276,9 +293,9 @@ StatusOr<ImageBuilder::Image> ImageBuilder::Build(const Request& request) {
   // It holds the run's token. One of an earlier attempt at this run is replaced.
   fs::remove(initrd, ignored);
   LK_ASSIGN_OR_RETURN(const UniqueFd fd, kernels::CreateFile(initrd, 0600));
-  LK_RETURN_IF_ERROR(AppendFile(base.get(), fd.get()));
+  LK_RETURN_IF_ERROR(AppendFile(base.fd.get(), fd.get()));
   LK_RETURN_IF_ERROR(kernels::WriteAll(fd.get(), run));
-  return Image{library_.Image(request.kernel_id), initrd};
+  return Image{library_.Image(request.kernel_id), initrd, std::move(sha256)};
 }
 
 }  // namespace lk::vm

@@ -50,6 +50,8 @@ class ImageBuilder {
   struct Image {
     std::filesystem::path kernel;
     std::filesystem::path initrd;
+    // What the guest boots from, without the run's own files: SHA-256 of the kernel image and, behind it, the base.
+    std::string sha256;
   };
   // Thread-safe; two runs that need the same base build it once.
   // Errors: NOT_FOUND (kernel, agent binary for the architecture), FAILED_PRECONDITION (no virtio network in the
@@ -66,8 +68,13 @@ class ImageBuilder {
 
   StatusOr<kernels::ImageInfo> KernelInfo(const std::string& id);
   StatusOr<AgentFile> Agent(campaign::Arch arch);
-  // The cached base, open; built first if need be.
-  StatusOr<UniqueFd> Base(const Request& request);
+  // The cached base, open; built first if need be. It is named by what it is made from.
+  struct BaseFile {
+    UniqueFd fd;
+    std::filesystem::path path;
+  };
+  StatusOr<BaseFile> Base(const Request& request);
+  StatusOr<std::string> ImageHash(const std::string& kernel_id, const BaseFile& base);
   Status WriteBase(const Request& request, const std::string& release, const std::filesystem::path& agent, int fd);
   void ForgetOldBases();
 
@@ -76,9 +83,10 @@ class ImageBuilder {
   std::filesystem::path cache_;
 
   std::mutex building_;  // held while a base is built, so that the next who asks for it finds it
-  std::mutex known_;     // guards the two below
+  std::mutex known_;     // guards those below
   std::map<std::string, kernels::ImageInfo> kernels_;
   std::map<std::filesystem::path, AgentFile> agent_files_;
+  std::map<std::filesystem::path, std::string> hashes_;  // by base, whose name holds the kernel
 };
 
 }  // namespace lk::vm

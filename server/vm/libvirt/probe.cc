@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -164,6 +165,7 @@ StatusOr<HostFacts> ProbeHost(virConnect* connection, bool local) {
   }
   facts.libvirt_version = VersionText(libvirt_version);
   facts.hypervisor_version = fmt::format("{} {}", virConnectGetType(connection), VersionText(qemu_version));
+  if (utsname machine; local && uname(&machine) == 0) facts.kernel_release = machine.release;
   facts.broken_reason = BrokenQemu(qemu_version);
   facts.broken_qemu = !facts.broken_reason.empty();
 

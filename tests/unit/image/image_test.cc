@@ -128,6 +128,24 @@ TEST_F(ImageBuilderTest, AddsModulesAndTheKernelOnRequest) {
   EXPECT_EQ(files["lk/kernel"].content, BzImage(kRelease));
 }
 
+TEST_F(ImageBuilderTest, NamesWhatAGuestBootsFromByItsContent) {
+  auto request = Request(AddPackage());
+  const std::string hash = builder_.Build(request).value().sha256;
+  EXPECT_EQ(hash.size(), 64u);
+  // As anybody can reckon it: the kernel, and the initramfs up to the run's own files.
+  kernels::Sha256 sum;
+  sum.Update(kernels::ReadFile(library_.Image(request.kernel_id)).value());
+  ASSERT_EQ(Bases().size(), 1u);
+  sum.Update(kernels::ReadFile(Bases().front()).value());
+  EXPECT_EQ(hash, sum.Hex());
+
+  request.run.config["token"] = "other";
+  request.directory = dir_.path() / "runs/r2";
+  EXPECT_EQ(builder_.Build(request).value().sha256, hash) << "a run's secrets are no part of it";
+  SetAgent("another agent");
+  EXPECT_NE(builder_.Build(request).value().sha256, hash);
+}
+
 TEST_F(ImageBuilderTest, KeepsTheTokenPrivateAndReplacesAnEarlierAttempt) {
   auto request = Request(AddPackage());
   Build(request);

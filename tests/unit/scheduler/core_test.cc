@@ -50,6 +50,26 @@ TEST(Core, TakesARunFromTheQueueToPass) {
   EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
 }
 
+TEST(Core, RemembersWhatARunWasMadeWith) {
+  Host host = MakeHost("h1");
+  host.uri = "qemu:///system";
+  host.kernel_release = "6.1.0-40-amd64";
+  host.hypervisor_version = "QEMU 10.0.2";
+  host.libvirt_version = "11.3.0";
+  World world({host});
+  world.Step(MakeCampaign("c", 1));
+  world.Step(ImageReady{"c-1", 1, "5eed"});
+  // What the host becomes later is not what it was.
+  host.hypervisor_version = "QEMU 11.0.0";
+  world.Step(HostChanged{host});
+  const campaign::Provenance& provenance = world.run().provenance;
+  EXPECT_EQ(provenance.image_sha256, "5eed");
+  EXPECT_EQ(provenance.host_uri, "qemu:///system");
+  EXPECT_EQ(provenance.host_kernel, "6.1.0-40-amd64");
+  EXPECT_EQ(provenance.hypervisor, "QEMU 10.0.2");
+  EXPECT_EQ(provenance.libvirt, "11.3.0");
+}
+
 TEST(Core, DestroysAVmThatDoesNotPowerOff) {
   World world;
   world.ToRunning();

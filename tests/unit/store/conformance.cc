@@ -136,6 +136,14 @@ TEST_P(StoreTest, RunComesBack) {
     EXPECT_EQ(got.ending->agent_reason, run.ending->agent_reason);
   }
   EXPECT_EQ(got.seed, run.seed);
+  EXPECT_EQ(got.provenance.config_sha256, run.provenance.config_sha256);
+  EXPECT_EQ(got.provenance.kernel_source, run.provenance.kernel_source);
+  EXPECT_EQ(got.provenance.kernel_commit, run.provenance.kernel_commit);
+  EXPECT_EQ(got.provenance.image_sha256, run.provenance.image_sha256);
+  EXPECT_EQ(got.provenance.host_uri, run.provenance.host_uri);
+  EXPECT_EQ(got.provenance.host_kernel, run.provenance.host_kernel);
+  EXPECT_EQ(got.provenance.hypervisor, run.provenance.hypervisor);
+  EXPECT_EQ(got.provenance.libvirt, run.provenance.libvirt);
 
   ASSERT_EQ(got.latencies.size(), 1u);
   EXPECT_EQ(got.latencies.at("timer_wakeup").ToProto("").SerializeAsString(),
@@ -361,6 +369,29 @@ TEST_P(StoreTest, RunsOfAKernelAreTheFinishedOnes) {
   EXPECT_EQ(store_->RunsOfKernel("k1").value(), 0u);
 }
 
+TEST_P(StoreTest, DoneRunsOfAKernelInPagesNewestFirst) {
+  std::vector<campaign::Run> runs;
+  for (const char* id : {"c1-2", "c1-10", "c1-10.2", "c2-1"}) runs.push_back(DoneRun(id, Verdict::kPass));
+  runs.push_back(SomeRun("c2-2"));  // under way
+  runs.push_back(DoneRun("c2-3", Verdict::kPass));
+  runs.back().kernel_id = "kother";
+  runs.push_back(DoneRun("c2-4", Verdict::kFail));
+  runs.back().scenario = "another";
+  ASSERT_TRUE(store_->Apply({.campaigns = {}, .runs = runs, .events = {}, .time = {}}).ok());
+  const auto ids = [&](const std::string& scenario, const std::string& before, int limit) {
+    std::vector<std::string> result;
+    for (const campaign::Run& run : store_->DoneRunsOfKernel("k0123456789ab", scenario, before, limit).value()) {
+      EXPECT_FALSE(run.latencies.empty());
+      result.push_back(run.id);
+    }
+    return result;
+  };
+  EXPECT_THAT(ids("", "", 10), ElementsAre("c2-4", "c2-1", "c1-10.2", "c1-10", "c1-2"));
+  EXPECT_THAT(ids("baseline", "", 2), ElementsAre("c2-1", "c1-10.2"));
+  EXPECT_THAT(ids("baseline", "c1-10.2", 2), ElementsAre("c1-10", "c1-2"));
+  EXPECT_THAT(ids("baseline", "c1-2", 2), IsEmpty());
+}
+
 TEST_P(StoreTest, HostsComeAndGo) {
   Host host;
   host.id = "h1";
@@ -373,6 +404,7 @@ TEST_P(StoreTest, HostsComeAndGo) {
   host.accelerator_reason = "guest did not boot";
   host.hypervisor_version = "QEMU 10.0.2";
   host.libvirt_version = "11.3.0";
+  host.kernel_release = "6.1.0-40-amd64";
   host.broken_qemu = true;
   host.allow_broken_qemu = true;
   host.features = {"iommu:intel"};
@@ -392,6 +424,7 @@ TEST_P(StoreTest, HostsComeAndGo) {
   EXPECT_EQ(hosts[0].accelerator_reason, host.accelerator_reason);
   EXPECT_EQ(hosts[0].hypervisor_version, host.hypervisor_version);
   EXPECT_EQ(hosts[0].libvirt_version, host.libvirt_version);
+  EXPECT_EQ(hosts[0].kernel_release, host.kernel_release);
   EXPECT_TRUE(hosts[0].broken_qemu);
   EXPECT_TRUE(hosts[0].allow_broken_qemu);
   EXPECT_EQ(hosts[0].features, host.features);
