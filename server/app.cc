@@ -27,6 +27,8 @@
 #include "server/api/info_services.h"
 #include "server/api/kernel_service.h"
 #include "server/api/pki.h"
+#include "server/api/report_service.h"
+#include "server/api/reports.h"
 #include "server/api/run_service.h"
 #include "server/api/server.h"
 #include "server/config/config.h"
@@ -133,10 +135,14 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   api::KernelService kernel_service(library, *store, *api_pool, clock, config.state_directory / "spool");
   api::HostService host_service(hosts, driver, *api_pool);
   api::ScenarioService scenarios(descriptors);
+  const api::Reports reports(
+      *store, descriptors, [&driver](const std::string& run) { return driver.Artifact(run, console::kFileName); },
+      clock);
+  api::ReportService report_service(reports, *store, descriptors, *api_pool);
   api::SystemService system;
-  LK_ASSIGN_OR_RETURN(
-      const std::unique_ptr<grpc::Server> operators,
-      api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service, &scenarios, &system}));
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> operators,
+                      api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service,
+                                                             &scenarios, &report_service, &system}));
 
   metrics::LiveSource live;
   live.hosts = [&hosts, &driver] {
@@ -158,7 +164,9 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_RETURN_IF_ERROR(exporter.Start(config.metrics.listen));
   LK_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http,
-      http::Server::Start({config.http.listen, http::HealthRoutes([&store] { return store->ListHosts().status(); })}));
+      http::Server::Start(
+          {config.http.listen, http::HealthRoutes([&store] { return store->ListHosts().status(); }),
+           http::ReportFolders([&reports](const std::string& id) { return reports.Write(id, "html", ""); })}));
 
   spdlog::info("lkd {} is ready: operators at unix:{}{}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
                config.operators.socket.string(),

@@ -13,7 +13,9 @@
 #include "cli/output/campaign_view.h"
 #include "cli/output/json.h"
 #include "cli/output/progress.h"
+#include "cli/save.h"
 #include "lk/v1/campaign.grpc.pb.h"
+#include "lk/v1/report.grpc.pb.h"
 
 namespace lk::cli {
 namespace {
@@ -24,6 +26,11 @@ struct SpecArgs {
   std::string file;
   std::vector<std::string> set;
   bool wait = false;
+};
+
+struct ReportArgs {
+  v1::GetCampaignReportRequest request;
+  std::string file;  // empty or "-": stdout
 };
 
 StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
@@ -203,6 +210,40 @@ StatusOr<int> Cancel(Context& context, const std::string& id) {
   return kPassed;
 }
 
+// Of a report: it may be some 10 MB, and the store may be busy.
+constexpr absl::Duration kReportDeadline = absl::Minutes(5);
+// How often an interrupt is looked for.
+constexpr absl::Duration kTick = absl::Milliseconds(200);
+
+Status Receive(const Client& client, const v1::GetCampaignReportRequest& request,
+               const std::function<Status(const std::string&)>& take) {
+  v1::ReportService::Stub stub(client.channel());
+  grpc::ClientContext call;
+  client.Prepare(call, kReportDeadline);
+  const Interrupt interrupt;
+  StreamPump<v1::ReportChunk> pump(call, stub.GetCampaignReport(&call, request));
+  for (std::optional<grpc::Status> end; !end; end = pump.ended()) {
+    if (interrupt.raised()) return absl::CancelledError("interrupted");
+    if (const auto chunk = pump.Next(kTick)) LK_RETURN_IF_ERROR(take(chunk->data()));
+  }
+  return client.ToStatus(*pump.ended());
+}
+
+StatusOr<int> Report(Context& context, const ReportArgs& args) {
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  if (args.file.empty() || args.file == "-") {
+    LK_RETURN_IF_ERROR(Receive(*client, args.request, [&](const std::string& bytes) {
+      context.io.out << bytes;
+      return absl::OkStatus();
+    }));
+    return kPassed;
+  }
+  LK_ASSIGN_OR_RETURN(SavedFile file, SavedFile::Create(args.file));
+  LK_RETURN_IF_ERROR(Receive(*client, args.request, [&](const std::string& bytes) { return file.Write(bytes); }));
+  LK_RETURN_IF_ERROR(file.Commit());
+  return kPassed;
+}
+
 void SpecOptions(CLI::App& command, SpecArgs& args) {
   command.add_option("FILE", args.file, "Campaign file; - is stdin")->required()->type_name("");
   command.add_option("--set", args.set, "Set a value of the file, like spec.repeats=2; may be given again")
@@ -224,6 +265,25 @@ void AddCampaign(CLI::App& root, Context& context) {
              "Campaign id, or a beginning of it");
   AddCommand(campaign, context, "watch", "Print what happens until the campaign ends", Watch, "ID",
              "Campaign id, or a beginning of it");
+  AddCommand<ReportArgs>(
+      campaign, context, "report", "Write a report of a campaign", Report, [](CLI::App& command, ReportArgs& args) {
+        command.add_option("ID", *args.request.mutable_campaign_id(), "Campaign id, or a beginning of it")
+            ->required()
+            ->type_name("");
+        command
+            .add_option("--format", *args.request.mutable_format(),
+                        "html (one file, for reading), junit, ktap, kcidb or json")
+            ->required()
+            ->check(CLI::IsMember({"html", "junit", "ktap", "kcidb", "json"}))
+            ->type_name("FORMAT");
+        // Here -o is the file: the format of the report has an option of its own.
+        command.add_option("-o,--file", args.file, "Where to write it; what is there is replaced [standard output]")
+            ->type_name("FILE");
+        command
+            .add_option("--kcidb-origin", *args.request.mutable_kcidb_origin(),
+                        "Name under which results are submitted to KCIDB [lk]")
+            ->type_name("NAME");
+      });
   AddCommand(campaign, context, "cancel", "Stop a campaign", Cancel, "ID", "Campaign id");
 }
 

@@ -12,10 +12,12 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/lab.h"
+#include "cli/output/comparison_view.h"
 #include "cli/output/json.h"
 #include "cli/output/progress.h"
 #include "cli/upload.h"
 #include "lk/v1/kernel.grpc.pb.h"
+#include "lk/v1/report.grpc.pb.h"
 #include "support/quantity.h"
 
 namespace lk::cli {
@@ -26,6 +28,8 @@ using Writer = grpc::ClientWriter<v1::AddKernelRequest>;
 
 // Hundreds of megabytes over a slow line, and unpacking them.
 constexpr absl::Duration kUploadDeadline = absl::Minutes(30);
+// Thousands of runs are read and resampled.
+constexpr absl::Duration kCompareDeadline = absl::Minutes(5);
 constexpr size_t kChunk = size_t{256} << 10;
 
 struct MutateArgs {
@@ -221,6 +225,14 @@ StatusOr<int> Show(Context& context, const std::string& id) {
   return kPassed;
 }
 
+StatusOr<int> Compare(Context& context, const v1::CompareKernelsRequest& request) {
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::CompareKernelsResponse comparison,
+                      client->Call(&v1::ReportService::Stub::CompareKernels, request, kCompareDeadline));
+  Print(context, comparison, [&](std::ostream& out) { ShowComparison(comparison, context.out_color(), out); });
+  return comparison.worse() > 0 ? kFailed : kPassed;
+}
+
 StatusOr<int> Remove(Context& context, const std::string& id) {
   v1::RemoveKernelRequest request;
   request.set_id(id);
@@ -265,6 +277,27 @@ void AddKernel(CLI::App& root, Context& context) {
       });
   AddCommand(kernel, context, "list", "List kernel builds, newest release first", List);
   AddCommand(kernel, context, "show", "Show a kernel build", Show, "ID", "Id, a beginning of it, or a release");
+  AddCommand<v1::CompareKernelsRequest>(
+      kernel, context, "compare", "Whether kernel B is worse than A, and how sure that is; exit code 1: it is", Compare,
+      [](CLI::App& command, v1::CompareKernelsRequest& request) {
+        command.add_option("A", *request.mutable_a(), "Id, a beginning of it, or a release")->required()->type_name("");
+        command.add_option("B", *request.mutable_b(), "The same")->required()->type_name("");
+        command.add_option("--scenario", *request.mutable_scenario(), "Only runs of this scenario")->type_name("NAME");
+        command.add_option("--profile", *request.mutable_profile(), "Only runs on this profile")->type_name("NAME");
+        const auto share = [&](const char* name, const char* help, void (v1::CompareKernelsRequest::*set)(double)) {
+          command
+              .add_option_function<double>(
+                  name, [&request, set](double value) { (request.*set)(value); }, help)
+              ->check(CLI::Range(1e-6, 0.5))
+              ->type_name("SHARE");
+        };
+        share("--error-rate", "Probability of calling any difference where there is none [0.05]",
+              &v1::CompareKernelsRequest::set_error_rate);
+        share("--pass-margin", "Difference of pass rates that does not matter [0.1]",
+              &v1::CompareKernelsRequest::set_pass_rate_margin);
+        share("--latency-margin", "Difference of latencies that does not matter [0.1]",
+              &v1::CompareKernelsRequest::set_latency_margin);
+      });
   AddCommand(kernel, context, "remove", "Remove a kernel build", Remove, "ID", "Id, a beginning of it, or a release");
 }
 

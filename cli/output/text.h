@@ -9,12 +9,12 @@
 #include <string_view>
 
 #include "google/protobuf/timestamp.pb.h"
+#include "support/text.h"
 
 namespace lk::cli {
 
-// Control bytes (C0, C1, DEL), bytes that are no UTF-8 and marks that turn the writing direction become \xNN, so that
-// a guest cannot drive the user's terminal. Bytes of `keep` stay as they are.
-std::string Escape(std::string_view text, std::string_view keep = "");
+// A guest cannot drive the user's terminal with what this gives.
+using lk::Escape;
 
 // Columns the text takes on a terminal (wcwidth(3)); the text holds no control bytes.
 size_t DisplayWidth(std::string_view text);

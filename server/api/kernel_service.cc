@@ -8,6 +8,7 @@
 #include <set>
 
 #include "server/api/convert.h"
+#include "server/api/find_kernel.h"
 #include "server/api/paging.h"
 #include "server/campaign/spec.h"
 #include "support/random.h"
@@ -146,21 +147,6 @@ grpc::ServerReadReactor<v1::AddKernelRequest>* KernelService::AddKernel(grpc::Ca
   return new AddKernelCall(pool_, spool_ / RandomHex(8), finish);
 }
 
-StatusOr<campaign::KernelBuild> KernelService::Find(const std::string& name) {
-  LK_ASSIGN_OR_RETURN(const std::vector<campaign::KernelBuild> kernels, store_.ListKernels());
-  std::vector<std::string> ids;
-  for (const campaign::KernelBuild& kernel : kernels) {
-    if (kernel.id == name) return store_.GetKernel(kernel.id);
-    if (!name.empty() && (kernel.id.starts_with(name) || kernel.release == name)) ids.push_back(kernel.id);
-  }
-  if (ids.empty()) return absl::NotFoundError(fmt::format("no kernel \"{}\" (lkctl kernel list shows them)", name));
-  if (ids.size() > 1) {
-    return absl::FailedPreconditionError(
-        fmt::format("\"{}\" names {} builds: {}", name, ids.size(), fmt::join(ids, ", ")));
-  }
-  return store_.GetKernel(ids.front());
-}
-
 grpc::ServerUnaryReactor* KernelService::ListKernels(grpc::CallbackServerContext* context,
                                                      const v1::ListKernelsRequest* request,
                                                      v1::ListKernelsResponse* response) {
@@ -190,7 +176,7 @@ grpc::ServerUnaryReactor* KernelService::ListKernels(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* KernelService::GetKernel(grpc::CallbackServerContext* context,
                                                    const v1::GetKernelRequest* request, v1::KernelBuild* response) {
   return Answer(context, pool_, [this, request, response]() -> grpc::Status {
-    const auto kernel = Find(request->id());
+    const auto kernel = FindKernel(store_, request->id());
     if (!kernel.ok()) return ToGrpc(kernel.status());
     *response = ToProto(*kernel, true, store_.RunsOfKernel(kernel->id).value_or(0));
     return grpc::Status::OK;
@@ -201,7 +187,7 @@ grpc::ServerUnaryReactor* KernelService::RemoveKernel(grpc::CallbackServerContex
                                                       const v1::RemoveKernelRequest* request,
                                                       v1::RemoveKernelResponse*) {
   return Answer(context, pool_, [this, request]() -> grpc::Status {
-    const auto kernel = Find(request->id());
+    const auto kernel = FindKernel(store_, request->id());
     if (!kernel.ok()) return ToGrpc(kernel.status());
     const auto unfinished = store_.UnfinishedCampaigns();
     if (!unfinished.ok()) return ToGrpc(unfinished.status());

@@ -28,9 +28,6 @@ class KernelService final : public v1::KernelService::CallbackService {
                                          v1::RemoveKernelResponse* response) override;
 
  private:
-  // By id, a beginning of one, or a release. Errors: NOT_FOUND, FAILED_PRECONDITION (several).
-  StatusOr<campaign::KernelBuild> Find(const std::string& name);
-
   kernels::Library& library_;
   store::Store& store_;
   scheduler::WorkerPool& pool_;

@@ -43,7 +43,7 @@ struct Config {
     uint32_t max_messages_per_second = 2000;
   } agent;
 
-  // /healthz, /readyz.
+  // /healthz, /readyz, /reports/campaigns/<id>.
   struct Http {
     std::string listen = "127.0.0.1:7642";
   } http;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/server.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <fmt/format.h>
 #include <httplib.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <semaphore>
 #include <thread>
 
 namespace lk::http {
@@ -41,7 +43,7 @@ StatusOr<Address> ParseAddress(const std::string& listen) {
 
 class HttplibServer final : public Server {
  public:
-  explicit HttplibServer(const Routes& routes) {
+  explicit HttplibServer(const Options& options) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_read_timeout(kTimeoutSeconds);
     server_.set_write_timeout(kTimeoutSeconds);
@@ -51,11 +53,14 @@ class HttplibServer final : public Server {
       const int on = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     });
-    for (const auto& [path, handler] : routes) {
+    for (const auto& [path, handler] : options.routes) {
       server_.Get(path, [handler = handler](const httplib::Request&, httplib::Response& response) {
-        const Response answer = handler();
-        response.status = answer.status;
-        response.set_content(answer.body, answer.content_type);
+        Send(handler(), response);
+      });
+    }
+    for (const auto& [path, handler] : options.folders) {
+      server_.Get(path + "([^/]+)", [handler = handler](const httplib::Request& request, httplib::Response& response) {
+        Send(handler(request.matches[1].str()), response);
       });
     }
   }
@@ -88,6 +93,15 @@ class HttplibServer final : public Server {
   uint16_t port() const override { return port_; }
 
  private:
+  static void Send(const Response& answer, httplib::Response& response) {
+    response.status = answer.status;
+    for (const auto& [name, value] : answer.headers) response.set_header(name, value);
+    // Nobody guesses what it is, and no other page embeds it.
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_header("X-Frame-Options", "DENY");
+    response.set_content(answer.body, answer.content_type);
+  }
+
   httplib::Server server_;
   uint16_t port_ = 0;
   std::atomic<bool> ended_ = false;
@@ -105,8 +119,33 @@ Routes HealthRoutes(std::function<Status()> ready) {
            }}};
 }
 
+Folders ReportFolders(std::function<StatusOr<std::string>(const std::string& id)> write) {
+  // Each holds a campaign in memory, and a thread that others need for their health.
+  constexpr std::ptrdiff_t kAtOnce = 2;
+  const auto room = std::make_shared<std::counting_semaphore<kAtOnce>>(kAtOnce);
+  return {{"/reports/campaigns/", [write = std::move(write), room](const std::string& id) {
+             if (!room->try_acquire()) {
+               return Response{.status = 503,
+                               .body = "other reports are being written; try again\n",
+                               .headers = {{"Retry-After", "1"}}};
+             }
+             const absl::Cleanup release = [&] { room->release(); };
+             StatusOr<std::string> report = write(id);
+             if (report.ok()) {
+               return Response{.status = 200,
+                               .body = *std::move(report),
+                               .content_type = "text/html; charset=utf-8",
+                               .headers = {{"Cache-Control", "no-store"},
+                                           {"Content-Security-Policy",
+                                            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}}};
+             }
+             const bool client = absl::IsNotFound(report.status()) || absl::IsFailedPrecondition(report.status());
+             return Response{.status = client ? 404 : 503, .body = std::string(report.status().message()) + "\n"};
+           }}};
+}
+
 StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
-  auto server = std::make_unique<HttplibServer>(options.routes);
+  auto server = std::make_unique<HttplibServer>(options);
   LK_RETURN_IF_ERROR(server->Listen(options.listen));
   return server;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP that lkd serves: health, metrics.
+// HTTP that lkd serves: health, reports.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,17 @@ struct Response {
   int status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
+  std::map<std::string, std::string> headers = {};  // beside those that any answer has
 };
 // What GET answers, by path. Called on threads of the server, several at once; must be quick.
 using Routes = std::map<std::string, std::function<Response()>>;
+
+// What GET answers below a path that ends in "/": called with the rest of the path, which holds no further "/".
+using Folders = std::map<std::string, std::function<Response(const std::string& name)>>;
+
+// /reports/campaigns/<id>: a campaign's report, as `write` gives it. 404 where there is none, 503 while too many others
+// are being written.
+Folders ReportFolders(std::function<StatusOr<std::string>(const std::string& id)> write);
 
 // /healthz: 200 as long as lkd answers at all. /readyz: 200, or 503 with the reason that `ready` gives in the body.
 Routes HealthRoutes(std::function<Status()> ready);
@@ -27,6 +35,7 @@ struct Options {
   // host:port; port 0: any that is free.
   std::string listen;
   Routes routes;
+  Folders folders = {};
 };
 
 class Server {

@@ -56,6 +56,25 @@ check "the console is there from the first line" grep -q 'Linux version' "$T/con
 check "watching a finished campaign replays and ends" timeout 20 bash -c "lkctl -o json campaign watch $id >$T/watch"
 check "events are numbered from 1" same "$(jq -s '[.[].sequence] == [range(1; length + 1)]' "$T/watch")" true
 
+check "each run says where it comes from" json "$T/result.json" '[.runs[] | .seed > 0 and (.cmdline | length) > 0 and (.provenance | (.imageSha256 | length) == 64 and (.configSha256 | length) == 64 and .hostKernel != "" and (.hypervisor | startswith("QEMU")) and .libvirt != "" and .hostUri != "" and (.kernelSource | endswith(".deb")))] | all and length == 8'
+for format in html junit ktap kcidb json; do
+  check "report in $format" lkctl campaign report "${id:0:10}" --format $format -o "$T/report.$format"
+done
+check "junit is XML with every run" same "$(xmllint --xpath 'count(//testcase)' "$T/report.junit")" 8
+check "ktap has a level for each kernel" same "$(grep -c '^ok ' "$T/report.ktap")" 2
+check "kcidb names both builds" json "$T/report.kcidb" '(.builds | length) == 2 and ([.tests[] | select(.status == "PASS")] | length) == 8'
+check "json is the campaign" json "$T/report.json" ".campaign.id == \"$id\" and (.kernels | length) == 2 and (.hosts | length) == 1"
+curl -sf "http://$http/reports/campaigns/$id" >"$T/served.html"
+# Both say when they were written.
+check "lkd serves the same page" same "$(sed 's/Written by.*//' "$T/served.html" | md5sum)" "$(sed 's/Written by.*//' "$T/report.html" | md5sum)"
+check "with a place for each run" grep -q "id=\"run-$run\"" "$T/served.html"
+
+status=0
+lkctl -o json kernel compare "$(jq -r '.runs[0].kernelId' "$T/result.json")" "$(jq -r '.runs[-1].kernelId' "$T/result.json")" >"$T/compare.json" || status=$?
+check "two runs each tell little of two kernels, and it says so" json "$T/compare.json" '.a.counted == 4 and .b.counted == 4 and .worse == 0 and ([.rows[] | select(.measure == "pass_rate") | .lacks | test("more repeats would decide")] | all and length == 2)'
+check "and that is no regression" same $status 0
+check "a kernel without runs is told, with exit 2" same "$(lkctl kernel compare nothing k >/dev/null 2>&1; echo $?)" 2
+
 check "/metrics is clean" bash -c "curl -sf $metrics/metrics | promtool check metrics"
 check "healthz" curl -sf "http://$http/healthz" -o /dev/null
 check "readyz" curl -sf "http://$http/readyz" -o /dev/null

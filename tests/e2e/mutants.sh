@@ -46,4 +46,18 @@ id=$(jq -r .id "$T/result.json")
 check "which the table tells" grep -q 'Mutation score 4/4' <<<"$(lkctl campaign show "$id")"
 check "and the metrics" same 4 "$(curl -s "http://$metrics/metrics" | grep -c '^lk_mutants{.*state="killed".*} 1$')"
 lkctl campaign show "$id"
+
+# Two more of each make a regression that is sure.
+timeout 1200 lkctl campaign start --wait "$top/deploy/mutants.yaml" --set spec.repeats=2 \
+  --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
+lab=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and (.control | not)) | .kernelId' "$T/result.json")
+mutant=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and .control) | .kernelId' "$T/result.json")
+status=0
+lkctl -o json kernel compare "$lab" "$mutant" --scenario crash_hotplug >"$T/compare.json" || status=$?
+lkctl kernel compare "$lab" "$mutant" --scenario crash_hotplug || true
+check "the mutant is called worse, by its pass rate" json "$T/compare.json" '[.rows[] | select(.measure == "pass_rate") | .call == "worse" and .adjustedP < 0.05] | all and length == 1'
+check "with exit 1" same $status 1
+check "its runs are named as controls" json "$T/compare.json" '.b.controls == 3 and .a.controls == 0'
+lkctl campaign report "$id" --format html -o "$T/report.html"
+check "the report has the score" grep -q 'Mutation score <b class="pass">4 of 4</b>' "$T/report.html"
 check "nothing is left" nothing_left

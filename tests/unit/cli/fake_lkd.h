@@ -16,6 +16,7 @@
 #include "lk/v1/campaign.grpc.pb.h"
 #include "lk/v1/host.grpc.pb.h"
 #include "lk/v1/kernel.grpc.pb.h"
+#include "lk/v1/report.grpc.pb.h"
 #include "lk/v1/run.grpc.pb.h"
 #include "lk/v1/system.grpc.pb.h"
 
@@ -207,6 +208,32 @@ class FakeHosts final : public v1::HostService::Service {
   }
 };
 
+class FakeReports final : public v1::ReportService::Service {
+ public:
+  v1::CompareKernelsRequest compared;
+  v1::CompareKernelsResponse comparison;
+  v1::GetCampaignReportRequest requested;
+  std::string report;
+  grpc::Status answer;  // to both, behind what there is
+
+  grpc::Status CompareKernels(grpc::ServerContext*, const v1::CompareKernelsRequest* request,
+                              v1::CompareKernelsResponse* response) override {
+    compared = *request;
+    *response = comparison;
+    return answer;
+  }
+  grpc::Status GetCampaignReport(grpc::ServerContext*, const v1::GetCampaignReportRequest* request,
+                                 grpc::ServerWriter<v1::ReportChunk>* writer) override {
+    requested = *request;
+    v1::ReportChunk chunk;
+    for (size_t at = 0; at < report.size(); at += chunk.data().size()) {
+      chunk.set_data(report.substr(at, 1000));
+      writer->Write(chunk);
+    }
+    return answer;
+  }
+};
+
 class FakeSystem final : public v1::SystemService::Service {
  public:
   grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
@@ -225,7 +252,8 @@ class FakeLkd {
   void Start() {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
-    for (grpc::Service* service : std::initializer_list<grpc::Service*>{&campaigns, &runs, &kernels, &hosts, &system}) {
+    for (grpc::Service* service :
+         std::initializer_list<grpc::Service*>{&campaigns, &runs, &kernels, &hosts, &reports, &system}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -242,6 +270,7 @@ class FakeLkd {
   FakeRuns runs;
   FakeKernels kernels;
   FakeHosts hosts;
+  FakeReports reports;
   FakeSystem system;
 
  private:

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/server.h"
 
+#include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <httplib.h>
+
+#include <atomic>
+#include <future>
 
 namespace lk::http {
 namespace {
@@ -25,6 +29,46 @@ TEST(Http, HealthAndReadinessAreTwoThings) {
   ready = absl::OkStatus();
   EXPECT_EQ(client.Get("/readyz")->status, 200);
   EXPECT_EQ(client.Get("/elsewhere")->status, 404);
+}
+
+TEST(Http, ReportsAreBelowTheirFolder) {
+  const auto write = [](const std::string& id) -> StatusOr<std::string> {
+    if (id != "c0abc") return absl::NotFoundError("no campaign \"" + id + "\"");
+    return std::string("<!DOCTYPE html>");
+  };
+  const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = {}, .folders = ReportFolders(write)}).value();
+  httplib::Client client("127.0.0.1", server->port());
+  const auto report = client.Get("/reports/campaigns/c0abc");
+  EXPECT_EQ(report->status, 200);
+  EXPECT_EQ(report->body, "<!DOCTYPE html>");
+  EXPECT_EQ(report->get_header_value("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_THAT(report->get_header_value("Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_EQ(report->get_header_value("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(client.Get("/reports/campaigns/c1")->status, 404);
+  EXPECT_EQ(client.Get("/reports/campaigns/c1")->body, "no campaign \"c1\"\n");
+  for (const char* path : {"/reports/campaigns/", "/reports/campaigns", "/reports/campaigns/c0abc/x"}) {
+    EXPECT_EQ(client.Get(path)->status, 404) << path;
+  }
+}
+
+TEST(Http, NoMoreReportsAreWrittenAtOnceThanThereIsRoomFor) {
+  absl::Notification both, go;
+  std::atomic<int> writing = 0;
+  const auto write = [&](const std::string&) -> StatusOr<std::string> {
+    if (++writing == 2) both.Notify();
+    go.WaitForNotification();
+    return std::string("done");
+  };
+  const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = {}, .folders = ReportFolders(write)}).value();
+  const auto get = [&] { return httplib::Client("127.0.0.1", server->port()).Get("/reports/campaigns/c1")->status; };
+  auto first = std::async(std::launch::async, get);
+  auto second = std::async(std::launch::async, get);
+  both.WaitForNotification();
+  EXPECT_EQ(get(), 503);
+  go.Notify();
+  EXPECT_EQ(first.get(), 200);
+  EXPECT_EQ(second.get(), 200);
+  EXPECT_EQ(get(), 200);
 }
 
 TEST(Http, PortInUseIsTold) {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Comparisons of what real runs have left behind (recorded/README.md): the same kernel must not differ from itself, and
+// a mutant must from the kernel it was made of.
+#include <absl/strings/escaping.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "server/report/compare.h"
+#include "tests/unit/report/samples.h"
+
+namespace lk::report {
+namespace {
+
+using campaign::Run;
+using nlohmann::json;
+
+std::vector<Run> ReadRecord(const std::string& name) {
+  std::vector<Run> runs;
+  std::ifstream file(std::string(LK_RECORDED_DIR) + "/" + name);
+  for (std::string line; std::getline(file, line);) {
+    const json record = json::parse(line);
+    Run& run = runs.emplace_back();
+    run.state = campaign::RunState::kDone;
+    run.campaign_id = name;
+    run.kernel_release = record["kernel"].get<std::string>();
+    run.scenario = record["scenario"].get<std::string>();
+    run.profile = record["profile"].get<std::string>();
+    run.accelerator = record["accelerator"].get<std::string>();
+    run.verdict = campaign::ParseVerdict(record["verdict"].get<std::string>()).value();
+    run.control = record["control"].get<bool>();
+    run.emulated = record["emulated"].get<bool>();
+    run.cell = record["cell"].get<uint32_t>();
+    run.attempt = record["attempt"].get<uint32_t>();
+    run.paused_seconds = record["paused"].get<double>();
+    for (const auto& [probe, body] : record["latencies"].items()) {
+      std::string bytes;
+      v1::Histogram histogram;
+      EXPECT_TRUE(absl::Base64Unescape(body.get<std::string>(), &bytes) && histogram.ParseFromString(bytes));
+      run.latencies[probe] = Histogram::FromProto(histogram).value();
+    }
+  }
+  return runs;
+}
+
+template <typename Range>
+Samples ToSamples(const Range& runs) {
+  Evidence evidence;
+  for (const Run& run : runs) evidence.Add(run);
+  return evidence.ToSamples();
+}
+
+// How many of so many divisions of the record call a difference between its halves.
+int Called(std::vector<Run> record, int comparisons, const CompareOptions& options) {
+  Dice dice(2026);
+  int called = 0;
+  for (int i = 0; i < comparisons; ++i) {
+    std::ranges::shuffle(record, dice.engine());
+    const auto middle = record.begin() + static_cast<std::ptrdiff_t>(record.size() / 2);
+    const Comparison comparison = Compare(ToSamples(std::ranges::subrange(record.begin(), middle)),
+                                          ToSamples(std::ranges::subrange(middle, record.end())), options);
+    // Each half has runs enough to call something, were it there.
+    EXPECT_TRUE(std::ranges::all_of(comparison.rows, &Row::tested));
+    called += std::ranges::any_of(comparison.rows,
+                                  [](const Row& row) { return row.call == Call::kWorse || row.call == Call::kBetter; });
+  }
+  return called;
+}
+
+TEST(Recorded, OneKernelDiffersFromItselfAtMostAsOftenAsStated) {
+  const std::vector<Run> record = ReadRecord("baseline.jsonl");
+  ASSERT_GE(record.size(), 20u);
+  CompareOptions options;
+  // Few comparisons: more than this would come about once in a thousand times, were alarms as frequent as stated.
+  constexpr int kFew = 50;
+  EXPECT_LE(Called(record, kFew, options),
+            boost::math::quantile(boost::math::complement(boost::math::binomial(kFew, options.error_rate), 0.001)));
+  // Many, for which intervals and sample sizes are of no interest: the rate itself.
+  constexpr int kMany = 1000;
+  options.resamples = 20;
+  options.most_runs = 0;
+  EXPECT_LE(Called(record, kMany, options), kMany * options.error_rate);
+}
+
+TEST(Recorded, AMutantIsWorseThanItsKernel) {
+  const std::vector<Run> record = ReadRecord("mutant.jsonl");
+  std::vector<Run> lab, mutant;
+  for (const Run& run : record) (run.control ? mutant : lab).push_back(run);
+  const Comparison comparison = Compare(ToSamples(lab), ToSamples(mutant));
+  ASSERT_FALSE(comparison.rows.empty());
+  const Row& row = comparison.rows[0];
+  EXPECT_EQ(row.what, "pass_rate");
+  EXPECT_EQ(row.call, Call::kWorse);
+  EXPECT_LE(row.adjusted_p, 0.05);
+  EXPECT_LT(row.interval->high, 0);
+  EXPECT_FALSE(Compare(ToSamples(mutant), ToSamples(lab)).AnyWorse());
+}
+
+}  // namespace
+}  // namespace lk::report
