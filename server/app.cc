@@ -13,7 +13,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -34,6 +36,7 @@
 #include "server/config/config.h"
 #include "server/http/server.h"
 #include "server/metrics/exporter.h"
+#include "server/metrics/push.h"
 #include "server/scheduler/driver.h"
 #include "server/scheduler/hosts.h"
 #include "server/store/store.h"
@@ -71,6 +74,11 @@ StatusOr<UniqueFd> LockState(const std::filesystem::path& directory) {
 std::filesystem::path AgentDirectory(const config::Config& config) {
   if (!config.agent.directory.empty()) return config.agent.directory;
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+std::string HostName() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return gethostname(name.data(), name.size()) == 0 ? name.data() : "localhost";
 }
 
 Status Serve(const config::Config& config, const sigset_t& signals) {
@@ -149,7 +157,12 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
     std::vector<metrics::HostUse> result;
     for (const campaign::Host& host : hosts.List()) {
       const auto [vcpus, memory] = driver.Allocated(host.id);
-      result.push_back({host.uri, host.vcpus, vcpus, host.memory_bytes, memory});
+      result.push_back({.host = host.uri,
+                        .state = std::string(campaign::ToString(host.state)),
+                        .vcpus = host.vcpus,
+                        .vcpus_allocated = vcpus,
+                        .memory_bytes = host.memory_bytes,
+                        .memory_bytes_allocated = memory});
     }
     return result;
   };
@@ -160,8 +173,16 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   };
   live.agents_connected = [&agents] { return agents.connected(); };
   live.agent_samples = [&agents] { return agents.samples(); };
-  metrics::Exporter exporter(*store, live, store_latency, {config.metrics.max_series});
+  metrics::Exporter exporter(*store, live, store_latency, {config.metrics.max_series, config.metrics.max_titles});
   LK_RETURN_IF_ERROR(exporter.Start(config.metrics.listen));
+  std::unique_ptr<metrics::Pusher> pusher;
+  if (!config.metrics.push_to.empty()) {
+    pusher = std::make_unique<metrics::Pusher>(
+        *store, clock,
+        metrics::PushOptions{
+            .url = config.metrics.push_to,
+            .instance = config.metrics.push_instance.empty() ? HostName() : config.metrics.push_instance});
+  }
   LK_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http,
       http::Server::Start(

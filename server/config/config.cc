@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <set>
@@ -43,8 +44,15 @@ struct AtLeastOne {
 struct StoreUrl {
   std::string* field;
 };
+struct HttpUrl {
+  std::string* field;
+};
+// Goes into the path of a URL as it is.
+struct PathWord {
+  std::string* field;
+};
 using Field = std::variant<std::string*, std::filesystem::path*, uint32_t*, absl::Duration*, Bytes, Address, Words,
-                           Word, AtLeastOne, StoreUrl>;
+                           Word, AtLeastOne, StoreUrl, HttpUrl, PathWord>;
 
 struct Row {
   std::string_view key;
@@ -67,6 +75,9 @@ std::vector<Row> Table(Config& c) {
       {"http.listen", Address{&c.http.listen}},
       {"metrics.listen", Address{&c.metrics.listen}},
       {"metrics.maxSeries", &c.metrics.max_series},
+      {"metrics.maxTitles", &c.metrics.max_titles},
+      {"metrics.pushTo", HttpUrl{&c.metrics.push_to}},
+      {"metrics.pushInstance", PathWord{&c.metrics.push_instance}},
       {"store", StoreUrl{&c.store}},
       {"consoleMaxBytes", Bytes{&c.console_max_bytes}},
       {"dumps.maxBytes", Bytes{&c.dumps.max_bytes}},
@@ -174,6 +185,24 @@ struct Set {
       return "must be sqlite:PATH or postgresql://...";
     }
     *url.field = text;
+    return "";
+  }
+  Complaint operator()(const HttpUrl& url) const {
+    const bool http = text.starts_with("http://") || text.starts_with("https://");
+    const size_t host = http ? text.find("//") + 2 : text.npos;
+    if (!text.empty() && (!http || host == text.size() || text[host] == '/')) {
+      return "must be http://host:port or https://host:port";
+    }
+    *url.field = text;
+    return "";
+  }
+  Complaint operator()(const PathWord& word) const {
+    constexpr std::string_view kMarks = "._-:";
+    const auto fits = [&](unsigned char c) {
+      return std::isalnum(c) != 0 || kMarks.find(static_cast<char>(c)) != kMarks.npos;
+    };
+    if (!std::ranges::all_of(text, fits)) return "must be letters, digits and . _ - :";
+    *word.field = text;
     return "";
   }
   // Not of a single value: see Reader::ReadValue.

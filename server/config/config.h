@@ -50,8 +50,14 @@ struct Config {
 
   struct Metrics {
     std::string listen = "127.0.0.1:9464";
-    // Series served at most; the builds longest not run leave first.
+    // Series of kernels served at most. The histograms of builds longest not run leave first, then such builds.
     uint32_t max_series = 50000;
+    // Titles of findings served of each build at most; later ones are summed up.
+    uint32_t max_titles = 200;
+    // Pushgateway that each finished campaign is pushed to, http(s)://host:port; empty: none.
+    std::string push_to;
+    // Label "instance" of what is pushed. Empty: this machine's host name.
+    std::string push_instance;
   } metrics;
 
   // sqlite:PATH or postgresql://...; empty: sqlite in the state directory.

@@ -16,15 +16,23 @@ void StoreLatency::Observe(std::string_view operation, double seconds) {
   it->second.Record(static_cast<uint64_t>(std::llround(std::max(seconds, 0.0) * 1e9)));
 }
 
-std::map<std::string, Histogram> StoreLatency::Get() const {
+StoreLatency::Calls StoreLatency::Take() {
   const MutexLock lock(&mutex_);
-  return {operations_.begin(), operations_.end()};
+  Calls calls(operations_.begin(), operations_.end());
+  operations_.clear();
+  return calls;
 }
 
-Exporter::Exporter(store::Store& store, LiveSource live, const StoreLatency& latency, Options options)
-    : collector_(MakeCollector(store, std::move(live), latency, options)) {}
+void StoreLatency::Return(const Calls& calls) {
+  const MutexLock lock(&mutex_);
+  for (const auto& [operation, histogram] : calls) operations_[operation].Merge(histogram);
+}
+
+Exporter::Exporter(store::Store& store, LiveSource live, StoreLatency& latency, Limits limits)
+    : collector_(MakeCollector(store, std::move(live), latency, limits)) {}
 
 Status Exporter::Start(const std::string& listen) {
+  collector_->Collect();
   const auto scrape = [collector = collector_] {
     // The text format: https://prometheus.io/docs/instrumenting/exposition_formats/.
     return http::Response{.status = 200,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/http/server.h"
+#include "server/metrics/bound.h"
 #include "server/store/store.h"
 #include "support/histogram.h"
 #include "support/mutex.h"
@@ -24,6 +25,7 @@ namespace lk::metrics {
 
 struct HostUse {
   std::string host;
+  std::string state;  // one of kHostStates
   uint64_t vcpus = 0;
   uint64_t vcpus_allocated = 0;
   uint64_t memory_bytes = 0;
@@ -43,34 +45,36 @@ struct LiveSource {
   std::function<uint64_t()> agent_samples;  // since start
 };
 
-// How long the store's calls take. Thread-safe; made before the store, whose observer it is.
+// How long the store's calls took since they were last put into it. Thread-safe; made before the store, whose observer
+// it is.
 class StoreLatency {
  public:
+  using Calls = std::map<std::string, Histogram>;  // by operation
   void Observe(std::string_view operation, double seconds);
-  std::map<std::string, Histogram> Get() const;
+  // Leaves nothing here.
+  Calls Take();
+  // Puts back what could not be stored.
+  void Return(const Calls& calls);
 
  private:
   mutable Mutex mutex_;
   std::map<std::string, Histogram, std::less<>> operations_ ABSL_GUARDED_BY(mutex_);
 };
 
-struct Options {
-  // Series of kernels at most: whole kernels are left out, those first whose last run finished longest ago.
-  uint32_t max_series = 50000;
-};
-
-// Everything of names.h, read from the store and the live source at each Collect. While the store does not answer, what
-// comes from it is left out.
-std::shared_ptr<prometheus::Collectable> MakeCollector(store::Store& store, LiveSource live,
-                                                       const StoreLatency& latency, Options options);
+// Everything of names.h, read from the store and the live source at each Collect. What lkd counts of its own work it
+// puts into the store first, so that nothing that is shown can go back, whenever lkd ends. While the store does not
+// answer, what comes from it is left out.
+std::shared_ptr<prometheus::Collectable> MakeCollector(store::Store& store, LiveSource live, StoreLatency& latency,
+                                                       Limits limits);
 
 // Serves a collector on HTTP, through the server of lkd rather than prometheus-cpp's own, which adds metrics of its
 // own, takes two seconds to stop and cannot say why it does not listen. What it was made with must outlive it.
 class Exporter {
  public:
-  Exporter(store::Store& store, LiveSource live, const StoreLatency& latency, Options options);
+  Exporter(store::Store& store, LiveSource live, StoreLatency& latency, Limits limits);
 
-  // Listens on host:port (port 0: any that is free). Errors: those of http::Server.
+  // Reads the store once, which the first time takes longest, then listens on host:port (port 0: any that is free).
+  // Errors: those of http::Server.
   Status Start(const std::string& listen);
   // The one really listened on; after Start.
   uint16_t port() const { return server_->port(); }

@@ -6,30 +6,28 @@
 #include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "server/metrics/names.h"
+#include "server/store/latency_sums.h"
 #include "support/histogram.h"
+#include "support/label.h"
 
 namespace lk::metrics {
 
-// Upper bounds of buckets in ns: 1, 2 and 5 times each power of ten.
-std::span<const uint64_t> LatencyBounds();  // 1 us ... 10 s
-std::span<const uint64_t> PhaseBounds();    // 10 ms ... 1000 s
+// Upper bounds of the buckets of phases in ns: 1, 2 and 5 times each power of ten, 10 ms ... 1000 s. Latencies have
+// those of store::LatencySums.
+std::span<const uint64_t> PhaseBounds();
 
-// A label value may come from a guest: at most 128 bytes, what is not printable ASCII replaced by "_".
-std::string LabelValue(std::string_view text);
-
+// Of the labels of a metric, in their order. Values may come from a guest: they are cleaned before use.
 using LabelValues = std::vector<std::string>;
-LabelValues Clean(const LabelValues& values);
 
 // Samples of one metric. Samples whose labels are the same once cleaned are added up, so that no series comes twice
 // (Prometheus would refuse the whole scrape).
 class Family {
  public:
   explicit Family(const Metric& metric) : metric_(metric) {}
-  void Add(const LabelValues& labels, double value) { values_[Clean(labels)] += value; }
+  void Add(const LabelValues& labels, double value);
   prometheus::MetricFamily Make() const;
 
  private:
@@ -42,13 +40,22 @@ class Family {
 class HistogramFamily {
  public:
   HistogramFamily(const Metric& metric, std::span<const uint64_t> bounds) : metric_(metric), bounds_(bounds) {}
-  void Add(const LabelValues& labels, const lk::Histogram& histogram) { values_[Clean(labels)].Merge(histogram); }
+  void Add(const LabelValues& labels, const lk::Histogram& histogram);
+  // Only where the bounds are those of LatencySums.
+  void Add(const LabelValues& labels, const store::LatencySums& sums);
   prometheus::MetricFamily Make() const;
 
  private:
+  struct Sums {
+    uint64_t count = 0;
+    uint64_t sum_ns = 0;
+    std::vector<uint64_t> at_most;  // of each bound
+  };
+  Sums& Of(const LabelValues& labels);
+
   const Metric& metric_;
   std::span<const uint64_t> bounds_;
-  std::map<LabelValues, lk::Histogram> values_;
+  std::map<LabelValues, Sums> values_;
 };
 
 }  // namespace lk::metrics

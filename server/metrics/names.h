@@ -39,6 +39,11 @@ inline constexpr Metric kFindings = {"lk_findings_total",
                                      Type::Counter,
                                      {"kernel", "arch", "profile", "scenario", "kind"},
                                      "Findings held against the kernel: tolerated and distrusted ones left out."};
+inline constexpr Metric kFindingTitles = {
+    "lk_finding_titles_total",
+    Type::Counter,
+    {"kernel", "arch", "profile", "scenario", "kind", "title"},
+    "The same by title; of a kernel with more titles than metrics.maxTitles the later ones together."};
 inline constexpr Metric kLatency = {"lk_latency_seconds",
                                     Type::Histogram,
                                     {"kernel", "arch", "profile", "scenario", "probe"},
@@ -48,6 +53,17 @@ inline constexpr Metric kPhaseDuration = {
 inline constexpr Metric kConsoleBytes = {
     "lk_console_bytes_total", Type::Counter, {}, "Bytes recorded from serial consoles of finished runs."};
 
+// The exposition format has no place for an exemplar of these; this one leads from numbers to a run and its report.
+inline constexpr Metric kLastRun = {"lk_last_run_timestamp_seconds",
+                                    Type::Gauge,
+                                    {"kernel", "arch", "profile", "scenario", "verdict", "run"},
+                                    "When the last run with this verdict was finished, and which that was."};
+inline constexpr Metric kKernelOrder = {
+    "lk_kernel_order",
+    Type::Gauge,
+    {"kernel", "arch", "tree"},
+    "Grows from release to release; tree is the label of the build. Mutants have no place in it."};
+
 // Of what is going on.
 inline constexpr Metric kCampaignRuns = {
     "lk_campaign_runs", Type::Gauge, {"campaign", "state"}, "Runs of campaigns that are not finished, by state."};
@@ -55,14 +71,27 @@ inline constexpr Metric kHostCapacity = {
     "lk_host_capacity", Type::Gauge, {"host", "resource"}, "What runs may take of a host: vcpus, memory_bytes."};
 inline constexpr Metric kHostAllocated = {
     "lk_host_allocated", Type::Gauge, {"host", "resource"}, "What runs have taken of a host: vcpus, memory_bytes."};
+inline constexpr Metric kHostState = {
+    "lk_host_state", Type::Gauge, {"host", "state"}, "1 for the state of a host: up, down, drained, quarantined."};
+inline constexpr std::array<const char*, 4> kHostStates = {"up", "down", "drained", "quarantined"};
 inline constexpr Metric kAgentsConnected = {
     "lk_agents_connected", Type::Gauge, {}, "Guests whose agent has a session now."};
 
-// Of this process.
+// Of the work of lkd, summed up in the store at each scrape: they go on where they were after a restart.
 inline constexpr Metric kAgentSamples = {
-    "lk_agent_samples_total", Type::Counter, {}, "Sample messages received from agents since lkd was started."};
+    "lk_agent_samples_total", Type::Counter, {}, "Sample messages received from agents."};
 inline constexpr Metric kStoreLatency = {
     "lk_store_latency_seconds", Type::Histogram, {"op"}, "Duration of calls of the store."};
+
+// Of /metrics itself.
+inline constexpr Metric kSeries = {"lk_metrics_series", Type::Gauge, {}, "Series of kernels that are served here."};
+inline constexpr Metric kMaxSeries = {
+    "lk_metrics_series_max", Type::Gauge, {}, "Most series of kernels: metrics.maxSeries."};
+inline constexpr Metric kLeftOut = {
+    "lk_metrics_left_out",
+    Type::Gauge,
+    {"what"},
+    "Left out for the limits: kernels, kernels of which only latencies are, titles of findings."};
 inline constexpr Metric kBuildInfo = {
     "lk_build_info", Type::Gauge, {"version", "commit"}, "1; the labels tell which lkd this is."};
 

@@ -47,7 +47,13 @@ class SqlStore final : public Store {
 
   Status Open() {
     return Call(
-        "open", [this](soci::session& sql) { return Migrate(sql, dialect_, Migrations()); }, false);
+        "open",
+        [this](soci::session& sql) {
+          LK_RETURN_IF_ERROR(Migrate(sql, dialect_, Migrations()));
+          CompleteKernels(sql);
+          return absl::OkStatus();
+        },
+        false);
   }
 
   StatusOr<std::vector<uint32_t>> Apply(const Change& change) override {
@@ -200,9 +206,12 @@ class SqlStore final : public Store {
 
   Status PutKernel(const KernelBuild& kernel) override {
     return Call("put_kernel", [&](soci::session& sql) {
-      static const std::string statement = Upsert("kernels", {"id"}, {"release", "added", "body"});
+      static const std::string statement =
+          Upsert("kernels", {"id"}, {"release", "added", "body", "arch", "tree", "mutant"});
       const std::string body = EncodeBody(kernel);
-      sql << statement, soci::use(kernel.id), soci::use(kernel.release), soci::use(kernel.added), soci::use(body);
+      const KernelColumns columns(kernel);
+      sql << statement, soci::use(kernel.id), soci::use(kernel.release), soci::use(kernel.added), soci::use(body),
+          soci::use(columns.arch), soci::use(columns.tree), soci::use(columns.mutant);
       return absl::OkStatus();
     });
   }
@@ -268,6 +277,28 @@ class SqlStore final : public Store {
 
   StatusOr<RunStatistics> Statistics() override {
     return Call("statistics", [this](soci::session& sql) -> StatusOr<RunStatistics> { return totals_.Read(sql); });
+  }
+
+  Status Count(const Work& more) override {
+    return Call("count", [&more](soci::session& sql) {
+      AddWork(sql, more);
+      return absl::OkStatus();
+    });
+  }
+
+  StatusOr<std::vector<Campaign>> UnpushedCampaigns(absl::Time since, int limit) override {
+    return Call("unpushed_campaigns", [&](soci::session& sql) -> StatusOr<std::vector<Campaign>> {
+      return All<Campaign>((sql.prepare << "SELECT * FROM campaigns WHERE state IN ('finished', 'cancelled') AND "
+                                           "pushed = 0 AND finished >= :since ORDER BY finished, id LIMIT :limit",
+                            soci::use(since), soci::use(limit)));
+    });
+  }
+
+  Status MarkPushed(const std::string& campaign_id) override {
+    return Call("mark_pushed", [&](soci::session& sql) {
+      sql << "UPDATE campaigns SET pushed = 1 WHERE id = :id", soci::use(campaign_id);
+      return absl::OkStatus();
+    });
   }
 
  private:

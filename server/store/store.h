@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/campaign/types.h"
+#include "server/store/latency_sums.h"
 #include "support/status.h"
 
 namespace lk::store {
@@ -31,6 +32,12 @@ struct Change {
   absl::Time time;                                          // of the events
 };
 
+// What lkd counts of its own work.
+struct Work {
+  uint64_t agent_samples = 0;              // sample messages of agents
+  std::map<std::string, Histogram> calls;  // operation of the store -> durations
+};
+
 // What /metrics is made of. Sums over finished runs (superseded attempts counted too: they happened), and over findings
 // as they are stored, of kernels that are stored: a removed kernel's sums leave, and come back with it. Builds of one
 // release are one kernel here.
@@ -39,26 +46,46 @@ struct RunStatistics {
     std::string kernel, arch, profile, scenario;   // kernel: its release
     auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
   };
+  struct Title {
+    uint64_t findings = 0;
+    long long first = 0;  // grows with the time when the cell first had it
+  };
+  struct LastRun {
+    std::string id;
+    absl::Time finished = absl::InfinitePast();
+  };
   struct Row {
     Key key;
     // (verdict, emulated) -> runs
     std::map<std::pair<std::string, bool>, uint64_t> verdicts;
     // verdict -> of those, runs of positive controls
     std::map<std::string, uint64_t> controls;
+    // verdict -> the run finished last
+    std::map<std::string, LastRun> last_runs;
     // kind -> whole findings, of runs under way too; tolerated and distrusted ones are left out
     std::map<std::string, uint64_t> findings;
-    // probe -> all runs merged; shared, since a histogram is 10 KB and there may be tens of thousands
-    std::map<std::string, std::shared_ptr<const Histogram>> latencies;
+    // (kind, title as LabelValue makes it) -> the same
+    std::map<std::pair<std::string, std::string>, Title> titles;
+    // probe -> all runs together; shared, since there may be tens of thousands
+    std::map<std::string, std::shared_ptr<const LatencySums>> latencies;
     absl::Time last_finished = absl::InfinitePast();
   };
   // What the campaign that was finished last found of it; where that decided nothing, the last one that did.
   struct Mutant {
     std::string kernel, scenario, state;  // state: killed, survived
   };
+  // Every release and architecture that is stored, but mutants, by release then architecture.
+  struct Kernel {
+    std::string release, arch;
+    std::string tree;  // its label "tree"; of several builds the one's that was added last. Empty: none
+  };
   std::vector<Row> rows;
   std::vector<Mutant> mutants;
+  std::vector<Kernel> kernels;
   std::map<std::string, Histogram> phases;  // phase -> durations
   uint64_t console_bytes = 0;
+  // Since the store was made, of all lkd that use it.
+  Work work;
 };
 
 // Calls block; each is a transaction of its own. Thread-safe. Errors: NOT_FOUND; UNAVAILABLE (database locked or gone,
@@ -110,6 +137,12 @@ class Store {
   virtual Status RemoveHost(const std::string& id) = 0;
 
   virtual StatusOr<RunStatistics> Statistics() = 0;
+  // Adds to what Statistics tells of the work of lkd.
+  virtual Status Count(const Work& more) = 0;
+
+  // Those finished since `since` that MarkPushed has not been called for, the longest finished first, at most limit.
+  virtual StatusOr<std::vector<campaign::Campaign>> UnpushedCampaigns(absl::Time since, int limit) = 0;
+  virtual Status MarkPushed(const std::string& campaign_id) = 0;
 };
 
 // "sqlite:PATH" (file made with mode 0600: it holds the runs' tokens) or "postgresql://..." (also "postgres://", as

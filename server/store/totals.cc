@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "server/campaign/mutation.h"
 #include "server/store/codec.h"
 #include "server/store/statement.h"
+#include "support/label.h"
 
 namespace lk::store {
 namespace {
@@ -46,8 +46,8 @@ class Writer {
 
   // `sign`: 1 to put in, -1 to take out.
   void AddRuns(const Run& run, const Share& share, long long sign) {
-    static const std::string statement = Upsert("run_totals", CellAnd({"verdict", "emulated"}),
-                                                {"last_finished", "revision"}, {"runs", "controls", "console_bytes"});
+    static const std::string statement =
+        Upsert("run_totals", CellAnd({"verdict", "emulated"}), {"revision"}, {"runs", "controls", "console_bytes"});
     const std::string verdict(ToString(run.verdict));
     const long long emulated = run.emulated;
     const long long runs = sign * share.runs;
@@ -55,8 +55,23 @@ class Writer {
     const long long console_bytes = sign * share.console_bytes;
     sql_ << statement, soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
         soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(verdict, "verdict"),
-        soci::use(emulated, "emulated"), soci::use(run_.finished, "last_finished"), soci::use(revision_, "revision"),
-        soci::use(runs, "runs"), soci::use(controls, "controls"), soci::use(console_bytes, "console_bytes");
+        soci::use(emulated, "emulated"), soci::use(revision_, "revision"), soci::use(runs, "runs"),
+        soci::use(controls, "controls"), soci::use(console_bytes, "console_bytes");
+    if (sign > 0) {
+      SetLast(verdict, emulated, run.id, run.finished,
+              "AND (last_finished IS NULL OR last_finished <= :last_finished)");
+      return;
+    }
+    // Whichever is left.
+    std::string id;
+    absl::Time finished = absl::InfinitePast();
+    sql_ << "SELECT id, finished FROM runs WHERE kernel = :kernel AND arch = :arch AND profile = :profile AND "
+            "scenario = :scenario AND verdict = :verdict AND emulated = :emulated AND state = 'done' "
+            "ORDER BY finished DESC LIMIT 1",
+        soci::into(id), soci::into(finished), soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
+        soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(verdict, "verdict"),
+        soci::use(emulated, "emulated");
+    SetLast(verdict, emulated, id, finished, "");
   }
 
   void AddFindings(const std::string& kind, long long findings) {
@@ -64,6 +79,17 @@ class Writer {
     sql_ << statement, soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
         soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(kind, "kind"),
         soci::use(revision_, "revision"), soci::use(findings, "findings");
+  }
+
+  void AddTitle(const std::string& kind, const std::string& title, long long findings) {
+    // "first" stays what it was.
+    sql_ << "INSERT INTO title_totals (kernel, arch, profile, scenario, kind, title, findings, first, revision) "
+            "VALUES (:kernel, :arch, :profile, :scenario, :kind, :title, :findings, :revision, :revision) "
+            "ON CONFLICT (kernel, arch, profile, scenario, kind, title) DO UPDATE SET "
+            "findings = title_totals.findings + excluded.findings, revision = excluded.revision",
+        soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"), soci::use(run_.profile, "profile"),
+        soci::use(run_.scenario, "scenario"), soci::use(kind, "kind"), soci::use(title, "title"),
+        soci::use(findings, "findings"), soci::use(revision_, "revision");
   }
 
   void AddLatency(const std::string& probe, Histogram histogram) {
@@ -95,6 +121,17 @@ class Writer {
   }
 
  private:
+  void SetLast(const std::string& verdict, long long emulated, const std::string& id, absl::Time finished,
+               const std::string& condition) {
+    sql_ << "UPDATE run_totals SET last_run = :last_run, last_finished = :last_finished WHERE kernel = :kernel AND "
+            "arch = :arch AND profile = :profile AND scenario = :scenario AND verdict = :verdict AND "
+            "emulated = :emulated "
+         << condition,
+        soci::use(id, "last_run"), soci::use(finished, "last_finished"), soci::use(run_.kernel_release, "kernel"),
+        soci::use(arch_, "arch"), soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"),
+        soci::use(verdict, "verdict"), soci::use(emulated, "emulated");
+  }
+
   soci::session& sql_;
   const Run& run_;
   const std::string arch_;
@@ -108,12 +145,15 @@ void FindingDelta::Add(const std::string& body, long long times) {
   campaign::Finding finding;
   DecodeBody(body, finding);
   if (finding.open || finding.tolerated || !finding.distrust.empty()) return;
-  by_kind_[std::string(ToString(finding.kind))] += times;
+  const std::string kind(ToString(finding.kind));
+  delta_.by_kind[kind] += times;
+  delta_.by_title[{kind, LabelValue(finding.title)}] += times;
 }
 
-std::map<std::string, long long> FindingDelta::Increase() const {
-  std::map<std::string, long long> increase = by_kind_;
-  std::erase_if(increase, [](const auto& kind) { return kind.second <= 0; });
+FindingDelta::Increase FindingDelta::Get() const {
+  Increase increase = delta_;
+  std::erase_if(increase.by_kind, [](const auto& kind) { return kind.second <= 0; });
+  std::erase_if(increase.by_title, [](const auto& title) { return title.second <= 0; });
   return increase;
 }
 
@@ -121,11 +161,12 @@ void UpdateTotals(soci::session& sql, const Run* before, const Run& after, const
   const Share was(before), is(&after);
   const bool same_row = was.runs == is.runs && was.console_bytes == is.console_bytes && was.controls == is.controls &&
                         (before == nullptr || (before->verdict == after.verdict && before->emulated == after.emulated));
-  const std::map<std::string, long long> more = findings.Increase();
-  if (same_row && more.empty()) return;
+  const FindingDelta::Increase more = findings.Get();
+  if (same_row && more.by_title.empty()) return;
 
   Writer writer(sql, after);
-  for (const auto& [kind, count] : more) writer.AddFindings(kind, count);
+  for (const auto& [kind, count] : more.by_kind) writer.AddFindings(kind, count);
+  for (const auto& [title, count] : more.by_title) writer.AddTitle(title.first, title.second, count);
   if (same_row) return;
   if (was.runs != 0) writer.AddRuns(*before, was, -1);
   if (is.runs != 0) writer.AddRuns(after, is, 1);
@@ -153,76 +194,43 @@ void UpdateMutants(soci::session& sql, const std::string& campaign_id) {
   }
 }
 
-RunStatistics TotalsReader::Read(soci::session& sql) {
-  ReadNewer(sql);
-  std::set<std::string> releases;
-  std::string release;
-  soci::statement kernels = (sql.prepare << "SELECT DISTINCT release FROM kernels", soci::into(release));
-  for (kernels.execute(); kernels.fetch();) releases.insert(release);
-
-  RunStatistics statistics;
-  statistics.phases = phases_;
-  for (const auto& [key, cell] : cells_) {
-    const bool kept = releases.contains(key.kernel);
-    RunStatistics::Row row{
-        .key = key, .verdicts = {}, .controls = {}, .findings = cell.findings, .latencies = cell.latencies};
-    for (const auto& [verdict, sums] : cell.verdicts) {
-      statistics.console_bytes += sums.console_bytes;
-      row.verdicts[verdict] = sums.runs;
-      row.controls[verdict.first] += sums.controls;
-      row.last_finished = std::max(row.last_finished, sums.last_finished);
-    }
-    if (kept) statistics.rows.push_back(std::move(row));
+void AddWork(soci::session& sql, const Work& more) {
+  const auto samples = static_cast<long long>(more.agent_samples);
+  if (samples > 0) sql << "UPDATE meta SET value = value + :more WHERE name = 'agent_samples'", soci::use(samples);
+  for (const auto& [operation, histogram] : more.calls) {
+    std::string body;
+    soci::indicator found = soci::i_null;
+    sql << "SELECT histogram FROM call_totals WHERE operation = :operation", soci::into(body, found),
+        soci::use(operation);
+    Histogram all = histogram;
+    if (sql.got_data()) all.Merge(DecodeHistogram(body));
+    body = EncodeHistogram(all);
+    static const std::string statement = Upsert("call_totals", {"operation"}, {"histogram"});
+    sql << statement, soci::use(operation, "operation"), soci::use(body, "histogram");
   }
-  RunStatistics::Mutant mutant;
-  soci::statement mutants = (sql.prepare << "SELECT kernel, scenario, state FROM mutants", soci::into(mutant.kernel),
-                             soci::into(mutant.scenario), soci::into(mutant.state));
-  for (mutants.execute(); mutants.fetch();) {
-    if (releases.contains(mutant.kernel)) statistics.mutants.push_back(mutant);
-  }
-  return statistics;
 }
 
-// A row is read with its absolute values, so one that changes while this reads is only read again the next time.
-void TotalsReader::ReadNewer(soci::session& sql) {
-  long long newest = 0;
-  sql << "SELECT value FROM meta WHERE name = 'totals_revision'", soci::into(newest);
-  if (newest == revision_) return;
+KernelColumns::KernelColumns(const campaign::KernelBuild& kernel) : arch(ToString(kernel.arch)) {
+  const auto label = [&kernel](const char* name) {
+    const auto it = kernel.labels.find(name);
+    return it == kernel.labels.end() ? std::string() : LabelValue(it->second);
+  };
+  tree = label("tree");
+  mutant = label("mutant");
+}
 
-  RunStatistics::Key key;
-  std::string name, body;
-  long long emulated = 0, count = 0, controls = 0, console_bytes = 0;
-  absl::Time finished;
-
-  soci::statement runs = (sql.prepare << "SELECT kernel, arch, profile, scenario, verdict, emulated, runs, controls, "
-                                         "console_bytes, last_finished FROM run_totals WHERE revision > :revision",
-                          soci::into(key.kernel), soci::into(key.arch), soci::into(key.profile),
-                          soci::into(key.scenario), soci::into(name), soci::into(emulated), soci::into(count),
-                          soci::into(controls), soci::into(console_bytes), soci::into(finished), soci::use(revision_));
-  for (runs.execute(); runs.fetch();) {
-    cells_[key].verdicts[{name, emulated != 0}] = {static_cast<uint64_t>(count), static_cast<uint64_t>(controls),
-                                                   static_cast<uint64_t>(console_bytes), finished};
+void CompleteKernels(soci::session& sql) {
+  std::vector<campaign::KernelBuild> kernels;
+  std::string body;
+  soci::statement rows =
+      (sql.prepare << "SELECT body FROM kernels WHERE id IN (SELECT id FROM kernels WHERE arch = '')",
+       soci::into(body));
+  for (rows.execute(); rows.fetch();) DecodeBody(body, kernels.emplace_back());
+  for (const campaign::KernelBuild& kernel : kernels) {
+    const KernelColumns columns(kernel);
+    sql << "UPDATE kernels SET arch = :arch, tree = :tree, mutant = :mutant WHERE id = :id", soci::use(columns.arch),
+        soci::use(columns.tree), soci::use(columns.mutant), soci::use(kernel.id);
   }
-
-  soci::statement findings = (sql.prepare << "SELECT kernel, arch, profile, scenario, kind, findings "
-                                             "FROM finding_totals WHERE revision > :revision",
-                              soci::into(key.kernel), soci::into(key.arch), soci::into(key.profile),
-                              soci::into(key.scenario), soci::into(name), soci::into(count), soci::use(revision_));
-  for (findings.execute(); findings.fetch();) cells_[key].findings[name] = static_cast<uint64_t>(count);
-
-  soci::statement latencies = (sql.prepare << "SELECT kernel, arch, profile, scenario, probe, histogram "
-                                              "FROM latency_totals WHERE revision > :revision",
-                               soci::into(key.kernel), soci::into(key.arch), soci::into(key.profile),
-                               soci::into(key.scenario), soci::into(name), soci::into(body), soci::use(revision_));
-  for (latencies.execute(); latencies.fetch();) {
-    cells_[key].latencies[name] = std::make_shared<const Histogram>(DecodeHistogram(body));
-  }
-
-  soci::statement phases = (sql.prepare << "SELECT phase, histogram FROM phase_totals WHERE revision > :revision",
-                            soci::into(name), soci::into(body), soci::use(revision_));
-  for (phases.execute(); phases.fetch();) phases_[name] = DecodeHistogram(body);
-
-  revision_ = newest;
 }
 
 }  // namespace lk::store

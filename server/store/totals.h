@@ -22,13 +22,16 @@ class FindingDelta {
     Add(before, -1);
     Add(after, 1);
   }
-  // Kind -> how many more.
-  std::map<std::string, long long> Increase() const;
+  struct Increase {
+    std::map<std::string, long long> by_kind;
+    std::map<std::pair<std::string, std::string>, long long> by_title;  // kind and title
+  };
+  Increase Get() const;
 
  private:
   void Add(const std::string& body, long long times);
 
-  std::map<std::string, long long> by_kind_;
+  Increase delta_;
 };
 
 // Takes a replaced run (null: new) out of the sums and puts its successor in; only runs that are done count, but
@@ -39,6 +42,17 @@ void UpdateTotals(soci::session& sql, const campaign::Run* before, const campaig
 
 // Keeps what a campaign that is finished has found of its mutants. Part of the caller's transaction.
 void UpdateMutants(soci::session& sql, const std::string& campaign_id);
+
+// Adds to the work of lkd. Part of the caller's transaction.
+void AddWork(soci::session& sql, const Work& more);
+
+// What a kernel has columns for, beside its id, release and time.
+struct KernelColumns {
+  explicit KernelColumns(const campaign::KernelBuild& kernel);
+  std::string arch, tree, mutant;
+};
+// Fills in columns of kernels that a store of before did not have.
+void CompleteKernels(soci::session& sql);
 
 // What has been read of the sums so far.
 class TotalsReader {
@@ -51,15 +65,18 @@ class TotalsReader {
     uint64_t runs = 0;
     uint64_t controls = 0;
     uint64_t console_bytes = 0;
-    absl::Time last_finished = absl::InfinitePast();
+    RunStatistics::LastRun last;
   };
   struct Cell {
     std::map<std::pair<std::string, bool>, Sums> verdicts;
     std::map<std::string, uint64_t> findings;
-    std::map<std::string, std::shared_ptr<const Histogram>> latencies;
+    std::map<std::pair<std::string, std::string>, RunStatistics::Title> titles;
+    std::map<std::string, std::shared_ptr<const LatencySums>> latencies;
   };
 
   void ReadNewer(soci::session& sql);
+  void ReadNewerRuns(soci::session& sql);
+  void ReadNewerFindings(soci::session& sql);
 
   long long revision_ = 0;
   std::map<RunStatistics::Key, Cell> cells_;

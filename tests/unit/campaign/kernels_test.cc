@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/campaign/release_number.h"
 #include "server/campaign/spec.h"
 
 namespace lk::campaign {
@@ -65,6 +66,31 @@ TEST(ReleaseLess, ComparesByNumbers) {
   EXPECT_FALSE(ReleaseLess("", ""));
   EXPECT_FALSE(ReleaseLess("6.01", "6.1"));
   EXPECT_TRUE(ReleaseLess("99999999999999999998", "99999999999999999999"));
+}
+
+TEST(ReleaseNumber, GrowsWithTheRelease) {
+  const std::vector<std::string> ascending = {"5.10.0-30-amd64",
+                                              "6.1.0-9-amd64",
+                                              "6.1.0-40-amd64",
+                                              "6.12.0-rc1",
+                                              "6.12.0-rc3-00012-gdeadbeef",
+                                              "6.12.0-rc10",
+                                              "6.12.0",
+                                              "6.12.0-1",
+                                              "6.12.95",
+                                              "6.12.95+deb12",
+                                              "6.12.95+deb13-cloud-amd64",
+                                              "6.13",
+                                              "7.2.0",
+                                              "10.0.0-rc1"};
+  for (size_t i = 1; i < ascending.size(); ++i) {
+    EXPECT_LT(ReleaseNumber(ascending[i - 1]), ReleaseNumber(ascending[i])) << ascending[i];
+  }
+  EXPECT_EQ(ReleaseNumber("6.12.1-cloud-amd64"), ReleaseNumber("6.12.1-amd64")) << "no number of the release";
+  EXPECT_EQ(ReleaseNumber("6.12"), ReleaseNumber("6.12.0"));
+  EXPECT_EQ(ReleaseNumber(""), 99'000'000u);
+  const std::string huge(40, '9');
+  EXPECT_LT(ReleaseNumber(huge + "." + huge + "." + huge + "-" + huge), uint64_t{1} << 53);
 }
 
 TEST(ResolveKernels, TakesIdsReleasesPatternsAndLabels) {

@@ -33,7 +33,8 @@ agent:
   maxMessageBytes: 2MiB
   maxMessagesPerSecond: 3
 http: { listen: "[::1]:4" }
-metrics: { listen: "localhost:5", maxSeries: 6 }
+metrics:
+  { listen: "localhost:5", maxSeries: 6, maxTitles: 7, pushTo: "https://push.example:9091/p", pushInstance: "ci-1.a:b_" }
 store: postgresql://db/lk
 consoleMaxBytes: 5GiB
 dumps: { maxBytes: 3GiB, keepFree: 4GiB }
@@ -74,6 +75,9 @@ testHooks: [ drop_console ]
   EXPECT_EQ(c.http.listen, "[::1]:4");
   EXPECT_EQ(c.metrics.listen, "localhost:5");
   EXPECT_EQ(c.metrics.max_series, 6u);
+  EXPECT_EQ(c.metrics.max_titles, 7u);
+  EXPECT_EQ(c.metrics.push_to, "https://push.example:9091/p");
+  EXPECT_EQ(c.metrics.push_instance, "ci-1.a:b_");
   EXPECT_EQ(c.store, "postgresql://db/lk");
   EXPECT_EQ(c.console_max_bytes, uint64_t{5} << 30);
   EXPECT_EQ(c.dumps.max_bytes, uint64_t{3} << 30);
@@ -156,6 +160,16 @@ TEST(Config, OperatorListenerNeedsItsCertificate) {
 TEST(Config, StoreIsAUrl) {
   EXPECT_THAT(Errors("store: /var/lib/lk.db"), ElementsAre(HasSubstr("must be sqlite:PATH or postgresql://")));
   EXPECT_THAT(Errors("store: sqlite:/var/lib/lk.db"), IsEmpty());
+}
+
+TEST(Config, PushgatewayIsAUrlAndItsGroupAWord) {
+  for (const char* url : {"push.example:9091", "ftp://push", "http://", "http:///metrics"}) {
+    EXPECT_THAT(Errors("metrics: { pushTo: \"" + std::string(url) + "\" }"),
+                ElementsAre(HasSubstr("must be http://host:port")))
+        << url;
+  }
+  EXPECT_THAT(Errors("metrics: { pushTo: '', pushInstance: '' }"), IsEmpty());
+  EXPECT_THAT(Errors("metrics: { pushInstance: a/b }"), ElementsAre(HasSubstr("must be letters, digits")));
 }
 
 TEST(Config, DefaultsAreAbsolute) {

@@ -47,6 +47,7 @@ class MetricsTest : public testing::Test {
     return {.hosts =
                 [] {
                   return std::vector<HostUse>{{.host = "qemu:///system",
+                                               .state = "quarantined",
                                                .vcpus = 4,
                                                .vcpus_allocated = 2,
                                                .memory_bytes = 1024,
@@ -60,19 +61,22 @@ class MetricsTest : public testing::Test {
             .agent_samples = [] { return 42; }};
   }
   // What a scrape gets.
-  std::string Scrape(Options options = {}) {
-    Exporter exporter(*store_, Live(), latency_, options);
+  std::string Scrape(Limits limits = {}) {
+    Exporter exporter(*store_, Live(), latency_, limits);
     EXPECT_TRUE(exporter.Start("127.0.0.1:0").ok());
     httplib::Client client("127.0.0.1", exporter.port());
     const httplib::Result result = client.Get("/metrics");
     return result ? result->body : "";
   }
 
+  std::unique_ptr<store::Store> OpenStore(const std::string& url) {
+    return store::Open(url,
+                       [this](std::string_view operation, double seconds) { latency_.Observe(operation, seconds); })
+        .value();
+  }
+
   StoreLatency latency_;
-  std::unique_ptr<store::Store> store_ =
-      store::Open("sqlite::memory:", [this](std::string_view operation, double seconds) {
-        latency_.Observe(operation, seconds);
-      }).value();
+  std::unique_ptr<store::Store> store_ = OpenStore("sqlite::memory:");
 };
 
 }  // namespace lk::metrics

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/cleanup/cleanup.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <regex>
+#include <sstream>
+
 #include "server/metrics/family.h"
 #include "tests/unit/metrics/fixture.h"
 
@@ -16,18 +23,22 @@ TEST_F(MetricsTest, RunsComeFromTheStore) {
   Save(Finished("c1-3", "6.12.1", Verdict::kPass, false));
   campaign::Run fail = Finished("c1-4", "6.12.1", Verdict::kFail, true);
   fail.findings.emplace_back().kind = detect::Kind::kHardLockup;
+  fail.findings[0].title = "in f";
   Save(fail);
   Save(Finished("c1-5", "6.12.1", Verdict::kError, true));
   const std::string cell = R"({kernel="6.12.1",arch="x86_64",profile="small",scenario="baseline")";
-  EXPECT_THAT(Scrape(), AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true"} 2)"),
-                              HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="false"} 1)"),
-                              HasSubstr("lk_runs_total" + cell + R"(,verdict="error",emulated="true"} 1)"),
-                              HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.75"),
-                              HasSubstr("lk_findings_total" + cell + R"(,kind="hard_lockup"} 1)"),
-                              HasSubstr("lk_console_bytes_total 500"),
-                              HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="1"} 0)"),
-                              HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="2"} 5)"),
-                              HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 7.5)")));
+  EXPECT_THAT(Scrape(),
+              AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true"} 2)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="false"} 1)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="error",emulated="true"} 1)"),
+                    HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.75"),
+                    HasSubstr("lk_findings_total" + cell + R"(,kind="hard_lockup"} 1)"),
+                    HasSubstr("lk_finding_titles_total" + cell + R"(,kind="hard_lockup",title="in f"} 1)"),
+                    HasSubstr("lk_last_run_timestamp_seconds" + cell + R"(,verdict="fail",run="c1-4"} 1700000000)"),
+                    HasSubstr("lk_console_bytes_total 500"),
+                    HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="1"} 0)"),
+                    HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="2"} 5)"),
+                    HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 7.5)")));
 }
 
 TEST_F(MetricsTest, ControlsAreRunsThatAreToFail) {
@@ -59,7 +70,7 @@ TEST_F(MetricsTest, FindingIsThereBeforeItsRunIsOver) {
                               Not(HasSubstr("lk_runs_total{"))));
   AddKernel("6.1.1");
   Save(Finished("c1-2", "6.1.1", Verdict::kPass, true));
-  EXPECT_THAT(Scrape({.max_series = 2}), AllOf(HasSubstr("lk_findings_total" + cell), Not(HasSubstr("6.1.1"))))
+  EXPECT_THAT(Scrape({.max_series = 5}), AllOf(HasSubstr("lk_findings_total" + cell), Not(HasSubstr("6.1.1"))))
       << "a kernel in its first run is the newest, not the oldest";
 }
 
@@ -77,6 +88,8 @@ TEST_F(MetricsTest, LatencyBucketsAreCumulative) {
 
 TEST_F(MetricsTest, WhatIsGoingOn) {
   EXPECT_THAT(Scrape(), AllOf(HasSubstr(R"(lk_campaign_runs{campaign="c1",state="queued"} 3)"),
+                              HasSubstr(R"(lk_host_state{host="qemu:///system",state="quarantined"} 1)"),
+                              HasSubstr(R"(lk_host_state{host="qemu:///system",state="up"} 0)"),
                               HasSubstr(R"(lk_host_capacity{host="qemu:///system",resource="memory_bytes"} 1024)"),
                               HasSubstr(R"(lk_host_allocated{host="qemu:///system",resource="vcpus"} 2)"),
                               HasSubstr("lk_agents_connected 1"), HasSubstr("lk_agent_samples_total 42"),
@@ -93,12 +106,57 @@ TEST_F(MetricsTest, KernelsLongestNotRunLeaveFirst) {
   campaign::Run middle = Finished("c1-3", "6.1.2", Verdict::kPass, true);
   middle.finished -= absl::Hours(1);
   Save(middle);
-  // A kernel makes 27 series here: verdict, ratio, 22 buckets with +Inf, sum and count.
-  EXPECT_THAT(Scrape({.max_series = 81}), HasSubstr(R"(kernel="6.12.1")"));
-  const std::string two = Scrape({.max_series = 80});
+  // A kernel makes 4 series here (verdict, last run, ratio, order), and a histogram of 25 (23 buckets, sum and count).
+  const auto latencies = [](const std::string& kernel) {
+    return HasSubstr("lk_latency_seconds_count{kernel=\"" + kernel + "\"");
+  };
+  const auto kernel = [](const std::string& name) { return HasSubstr("kernel=\"" + name + "\""); };
+  EXPECT_THAT(Scrape({.max_series = 87}), AllOf(latencies("6.12.1"), HasSubstr("lk_metrics_series 87"),
+                                                HasSubstr("lk_metrics_left_out{what=\"latencies\"} 0")));
+  EXPECT_THAT(Scrape({.max_series = 86}),
+              AllOf(kernel("6.12.1"), Not(latencies("6.12.1")), latencies("6.1.2"), HasSubstr("lk_metrics_series 62"),
+                    HasSubstr("lk_metrics_series_max 86"), HasSubstr("lk_metrics_left_out{what=\"latencies\"} 1"),
+                    HasSubstr("lk_metrics_left_out{what=\"kernels\"} 0")));
+  EXPECT_THAT(Scrape({.max_series = 11}),
+              AllOf(kernel("6.1.1"), kernel("6.1.2"), Not(kernel("6.12.1")), Not(HasSubstr("lk_latency_seconds")),
+                    HasSubstr("lk_metrics_left_out{what=\"kernels\"} 1")));
+  EXPECT_THAT(Scrape({.max_series = 4}), AllOf(kernel("6.1.1"), Not(kernel("6.1.2"))));
+}
+
+TEST_F(MetricsTest, LaterTitlesAreSummedUp) {
+  campaign::Run run = Finished("c1-1", "6.12.1", Verdict::kFail, true);
+  for (const char* title : {"z", "y", "x"}) {
+    run.findings.emplace_back().title = title;
+    Save(run);
+  }
+  run.scenario = "other";
+  run.id = "c1-2";
+  Save(run);
+  const auto title = [](const std::string& name, int count) {
+    return HasSubstr("title=\"" + name + "\"} " + std::to_string(count));
+  };
+  EXPECT_THAT(Scrape({.max_titles = 3}), AllOf(title("x", 1), Not(HasSubstr("others"))));
+  EXPECT_THAT(Scrape({.max_titles = 1}), AllOf(title("z", 1), title("(others)", 2), Not(HasSubstr("\"y\""))));
+  EXPECT_THAT(Scrape({.max_titles = 1}), HasSubstr("lk_metrics_left_out{what=\"titles\"} 2"));
+}
+
+TEST_F(MetricsTest, BuildsStandInReleaseOrder) {
+  campaign::KernelBuild kernel;
+  for (const char* release : {"6.1.0-40-cloud-amd64", "6.1.0-9-cloud-amd64", "6.1.0-9-amd64"}) {
+    kernel.id = kernel.release = release;
+    kernel.labels = {{"tree", "stable"}};
+    ASSERT_TRUE(store_->PutKernel(kernel).ok());
+  }
+  kernel.id = kernel.release = "6.1.0-lk-lab";
+  kernel.labels = {{"mutant", "baseline"}};
+  ASSERT_TRUE(store_->PutKernel(kernel).ok());
   EXPECT_THAT(
-      two, AllOf(HasSubstr(R"(kernel="6.1.1")"), HasSubstr(R"(kernel="6.1.2")"), Not(HasSubstr(R"(kernel="6.12.1")"))));
-  EXPECT_THAT(Scrape({.max_series = 27}), Not(HasSubstr(R"(kernel="6.1.2")")));
+      Scrape(),
+      AllOf(HasSubstr(R"(lk_kernel_order{kernel="6.1.0-9-amd64",arch="x86_64",tree="stable"} 600100099000009)"),
+            HasSubstr(R"(lk_kernel_order{kernel="6.1.0-9-cloud-amd64",arch="x86_64",tree="stable"} 600100099000010)"),
+            HasSubstr(R"(lk_kernel_order{kernel="6.1.0-40-cloud-amd64",arch="x86_64",tree="stable"} 600100099000040)"),
+            HasSubstr(R"(lk_kernel_order{kernel="6.12.1",arch="x86_64",tree=""} 601200199000000)"),
+            Not(HasSubstr("lab"))));
 }
 
 TEST_F(MetricsTest, RemovedKernelLeaves) {
@@ -115,6 +173,58 @@ TEST_F(MetricsTest, PortInUseIsTold) {
   const Status status = second.Start(address);
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(address + ": Address already in use"));
+}
+
+TEST_F(MetricsTest, WorkOfLkdIsCountedOnce) {
+  Exporter exporter(*store_, Live(), latency_, {});
+  ASSERT_TRUE(exporter.Start("127.0.0.1:0").ok());
+  httplib::Client client("127.0.0.1", exporter.port());
+  for (int i = 0; i < 3; ++i) {
+    const httplib::Result result = client.Get("/metrics");
+    ASSERT_TRUE(result);
+    EXPECT_THAT(result->body, HasSubstr("lk_agent_samples_total 42"));
+  }
+}
+
+// Counters, buckets, sums and counts of a scrape.
+std::map<std::string, double> Counters(const std::string& text) {
+  std::map<std::string, double> counters;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    static const std::regex series(R"((\w+_(?:total|bucket|sum|count)(?:\{.*\})?) (\S+))");
+    if (std::smatch match; std::regex_match(line, match, series)) counters[match[1]] = std::stod(match[2]);
+  }
+  return counters;
+}
+
+TEST_F(MetricsTest, NothingGoesBackWhenLkdIsStartedAgain) {
+  const std::string path = testing::TempDir() + "lk-metrics-" + std::to_string(getpid()) + ".db";
+  const absl::Cleanup remove = [&path] {
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix);
+  };
+  store_ = OpenStore("sqlite:" + path);
+  AddKernel("6.12.1");
+  campaign::Run run = Finished("c1-1", "6.12.1", Verdict::kFail, true);
+  run.findings.emplace_back().title = "BUG";
+  Save(run);
+  const std::map<std::string, double> before = Counters(Scrape());
+  ASSERT_GT(before.size(), 60u);
+  ASSERT_TRUE(before.contains("lk_agent_samples_total"));
+  ASSERT_TRUE(before.contains(R"(lk_store_latency_seconds_count{op="apply"})"));
+
+  latency_.Take();  // dies with the process
+  store_ = OpenStore("sqlite:" + path);
+  LiveSource fresh = Live();
+  fresh.agent_samples = [] { return 0; };
+  Exporter exporter(*store_, fresh, latency_, {});
+  ASSERT_TRUE(exporter.Start("127.0.0.1:0").ok());
+  const httplib::Result result = httplib::Client("127.0.0.1", exporter.port()).Get("/metrics");
+  ASSERT_TRUE(result);
+  const std::map<std::string, double> after = Counters(result->body);
+  for (const auto& [series, value] : before) {
+    ASSERT_TRUE(after.contains(series)) << series;
+    EXPECT_GE(after.at(series), value) << series;
+  }
 }
 
 TEST(LabelValue, IsPrintableAndShort) {

@@ -25,7 +25,7 @@ TEST_F(MetricsTest, PromtoolIsContent) {
   change.campaigns[0].state = campaign::CampaignState::kFinished;
   ASSERT_TRUE(store_->Apply(change).ok());
   const std::string body = Scrape();
-  ASSERT_THAT(body, testing::AllOf(testing::HasSubstr("lk_findings_total"), testing::HasSubstr("lk_mutants")));
+  ASSERT_THAT(body, testing::AllOf(testing::HasSubstr("lk_finding_titles_total"), testing::HasSubstr("lk_mutants")));
 
   const std::string output = testing::TempDir() + "lk-promtool-" + std::to_string(getpid());
   FILE* promtool = popen(("promtool check metrics >" + output + " 2>&1").c_str(), "w");

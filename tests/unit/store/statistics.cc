@@ -164,6 +164,113 @@ TEST_P(StatisticsTest, OutliveARestartAndAreSharedBetweenControllers) {
   EXPECT_EQ(other->Statistics()->rows[0].latencies.at("timer_wakeup")->count(), 22u);
 }
 
+TEST_P(StatisticsTest, TitlesCountAsFindingsDo) {
+  campaign::Run run = SomeRun("c1-1");
+  run.findings.resize(3, run.findings[0]);
+  run.findings[1].title = "BUG: soft lockup in caf\u00e9\n" + std::string(200, 'x');
+  run.findings[2].tolerated = true;
+  Save(run);
+  auto titles = OnlyRow().titles;
+  ASSERT_EQ(titles.size(), 2u);
+  EXPECT_EQ(titles.at({"soft_lockup", "BUG: soft lockup in do_idle"}).findings, 1u);
+  const std::string other = titles.begin()->first.second;
+  EXPECT_THAT(other, testing::StartsWith("BUG: soft lockup in caf___xx")) << "fit for a label";
+  EXPECT_EQ(other.size(), 128u);
+  const long long first = titles.begin()->second.first;
+
+  campaign::Run next = SomeRun("c1-2");
+  next.findings[0].title = "BUG: soft lockup in caf\u00e9\n" + std::string(200, 'x');
+  next.findings.push_back(next.findings[0]);
+  next.findings[1].title = "WARNING in new_one";
+  Save(next);
+  titles = OnlyRow().titles;
+  EXPECT_EQ(titles.at({"soft_lockup", other}).findings, 2u);
+  EXPECT_EQ(titles.at({"soft_lockup", other}).first, first);
+  EXPECT_GT(titles.at({"soft_lockup", "WARNING in new_one"}).first, first);
+  EXPECT_EQ(Reopen()->Statistics()->rows[0].titles.size(), 3u);
+}
+
+TEST_P(StatisticsTest, NamesTheRunFinishedLast) {
+  const auto last = [this](const std::string& verdict) {
+    const auto runs = OnlyRow().last_runs;
+    const auto it = runs.find(verdict);
+    return it == runs.end() ? "" : it->second.id;
+  };
+  campaign::Run newer = DoneRun("c1-1", Verdict::kPass);
+  newer.finished += absl::Hours(1);
+  newer.emulated = false;
+  Save(newer);
+  campaign::Run older = DoneRun("c1-2", Verdict::kPass);
+  Save(older);
+  Save(DoneRun("c1-3", Verdict::kFail));
+  EXPECT_EQ(last("pass"), "c1-1");
+  EXPECT_EQ(OnlyRow().last_runs.at("pass").finished, newer.finished);
+  EXPECT_EQ(last("fail"), "c1-3");
+  newer.verdict = Verdict::kUnproven;
+  Save(newer);
+  EXPECT_EQ(last("pass"), "c1-2");
+  EXPECT_EQ(last("unproven"), "c1-1");
+  older.verdict = Verdict::kUnproven;
+  Save(older);
+  EXPECT_EQ(last("pass"), "") << "there is none any more";
+  EXPECT_EQ(last("unproven"), "c1-1");
+}
+
+TEST_P(StatisticsTest, KernelsComeInReleaseOrderWithTheirTree) {
+  const auto put = [this](const std::string& id, const std::string& release, campaign::Labels labels, int added) {
+    campaign::KernelBuild kernel = SomeKernel(id, release);
+    kernel.labels = std::move(labels);
+    kernel.added = absl::FromUnixSeconds(added);
+    ASSERT_TRUE(store_->PutKernel(kernel).ok());
+  };
+  put("k0123456789ab", "6.12.1-cloud", {}, 1);
+  put("k1", "6.1.0-40-amd64", {{"tree", "stable"}}, 2);
+  put("k2", "6.1.0-9-amd64", {{"tree", "stable"}}, 3);
+  put("k3", "6.1.0-9-amd64", {{"tree", "next"}}, 4);
+  put("k4", "6.12.1-mutant", {{"tree", "lab"}, {"mutant", "baseline"}}, 5);
+  // As a store of before these columns has it.
+  Execute("UPDATE kernels SET arch = '', tree = '', mutant = ''");
+  std::vector<std::string> words;
+  const auto statistics = Reopen()->Statistics();
+  for (const auto& kernel : statistics->kernels)
+    words.push_back(kernel.release + " " + kernel.arch + " " + kernel.tree);
+  EXPECT_THAT(words,
+              ElementsAre("6.1.0-9-amd64 aarch64 next", "6.1.0-40-amd64 aarch64 stable", "6.12.1-cloud aarch64 "));
+}
+
+TEST_P(StatisticsTest, WorkIsSummedUpOverAllControllers) {
+  Work more;
+  more.agent_samples = 3;
+  more.calls["apply"].Record(1000);
+  ASSERT_TRUE(store_->Count(more).ok());
+  ASSERT_TRUE(Reopen()->Count(more).ok());
+  const Work work = store_->Statistics()->work;
+  EXPECT_EQ(work.agent_samples, 6u);
+  EXPECT_EQ(work.calls.at("apply").count(), 2u);
+}
+
+TEST_P(StoreTest, CampaignsAreToBePushedOnce) {
+  const auto unpushed = [this](absl::Time since) {
+    std::vector<std::string> ids;
+    const auto campaigns = store_->UnpushedCampaigns(since, 10);
+    for (const auto& campaign : *campaigns) ids.push_back(campaign.id);
+    return ids;
+  };
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  Change change;
+  for (const int hour : {3, 2, 1, 0}) {
+    campaign::Campaign& campaign = change.campaigns.emplace_back(SomeCampaign("c" + std::to_string(hour)));
+    campaign.finished = hour == 0 ? absl::InfinitePast() : now - absl::Hours(hour);
+    campaign.state = hour == 0 ? campaign::CampaignState::kRunning : campaign::CampaignState::kFinished;
+    if (hour == 1) campaign.state = campaign::CampaignState::kCancelled;
+  }
+  ASSERT_TRUE(store_->Apply(change).ok());
+  EXPECT_THAT(unpushed(now - absl::Hours(2)), ElementsAre("c2", "c1"));
+  ASSERT_TRUE(store_->MarkPushed("c2").ok());
+  ASSERT_TRUE(store_->Apply(change).ok()) << "stored again";
+  EXPECT_THAT(unpushed(now - absl::Hours(9)), ElementsAre("c3", "c1"));
+}
+
 TEST_P(StatisticsTest, RemovedKernelLeaves) {
   Save(DoneRun("c1-1", Verdict::kPass));
   ASSERT_TRUE(store_->RemoveKernel("k0123456789ab").ok());

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/metrics/run_families.h"
+
+#include <algorithm>
+
+#include "server/campaign/release_number.h"
+#include "server/metrics/family.h"
+
+namespace lk::metrics {
+namespace {
+
+using Row = store::RunStatistics::Row;
+
+LabelValues And(LabelValues labels, std::initializer_list<std::string> more) {
+  labels.insert(labels.end(), more);
+  return labels;
+}
+
+LabelValues CellOf(const Row& row) {
+  return {row.key.kernel, row.key.arch, row.key.profile, row.key.scenario};
+}
+
+double Seconds(absl::Time time) {
+  return absl::ToDoubleSeconds(time - absl::UnixEpoch());
+}
+
+// Passes of those that passed or failed. Controls do not count: they are to fail.
+prometheus::MetricFamily PassRatios(const store::RunStatistics& statistics) {
+  struct Judged {
+    uint64_t passed = 0, failed = 0;
+  };
+  std::map<LabelValues, Judged> judged;
+  for (const Row& row : statistics.rows) {
+    Judged& runs = judged[CellOf(row)];
+    for (const auto& [kind, count] : row.verdicts) {
+      if (kind.first == "pass") runs.passed += count;
+      if (kind.first == "fail") runs.failed += count;
+    }
+    for (const auto& [verdict, count] : row.controls) {
+      if (verdict == "pass") runs.passed -= count;
+      if (verdict == "fail") runs.failed -= count;
+    }
+  }
+  Family ratios(kPassRatio);
+  for (const auto& [cell, runs] : judged) {
+    const uint64_t all = runs.passed + runs.failed;
+    if (all > 0) ratios.Add(cell, static_cast<double>(runs.passed) / static_cast<double>(all));
+  }
+  return ratios.Make();
+}
+
+// By number of the release, so that builds compare even if different lkd know them; what that number does not tell
+// apart follows one by one.
+prometheus::MetricFamily Order(const store::RunStatistics& statistics) {
+  Family order(kKernelOrder);
+  uint64_t number = 0;
+  const std::string* before = nullptr;
+  for (const store::RunStatistics::Kernel& kernel : statistics.kernels) {
+    if (before == nullptr || *before != kernel.release) {
+      number = std::max(campaign::ReleaseNumber(kernel.release), number + 1);
+      before = &kernel.release;
+    }
+    order.Add({kernel.release, kernel.arch, kernel.tree}, static_cast<double>(number));
+  }
+  return order.Make();
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& statistics) {
+  Family runs(kRuns), findings(kFindings), titles(kFindingTitles), last_runs(kLastRun), mutants(kMutants),
+      console_bytes(kConsoleBytes);
+  HistogramFamily latencies(kLatency, store::LatencySums::Bounds()), phases(kPhaseDuration, PhaseBounds());
+  for (const Row& row : statistics.rows) {
+    const LabelValues cell = CellOf(row);
+    for (const auto& [kind, count] : row.verdicts) {
+      runs.Add(And(cell, {kind.first, kind.second ? "true" : "false"}), static_cast<double>(count));
+    }
+    for (const auto& [kind, count] : row.findings) findings.Add(And(cell, {kind}), static_cast<double>(count));
+    for (const auto& [title, counted] : row.titles) {
+      titles.Add(And(cell, {title.first, title.second}), static_cast<double>(counted.findings));
+    }
+    for (const auto& [verdict, run] : row.last_runs) last_runs.Add(And(cell, {verdict, run.id}), Seconds(run.finished));
+    for (const auto& [probe, sums] : row.latencies) latencies.Add(And(cell, {probe}), *sums);
+  }
+  for (const auto& [phase, histogram] : statistics.phases) phases.Add({phase}, histogram);
+  for (const auto& mutant : statistics.mutants) mutants.Add({mutant.kernel, mutant.scenario, mutant.state}, 1);
+  console_bytes.Add({}, static_cast<double>(statistics.console_bytes));
+
+  std::vector<prometheus::MetricFamily> families = {PassRatios(statistics), Order(statistics)};
+  for (const Family* family : {&runs, &findings, &titles, &last_runs, &mutants, &console_bytes})
+    families.push_back(family->Make());
+  for (const HistogramFamily* family : {&latencies, &phases}) families.push_back(family->Make());
+  return families;
+}
+
+}  // namespace lk::metrics
