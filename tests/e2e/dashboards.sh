@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Six kernel builds and a mutant, real campaigns, and a Prometheus with our rules: every expression of panels and rules has
+# data. Then kill -9: no counter goes back, no series is missing. Each finished campaign is in a Pushgateway, and a removed
+# kernel leaves.
+. "$(dirname "$0")/lib.sh"
+fetch() { env -u XDG_CACHE_HOME "$top/deploy/kernels/fetch" "$@"; }
+gateway=127.0.0.1:19091
+gateway_pid=
+prometheus-pushgateway --web.listen-address=$gateway >"$T/gateway.log" 2>&1 &
+gateway_pid=$!
+trap 'status=$?; set +e; kill $gateway_pid 2>/dev/null; (exit $status); finish' EXIT
+configure
+sed -i "s|^metrics: {|metrics: { pushTo: \"http://$gateway\", pushInstance: e2e,|" "$T/lkd.yaml"
+start_lkd
+lkctl host add "$libvirt_uri" >/dev/null
+
+mapfile -t stable < <(fetch --newest 2 bookworm 'linux-image-6.1.0-*-cloud-amd64')
+mapfile -t backports < <(fetch --newest 4 bookworm-backports 'linux-image-6.12*-cloud-amd64')
+for deb in "${stable[@]}" "${backports[@]:0:3}"; do lkctl kernel add "$deb" --label tree=debian >/dev/null; done
+lkctl kernel add "$(kernel lab)" --label tree=lab >/dev/null
+# Any build may be said to be a mutant.
+lkctl kernel add "${backports[3]}" --label mutant=fire_drill >/dev/null
+release() { lkctl -o json kernel list | jq -r "select($1) | .release"; }
+newest=$(release '.labels.tree == "debian"' | sort -V | tail -n 1)
+check "six builds and a mutant" same "$(release true | wc -l)" 7
+
+# start NAME PROFILE SCENARIO KERNELS [SPEC-LINE...]: a campaign's id
+start() {
+  local name=$1 profile=$2 scenario=$3 kernels=$4
+  shift 4
+  {
+    printf 'apiVersion: lk/v1\nkind: Campaign\nmetadata: { name: %s }\nspec:\n' "$name"
+    printf '  kernels: [ %s ]\n  profiles: [ %s ]\n  scenarios: [ %s ]\n  retries: { error: 1, fail: 0 }\n' "$kernels" "$profile" "$scenario"
+    [ $# -eq 0 ] || printf '  %s\n' "$@"
+  } | lkctl -o json campaign start - | jq -r .id
+}
+small='{ name: small, vcpus: 2, memory: 768MiB }'
+all=$(start builds "$small" '{ name: baseline, duration: 3s }' '{ label: tree=debian }, { label: tree=lab }')
+budget=$(start budget "$small" '{ name: baseline, duration: 3s, budgets: { timer_wakeup_p99: 1us } }' "\"$newest\"")
+mutant=$(start mutant "$small" '{ name: fire_drill, duration: 30s, params: { act: sysrq, key: c } }' '{ label: mutant=fire_drill }')
+emulated=$(start emulated confidential-emulated '{ name: unaccepted_memory, duration: 15s }' '{ label: tree=lab }')
+finished() { timeout 400 lkctl campaign watch "$1" >/dev/null || true; lkctl -o json campaign show "$1" >"$T/$2.json"; }
+finished "$all" all
+finished "$budget" budget
+finished "$mutant" mutant
+finished "$emulated" emulated
+jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason)"' "$T"/{all,budget,mutant,emulated}.json
+check "every build has run" json "$T/all.json" '.counts.total == 6 and ([.runs[] | .verdict == "pass" or .verdict == "fail"] | all)'
+check "one found something" json "$T/budget.json" '[.runs[].findings[] | select(.kind == "budget")] | length > 0'
+check "the mutant is killed" json "$T/mutant.json" '[.runs[] | select(.control) | .verdict] == ["fail"]'
+check "one was emulated" json "$T/emulated.json" '[.runs[] | .emulated] | any'
+
+# A campaign that goes on, with a run that is done.
+live=$(start live "$small" '{ name: baseline, duration: 2s }, { name: fire_drill, duration: 10min, params: { act: none } }' "\"$newest\"" 'maxParallel: 1')
+one_done_one_running() { [ "$(lkctl -o json run list --campaign "$live" | jq -r .state | sort | paste -sd,)" = done,running ]; }
+check "one run is done, another goes on" wait_for 180 one_done_one_running
+check "every expression has data, and none is refused" "$top/tests/dashboards/prometheus" "$metrics"
+
+scrape() { curl -sf "http://$metrics/metrics" >"$1"; }
+# Those of its counters and histograms that are missing or less in the second.
+went_back() {
+  awk '$1 == "#" { if ($2 == "TYPE") counts = $4 == "counter" || $4 == "histogram"; next }
+       { value = $NF; sub(/ [^ ]*$/, "") }
+       FNR == NR { if (counts) before[$0] = value; next }
+       { after[$0] = value }
+       END { for (series in before) if (!(series in after) || after[series] + 0 < before[series] + 0) print series }' "$1" "$2"
+}
+scrape "$T/before"
+kill -9 "$lkd_pid"
+wait "$lkd_pid" 2>/dev/null || true
+start_lkd
+scrape "$T/after"
+check "there are counters to compare" test "$(grep -c '_total\|_count' "$T/before")" -gt 50
+check "after kill -9 no counter went back and no series is missing" same "$(went_back "$T/before" "$T/after")" ""
+check "the comparison would tell" test -n "$(went_back "$T/before" <(sed '/^lk_runs_total/s/ [0-9]*$/ 0/' "$T/after"))"
+lkctl campaign cancel "$live" >/dev/null
+timeout 100 lkctl campaign watch "$live" >/dev/null || true
+
+pushed() { curl -sf "http://$gateway/metrics" | grep '^lk_runs_total{' | grep -F 'instance="e2e"' | grep -qF "campaign=\"$1\""; }
+for id in "$all" "$budget" "$mutant" "$emulated"; do check "campaign $id is in the Pushgateway" wait_for 30 pushed "$id"; done
+
+oldest=$(release '.labels.tree == "debian"' | sort -V | head -n 1)
+check "the oldest build is there" grep -qF "kernel=\"$oldest\"" "$T/after"
+lkctl kernel remove "$(lkctl -o json kernel list | jq -r "select(.release == \"$oldest\") | .id")" >/dev/null
+scrape "$T/removed"
+check "once it is removed it is not" same "$(grep -cF "kernel=\"$oldest\"" "$T/removed")" 0
+check "the others are" grep -qF "kernel=\"$newest\"" "$T/removed"
+check "nothing is left" nothing_left
