@@ -85,6 +85,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddKernel(*app, context);
   AddHost(*app, context);
   AddScenario(*app, context);
+  AddWebhook(*app, context);
   AddDetect(*app, context);
   AddCompletion(*app, context);
   AddVersion(*app, context);

@@ -19,6 +19,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <random>
+#include <set>
 #include <thread>
 
 #include "agent/scenarios/descriptors.h"
@@ -33,7 +35,11 @@
 #include "server/api/reports.h"
 #include "server/api/run_service.h"
 #include "server/api/server.h"
+#include "server/api/webhook_service.h"
 #include "server/config/config.h"
+#include "server/http/inbound/intake.h"
+#include "server/http/inbound/receiver.h"
+#include "server/http/outbound/sender.h"
 #include "server/http/server.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/push.h"
@@ -81,6 +87,50 @@ std::string HostName() {
   return gethostname(name.data(), name.size()) == 0 ? name.data() : "localhost";
 }
 
+// From 0 to below 1.
+double Chance() {
+  static thread_local std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(engine);
+}
+
+std::set<std::string> TargetNames(const config::Webhooks& webhooks) {
+  std::set<std::string> names;
+  for (const config::WebhookTarget& target : webhooks.targets) names.insert(target.name);
+  return names;
+}
+
+// gRPC's codes have the same numbers. Of mistakes in a campaign file the first is told.
+Status FromGrpc(const grpc::Status& status) {
+  std::string message = status.error_message();
+  v1::SpecErrors mistakes;
+  if (mistakes.ParseFromString(status.error_details()) && mistakes.errors_size() > 0) {
+    const v1::SpecError& first = mistakes.errors(0);
+    message += fmt::format("; {}:{}: {}: {}", first.line(), first.column(), first.path(), first.message());
+  }
+  return {static_cast<absl::StatusCode>(status.error_code()), message};
+}
+
+http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
+                                const Clock& clock) {
+  http::IntakePort port;
+  port.add_kernel = [&](const std::vector<kernels::Upload>& files, const campaign::Labels& labels,
+                        const std::string& source) -> StatusOr<std::string> {
+    LK_ASSIGN_OR_RETURN(const api::AddedBuild added, api::AddBuild(library, store, files, labels, source, clock.Now()));
+    return added.kernel.id;
+  };
+  port.new_campaign_id = api::NewCampaignId;
+  port.find_campaign = [&store](const std::string& id) { return store.GetCampaign(id).status(); };
+  port.start_campaign = [&campaigns](const std::string& id, const std::string& yaml,
+                                     const std::vector<std::string>& set) {
+    v1::StartCampaignRequest request;
+    request.set_spec_yaml(yaml);
+    request.mutable_set()->Assign(set.begin(), set.end());
+    v1::StartCampaignResponse response;
+    return FromGrpc(campaigns.Start(request, id, response));
+  };
+  return port;
+}
+
 Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_ASSIGN_OR_RETURN(const UniqueFd lock, LockState(config.state_directory));
   const SystemClock clock;
@@ -104,6 +154,11 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   vm::HypervisorOptions hypervisor_options;
   hypervisor_options.drop_console = hook("drop_console");
 
+  LK_ASSIGN_OR_RETURN(http::ReceiverSecrets webhook_secrets, http::ReadReceiverSecrets(config.webhooks));
+  LK_ASSIGN_OR_RETURN(http::Fetcher fetcher, http::Fetcher::Create(config.webhooks.artifacts, http::SystemResolve));
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<http::Sender> sender,
+                      http::Sender::Create(config.webhooks, *store, clock, Chance));
+
   api::AgentService agents(clock, {config.agent.max_messages_per_second});
   int agent_port = 0;
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> agent_server,
@@ -125,7 +180,11 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   scheduler::Hosts hosts(*store, clock, hypervisor_options);
   auto vm_pool = std::make_unique<scheduler::WorkerPool>(threads);
   symbols::Cache symbols([&library](const std::string& kernel_id) { return library.DebugFiles(kernel_id); });
-  scheduler::Driver driver(options, *store, hosts, images, agents, symbols, *vm_pool, api::MakeAnnouncer(), clock);
+  scheduler::Announcer announcer = api::MakeAnnouncer();
+  announcer.notifications = [&sender](const campaign::Campaign& campaign, const std::vector<std::string>& notify,
+                                      absl::Time now) { return sender->For(campaign, notify, now); };
+  announcer.notifications_stored = [&sender] { sender->Wake(); };
+  scheduler::Driver driver(options, *store, hosts, images, agents, symbols, *vm_pool, announcer, clock);
   agents.Start([&driver](scheduler::Event event) { driver.Post(std::move(event)); });
   // However this function ends: agents and hosts, which report to the driver, go before it.
   const absl::Cleanup stop = [&] {
@@ -138,7 +197,7 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_RETURN_IF_ERROR(hosts.Start(driver.HostListener()));
 
   auto api_pool = std::make_unique<scheduler::WorkerPool>(kApiThreads);
-  api::CampaignService campaigns(driver, *store, *api_pool, clock, descriptors);
+  api::CampaignService campaigns(driver, *store, *api_pool, clock, descriptors, TargetNames(config.webhooks));
   api::RunService runs(driver, *store, *api_pool);
   api::KernelService kernel_service(library, *store, *api_pool, clock, config.state_directory / "spool");
   api::HostService host_service(hosts, driver, *api_pool);
@@ -148,9 +207,13 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
       clock);
   api::ReportService report_service(reports, *store, descriptors, *api_pool);
   api::SystemService system;
+  http::Intake intake(config.webhooks, *store, std::move(fetcher), MakeIntakePort(library, *store, campaigns, clock),
+                      clock, Chance, config.state_directory / "spool" / "webhooks");
+  http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
+  api::WebhookService webhooks(intake, *sender, *store, *api_pool);
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> operators,
                       api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service,
-                                                             &scenarios, &report_service, &system}));
+                                                             &scenarios, &report_service, &system, &webhooks}));
 
   metrics::LiveSource live;
   live.hosts = [&hosts, &driver] {
@@ -187,7 +250,10 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
       const std::unique_ptr<http::Server> http,
       http::Server::Start(
           {config.http.listen, http::HealthRoutes([&store] { return store->ListHosts().status(); }),
-           http::ReportFolders([&reports](const std::string& id) { return reports.Write(id, "html", ""); })}));
+           http::ReportFolders([&reports](const std::string& id) { return reports.Write(id, "html", ""); }),
+           receiver.Routes(), config.webhooks.max_body_bytes}));
+  intake.Start();
+  sender->Start();
 
   spdlog::info("lkd {} is ready: operators at unix:{}{}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
                config.operators.socket.string(),

@@ -22,15 +22,6 @@ constexpr int kEventsABatch = 64;
 // How long a start or a cancel waits for the driver to have stored it.
 constexpr absl::Duration kStoreWait = absl::Seconds(30);
 
-// "c", seven characters of seconds (good for a thousand years), four of chance: ascending in time.
-std::string NewCampaignId(absl::Time now) {
-  static constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::string id(8, 'c');
-  auto seconds = static_cast<uint64_t>(absl::ToUnixSeconds(now));
-  for (size_t i = 7; i > 0; --i, seconds >>= 5) id[i] = kAlphabet[seconds & 31];
-  return id + RandomHex(2);
-}
-
 grpc::Status Mistakes(std::vector<campaign::SpecError> errors) {
   std::stable_sort(errors.begin(), errors.end(), [](const auto& a, const auto& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
@@ -40,15 +31,37 @@ grpc::Status Mistakes(std::vector<campaign::SpecError> errors) {
           ToProto(errors).SerializeAsString()};
 }
 
+std::vector<campaign::SpecError> UnknownTargets(const campaign::SpecResult& parsed,
+                                                const std::set<std::string>& known) {
+  std::vector<campaign::SpecError> errors;
+  for (size_t i = 0; i < parsed.spec.notify.size(); ++i) {
+    if (known.contains(parsed.spec.notify[i])) continue;
+    campaign::SpecError& error = errors.emplace_back(parsed.notify_places[i]);
+    error.message =
+        fmt::format("\"{}\" is no target of notifications; lkd is configured with: {}", parsed.spec.notify[i],
+                    known.empty() ? "none (webhooks.targets)" : fmt::format("{}", fmt::join(known, ", ")));
+  }
+  return errors;
+}
+
 }  // namespace
+
+std::string NewCampaignId(absl::Time now) {
+  static constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::string id(8, 'c');
+  auto seconds = static_cast<uint64_t>(absl::ToUnixSeconds(now));
+  for (size_t i = 7; i > 0; --i, seconds >>= 5) id[i] = kAlphabet[seconds & 31];
+  return id + RandomHex(2);
+}
 
 grpc::ServerUnaryReactor* CampaignService::StartCampaign(grpc::CallbackServerContext* context,
                                                          const v1::StartCampaignRequest* request,
                                                          v1::StartCampaignResponse* response) {
-  return Answer(context, pool_, [this, request, response] { return Start(*request, *response); });
+  return Answer(context, pool_, [this, request, response] { return Start(*request, "", *response); });
 }
 
-grpc::Status CampaignService::Start(const v1::StartCampaignRequest& request, v1::StartCampaignResponse& response) {
+grpc::Status CampaignService::Start(const v1::StartCampaignRequest& request, const std::string& id,
+                                    v1::StartCampaignResponse& response) {
   if (request.spec_yaml().size() > kMostSpecBytes) {
     return {grpc::StatusCode::INVALID_ARGUMENT, "the campaign file is larger than 1 MiB"};
   }
@@ -60,6 +73,8 @@ grpc::Status CampaignService::Start(const v1::StartCampaignRequest& request, v1:
   if (!known.ok()) return ToGrpc(known.status());
   campaign::KernelResolution resolution = campaign::ResolveKernels(parsed.spec, *known);
   parsed.errors.insert(parsed.errors.end(), resolution.errors.begin(), resolution.errors.end());
+  const std::vector<campaign::SpecError> untold = UnknownTargets(parsed, notify_targets_);
+  parsed.errors.insert(parsed.errors.end(), untold.begin(), untold.end());
   if (!parsed.ok()) return Mistakes(std::move(parsed.errors));
 
   // Configurations are left out of a listing; whether a scenario can run is judged by them.
@@ -69,7 +84,7 @@ grpc::Status CampaignService::Start(const v1::StartCampaignRequest& request, v1:
     kernel = *std::move(full);
   }
   const absl::Time now = clock_.Now();
-  campaign.id = request.validate_only() ? "" : NewCampaignId(now);
+  campaign.id = request.validate_only() ? "" : id.empty() ? NewCampaignId(now) : id;
   campaign.spec = std::move(parsed.spec);
   campaign.created = now;
   campaign.finished = absl::InfinitePast();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "lk/v1/campaign.grpc.pb.h"
 #include "server/api/call.h"
 #include "server/scheduler/driver.h"
@@ -8,11 +11,23 @@
 
 namespace lk::api {
 
+// "c", seven characters of seconds (good for a thousand years), four of chance: ascending in time.
+std::string NewCampaignId(absl::Time now);
+
 class CampaignService final : public v1::CampaignService::CallbackService {
  public:
   CampaignService(scheduler::Driver& driver, store::Store& store, scheduler::WorkerPool& pool, const Clock& clock,
-                  const campaign::Descriptors& descriptors)
-      : driver_(driver), store_(store), pool_(pool), clock_(clock), descriptors_(descriptors) {}
+                  const campaign::Descriptors& descriptors, std::set<std::string> notify_targets = {})
+      : driver_(driver),
+        store_(store),
+        pool_(pool),
+        clock_(clock),
+        descriptors_(descriptors),
+        notify_targets_(std::move(notify_targets)) {}
+
+  // What the RPC does, on the caller's thread, which it blocks. `id`: the campaign's; "": a new one.
+  grpc::Status Start(const v1::StartCampaignRequest& request, const std::string& id,
+                     v1::StartCampaignResponse& response);
 
   grpc::ServerUnaryReactor* StartCampaign(grpc::CallbackServerContext* context, const v1::StartCampaignRequest* request,
                                           v1::StartCampaignResponse* response) override;
@@ -26,7 +41,6 @@ class CampaignService final : public v1::CampaignService::CallbackService {
                                            const v1::CancelCampaignRequest* request, v1::Campaign* response) override;
 
  private:
-  grpc::Status Start(const v1::StartCampaignRequest& request, v1::StartCampaignResponse& response);
   // Without runs.
   StatusOr<v1::Campaign> Load(const std::string& prefix);
 
@@ -35,6 +49,7 @@ class CampaignService final : public v1::CampaignService::CallbackService {
   scheduler::WorkerPool& pool_;
   const Clock& clock_;
   const campaign::Descriptors& descriptors_;
+  const std::set<std::string> notify_targets_;  // that lkd is configured with
 };
 
 }  // namespace lk::api

@@ -120,28 +120,33 @@ class AddKernelCall final : public grpc::ServerReadReactor<v1::AddKernelRequest>
 
 }  // namespace
 
+StatusOr<AddedBuild> AddBuild(kernels::Library& library, store::Store& store,
+                              const std::vector<kernels::Upload>& uploads, const campaign::Labels& labels,
+                              const std::string& source, absl::Time now) {
+  LK_ASSIGN_OR_RETURN(campaign::KernelBuild kernel, library.Ingest(uploads));
+  const auto known = store.GetKernel(kernel.id);
+  if (!known.ok() && !absl::IsNotFound(known.status())) return known.status();
+  kernel.labels = labels;
+  kernel.source = source;
+  kernel.added = now;
+  if (known.ok()) {
+    kernel.labels.insert(known->labels.begin(), known->labels.end());
+    kernel.source = known->source;
+    kernel.added = known->added;
+  }
+  LK_RETURN_IF_ERROR(store.PutKernel(kernel));
+  return AddedBuild{std::move(kernel), !known.ok()};
+}
+
 grpc::ServerReadReactor<v1::AddKernelRequest>* KernelService::AddKernel(grpc::CallbackServerContext*,
                                                                         v1::AddKernelResponse* response) {
   const auto finish = [this, response](const std::vector<kernels::Upload>& uploads, const campaign::Labels& labels,
                                        const std::string& source) -> grpc::Status {
     if (uploads.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "no file came"};
-    auto ingested = library_.Ingest(uploads);
-    if (!ingested.ok()) return ToGrpc(ingested.status());
-    campaign::KernelBuild kernel = *std::move(ingested);
-    const auto known = store_.GetKernel(kernel.id);
-    if (!known.ok() && !absl::IsNotFound(known.status())) return ToGrpc(known.status());
-    kernel.labels = labels;
-    kernel.source = source;
-    kernel.added = clock_.Now();
-    if (known.ok()) {
-      kernel.labels.insert(known->labels.begin(), known->labels.end());
-      kernel.source = known->source;
-      kernel.added = known->added;
-    }
-    const Status stored = store_.PutKernel(kernel);
-    if (!stored.ok()) return ToGrpc(stored);
-    *response->mutable_kernel() = ToProto(kernel, false, 0);
-    response->set_created(!known.ok());
+    const StatusOr<AddedBuild> added = AddBuild(library_, store_, uploads, labels, source, clock_.Now());
+    if (!added.ok()) return ToGrpc(added.status());
+    *response->mutable_kernel() = ToProto(added->kernel, false, 0);
+    response->set_created(added->created);
     return grpc::Status::OK;
   };
   return new AddKernelCall(pool_, spool_ / RandomHex(8), finish);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "lk/v1/kernel.grpc.pb.h"
 #include "server/api/call.h"
@@ -10,6 +12,16 @@
 #include "support/clock.h"
 
 namespace lk::api {
+
+struct AddedBuild {
+  campaign::KernelBuild kernel;
+  bool created = false;  // it was not there before
+};
+// Files a build and stores what is known of it; one that is there already keeps its source and time, and gets the
+// labels on top of its own. Errors: those of kernels::Library::Ingest and of the store.
+StatusOr<AddedBuild> AddBuild(kernels::Library& library, store::Store& store,
+                              const std::vector<kernels::Upload>& uploads, const campaign::Labels& labels,
+                              const std::string& source, absl::Time now);
 
 class KernelService final : public v1::KernelService::CallbackService {
  public:

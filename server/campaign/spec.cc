@@ -23,7 +23,8 @@ constexpr uint32_t kMostParallel = 10000;
 
 class FileReader {
  public:
-  FileReader(const Descriptors& descriptors, Mistakes& mistakes) : descriptors_(descriptors), mistakes_(mistakes) {}
+  FileReader(const Descriptors& descriptors, Mistakes& mistakes, std::vector<SpecError>& notify_places)
+      : descriptors_(descriptors), mistakes_(mistakes), notify_places_(notify_places) {}
 
   CampaignSpec Read(const YAML::Node& root) {
     mistakes_.Remember("", root.Mark());
@@ -77,7 +78,10 @@ class FileReader {
           }},
          {"notify", [&](const Item& i) {
             ReadList(i, mistakes_, true, [&](const Item& entry) {
-              if (auto name = ReadText(entry, mistakes_)) spec_.notify.push_back(*std::move(name));
+              auto name = ReadText(entry, mistakes_);
+              if (!name) return;
+              spec_.notify.push_back(*std::move(name));
+              notify_places_.push_back(mistakes_.Locate(entry.path));
             });
           }}});
   }
@@ -123,6 +127,7 @@ class FileReader {
 
   const Descriptors& descriptors_;
   Mistakes& mistakes_;
+  std::vector<SpecError>& notify_places_;
   CampaignSpec spec_;
 };
 
@@ -155,7 +160,7 @@ SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set,
     }
   }
   Mistakes mistakes(std::move(overridden));
-  result.spec = FileReader(descriptors, mistakes).Read(root);
+  result.spec = FileReader(descriptors, mistakes, result.notify_places).Read(root);
   std::vector<SpecError> in_file = mistakes.Take();
   result.errors.insert(result.errors.end(), in_file.begin(), in_file.end());
   return result;

@@ -22,6 +22,8 @@ struct SpecError {
 struct SpecResult {
   CampaignSpec spec;
   std::vector<SpecError> errors;  // in order of place; empty: spec is good
+  // Places of spec.notify's entries, without messages: what they name is not known here.
+  std::vector<SpecError> notify_places;
   bool ok() const { return errors.empty(); }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML nodes with their places, and mistakes in them. Internal to the reader of campaign files.
+// YAML nodes with their places, and mistakes in them. Internal to the readers of campaign files and of lkd's
+// configuration.
 #pragma once
 
 #include <absl/time/time.h>

@@ -14,6 +14,7 @@
 #include <set>
 #include <variant>
 
+#include "server/config/webhooks_reader.h"
 #include "support/quantity.h"
 
 namespace lk::config {
@@ -254,6 +255,8 @@ class Reader {
       const std::string key = prefix + entry.first.Scalar();
       if (!seen.insert(key).second) {
         Complain(entry.first.Mark(), fmt::format("{} is set twice", key));
+      } else if (key == "webhooks") {
+        ReadWebhooksSection(entry.second);
       } else if (const auto row = std::ranges::find(table_, key, &Row::key); row != table_.end()) {
         ReadValue(entry.second, *row);
       } else if (std::ranges::any_of(table_, [&key](const Row& r) { return r.key.starts_with(key + "."); })) {
@@ -276,6 +279,15 @@ class Reader {
     }
   }
 
+  // It has lists of mappings, which the table has no way to describe.
+  void ReadWebhooksSection(const YAML::Node& section) {
+    campaign::Mistakes mistakes({});
+    ReadWebhooks({section, "webhooks"}, mistakes, config_.webhooks);
+    for (campaign::SpecError& mistake : mistakes.Take()) {
+      errors_.push_back({mistake.line, mistake.column, mistake.path + ": " + mistake.message});
+    }
+  }
+
   void ReadScalar(const YAML::Node& value, const Row& row) {
     if (!value.IsScalar()) return Complain(value.Mark(), fmt::format("{}: must be a single value", row.key));
     const std::string& text = value.Scalar();
@@ -290,6 +302,7 @@ class Reader {
       const std::string_view rest = row.key.substr(prefix.size());
       keys.emplace(rest.substr(0, rest.find('.')));
     }
+    if (prefix.empty()) keys.emplace("webhooks");
     return keys;
   }
 

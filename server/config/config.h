@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/config/webhooks.h"
 #include "server/scheduler/core.h"
 #include "support/status.h"
 
@@ -43,7 +44,7 @@ struct Config {
     uint32_t max_messages_per_second = 2000;
   } agent;
 
-  // /healthz, /readyz, /reports/campaigns/<id>.
+  // /healthz, /readyz, /reports/campaigns/<id>, /hooks/v1.
   struct Http {
     std::string listen = "127.0.0.1:7642";
   } http;
@@ -59,6 +60,8 @@ struct Config {
     // Label "instance" of what is pushed. Empty: this machine's host name.
     std::string push_instance;
   } metrics;
+
+  Webhooks webhooks;
 
   // sqlite:PATH or postgresql://...; empty: sqlite in the state directory.
   std::string store;

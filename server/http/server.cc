@@ -2,6 +2,7 @@
 #include "server/http/server.h"
 
 #include <absl/cleanup/cleanup.h>
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 #include <httplib.h>
 #include <sys/socket.h>
@@ -10,15 +11,20 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <deque>
 #include <semaphore>
 #include <thread>
+#include <vector>
+
+#include "support/mutex.h"
 
 namespace lk::http {
 namespace {
 
-constexpr size_t kThreads = 4;
+// A client that is slow takes one of these for as long as it is; health must still find one.
+constexpr size_t kThreads = 16;
+constexpr size_t kMostWaiting = 256;
 constexpr time_t kTimeoutSeconds = 5;
-constexpr size_t kMaxBodyBytes = 64 << 10;
 
 struct Address {
   std::string host;
@@ -41,13 +47,101 @@ StatusOr<Address> ParseAddress(const std::string& listen) {
   return address;
 }
 
+// The library's pool with a bound: who comes when it is reached waits in the kernel's backlog.
+class Connections final : public httplib::TaskQueue {
+ public:
+  Connections() {
+    for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  }
+  void enqueue(std::function<void()> connection) override {
+    const MutexLock lock(&mutex_);
+    const auto room = [this] {
+      mutex_.AssertHeld();
+      return waiting_.size() < kMostWaiting;
+    };
+    mutex_.Await(absl::Condition(&room));
+    waiting_.push_back(std::move(connection));
+  }
+  // What waits is still served.
+  void shutdown() override {
+    {
+      const MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Work() {
+    while (true) {
+      std::function<void()> connection;
+      {
+        const MutexLock lock(&mutex_);
+        const auto something = [this] {
+          mutex_.AssertHeld();
+          return stopping_ || !waiting_.empty();
+        };
+        mutex_.Await(absl::Condition(&something));
+        if (waiting_.empty()) return;
+        connection = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      connection();
+    }
+  }
+
+  Mutex mutex_;
+  std::deque<std::function<void()>> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+void Give(const Response& answer, httplib::Response& response) {
+  response.status = answer.status;
+  for (const auto& [name, value] : answer.headers) response.set_header(name, value);
+  // Nobody guesses what it is, and no other page embeds it.
+  response.set_header("X-Content-Type-Options", "nosniff");
+  response.set_header("X-Frame-Options", "DENY");
+  response.set_content(answer.body, answer.content_type);
+}
+
+std::map<std::string, std::string> Headers(const httplib::Request& request) {
+  std::map<std::string, std::string> headers;
+  for (const auto& [name, value] : request.headers) {
+    const auto [it, added] = headers.try_emplace(absl::AsciiStrToLower(name), value);
+    if (!added) it->second += ", " + value;
+  }
+  return headers;
+}
+
+// Reads the body here rather than in the library, which unpacks what is compressed and does not bound what comes in
+// chunks.
+Response Answer(const httplib::Request& request, const httplib::ContentReader& read, size_t most_bytes,
+                const std::function<Response(const Request&)>& handler) {
+  if (request.has_header("Content-Encoding")) return {.status = 415, .body = "compressed bodies are not taken\n"};
+  if (request.is_multipart_form_data()) return {.status = 415, .body = "multipart bodies are not taken\n"};
+  Request taken{.headers = Headers(request), .body = {}};
+  // The library reads what is declared to be too large and drops it.
+  bool large = request.get_header_value<uint64_t>("Content-Length") > most_bytes;
+  const bool complete = read([&](const char* data, size_t size) {
+    large = large || size > most_bytes - taken.body.size();
+    if (!large) taken.body.append(data, size);
+    return !large;
+  });
+  if (large) return {.status = 413, .body = fmt::format("the body is larger than {} bytes\n", most_bytes)};
+  if (!complete) return {.status = 400, .body = "the body did not come completely\n"};
+  return handler(taken);
+}
+
 class HttplibServer final : public Server {
  public:
   explicit HttplibServer(const Options& options) {
-    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    server_.new_task_queue = [] { return new Connections; };
+    // A connection that is kept open would keep its thread.
+    server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(kTimeoutSeconds);
     server_.set_write_timeout(kTimeoutSeconds);
-    server_.set_payload_max_length(kMaxBodyBytes);
+    server_.set_payload_max_length(options.most_body_bytes);
     // The library's default, SO_REUSEPORT, would share the port with another lkd instead of failing.
     server_.set_socket_options([](socket_t socket) {
       const int on = 1;
@@ -55,13 +149,20 @@ class HttplibServer final : public Server {
     });
     for (const auto& [path, handler] : options.routes) {
       server_.Get(path, [handler = handler](const httplib::Request&, httplib::Response& response) {
-        Send(handler(), response);
+        Give(handler(), response);
       });
     }
     for (const auto& [path, handler] : options.folders) {
       server_.Get(path + "([^/]+)", [handler = handler](const httplib::Request& request, httplib::Response& response) {
-        Send(handler(request.matches[1].str()), response);
+        Give(handler(request.matches[1].str()), response);
       });
+    }
+    for (const auto& [path, handler] : options.posts) {
+      server_.Post(
+          path, [handler = handler, most = options.most_body_bytes](
+                    const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& read) {
+            Give(Answer(request, read, most, handler), response);
+          });
     }
   }
 
@@ -93,15 +194,6 @@ class HttplibServer final : public Server {
   uint16_t port() const override { return port_; }
 
  private:
-  static void Send(const Response& answer, httplib::Response& response) {
-    response.status = answer.status;
-    for (const auto& [name, value] : answer.headers) response.set_header(name, value);
-    // Nobody guesses what it is, and no other page embeds it.
-    response.set_header("X-Content-Type-Options", "nosniff");
-    response.set_header("X-Frame-Options", "DENY");
-    response.set_content(answer.body, answer.content_type);
-  }
-
   httplib::Server server_;
   uint16_t port_ = 0;
   std::atomic<bool> ended_ = false;

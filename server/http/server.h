@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP that lkd serves: health, reports.
+// HTTP that lkd serves: health, reports, webhooks.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,14 @@ using Folders = std::map<std::string, std::function<Response(const std::string& 
 // are being written.
 Folders ReportFolders(std::function<StatusOr<std::string>(const std::string& id)> write);
 
+struct Request {
+  std::map<std::string, std::string> headers;  // names in lower case; values of one that came twice joined by ", "
+  std::string body;                            // complete, as it was sent
+};
+// What POST answers, by path; on threads of the server as above. A request that has no body of its own (its length is
+// wrong, it is larger than Options::most_body_bytes, it is compressed) is answered with 400, 413 or 415 without it.
+using PostRoutes = std::map<std::string, std::function<Response(const Request&)>>;
+
 // /healthz: 200 as long as lkd answers at all. /readyz: 200, or 503 with the reason that `ready` gives in the body.
 Routes HealthRoutes(std::function<Status()> ready);
 
@@ -36,6 +44,8 @@ struct Options {
   std::string listen;
   Routes routes;
   Folders folders = {};
+  PostRoutes posts = {};
+  size_t most_body_bytes = 64 << 10;
 };
 
 class Server {

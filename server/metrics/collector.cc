@@ -42,6 +42,7 @@ class Collector final : public prometheus::Collectable {
     } else {
       spdlog::warn("metrics: {}", std::string(statistics.status().message()));
     }
+    CollectWebhooks(families);
     Append(families, LiveFamilies());
     std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
     return families;
@@ -59,6 +60,16 @@ class Collector final : public prometheus::Collectable {
       spdlog::warn("metrics: {}", std::string(status.message()));
       latency_.Return(more.calls);
     }
+  }
+
+  void CollectWebhooks(std::vector<prometheus::MetricFamily>& families) const {
+    const StatusOr<std::vector<store::WebhookTotal>> totals = store_.WebhookTotals();
+    if (!totals.ok()) return;
+    Family deliveries(kWebhookDeliveries);
+    for (const store::WebhookTotal& total : *totals) {
+      deliveries.Add({total.target, total.result}, static_cast<double>(total.attempts));
+    }
+    families.push_back(deliveries.Make());
   }
 
   static std::vector<prometheus::MetricFamily> WorkFamilies(const store::Work& work) {

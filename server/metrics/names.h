@@ -63,6 +63,12 @@ inline constexpr Metric kKernelOrder = {
     Type::Gauge,
     {"kernel", "arch", "tree"},
     "Grows from release to release; tree is the label of the build. Mutants have no place in it."};
+inline constexpr Metric kWebhookDeliveries = {
+    "lk_webhook_deliveries_total",
+    Type::Counter,
+    {"target", "result"},
+    "Attempts to deliver notifications: delivered, failed (to be tried again), "
+    "dead (given up)."};
 
 // Of what is going on.
 inline constexpr Metric kCampaignRuns = {

@@ -165,6 +165,7 @@ bool Driver::Store(const std::vector<Action>& actions, absl::Time now) {
       if (save->announce) change.events.emplace_back(save->run.campaign_id, announcer_.run(save->run, now));
     } else if (const auto* save_campaign = std::get_if<SaveCampaign>(&action)) {
       change.campaigns.push_back(save_campaign->campaign);
+      AddNotifications(save_campaign->campaign, now, change);
       if (save_campaign->announce) announced.push_back(save_campaign);
     }
   }
@@ -202,9 +203,18 @@ bool Driver::Store(const std::vector<Action>& actions, absl::Time now) {
       if (campaign.verdict) states_.erase(campaign.id);
     }
   }
+  if (!change.notifications.empty() && announcer_.notifications_stored) announcer_.notifications_stored();
   for (const auto& [campaign_id, payload] : change.events) told.insert(campaign_id);
   for (const std::string& id : told) Notify(id);
   return true;
+}
+
+void Driver::AddNotifications(const Campaign& campaign, absl::Time now, store::Change& change) const {
+  const std::vector<std::string>& targets = Spec(campaign.id).notify;
+  if (!campaign.verdict || targets.empty() || !announcer_.notifications) return;
+  for (store::Notification& notification : announcer_.notifications(campaign, targets, now)) {
+    change.notifications.push_back(std::move(notification));
+  }
 }
 
 void Driver::Perform(const Action& action) {

@@ -33,6 +33,11 @@ struct Announcer {
   std::function<std::string(const Campaign&, const campaign::Counts&, absl::Time)> campaign;
   std::function<std::string(const Run&, absl::Time)> run;
   std::function<std::string(const std::string& run_id, const Finding&, absl::Time)> finding;
+  // Stored with a campaign's verdict: who is named by its file to be told. May be empty, as may `notifications_stored`,
+  // which is called afterwards and must not block.
+  std::function<std::vector<store::Notification>(const Campaign&, const std::vector<std::string>& notify, absl::Time)>
+      notifications = {};
+  std::function<void()> notifications_stored = {};
 };
 
 struct DriverOptions {
@@ -87,6 +92,7 @@ class Driver {
   void Step(Queued queued);
   // Stores all Save* of a step as one change, again and again until the store takes it or lkd stops.
   bool Store(const std::vector<Action>& actions, absl::Time now);
+  void AddNotifications(const Campaign& campaign, absl::Time now, store::Change& change) const;
   void Perform(const Action& action);
 
   void Do(const StartVm& action);

@@ -14,6 +14,7 @@
 #include "server/store/store.h"
 #include "server/store/totals.h"
 #include "server/store/transaction.h"
+#include "server/store/webhook_rows.h"
 #include "support/mutex.h"
 
 namespace lk::store {
@@ -71,6 +72,7 @@ class SqlStore final : public Store {
       for (const auto& [campaign_id, payload] : change.events) {
         sequences.push_back(AddEvent(sql, campaign_id, change.time, payload));
       }
+      for (const Notification& notification : change.notifications) InsertNotification(sql, notification);
       return sequences;
     });
   }
@@ -297,6 +299,58 @@ class SqlStore final : public Store {
   Status MarkPushed(const std::string& campaign_id) override {
     return Call("mark_pushed", [&](soci::session& sql) {
       sql << "UPDATE campaigns SET pushed = 1 WHERE id = :id", soci::use(campaign_id);
+      return absl::OkStatus();
+    });
+  }
+
+  StatusOr<bool> AddInbound(const InboundWebhook& webhook, uint32_t most_queued) override {
+    return Call("add_inbound", [&](soci::session& sql) { return InsertInbound(sql, webhook, most_queued); });
+  }
+  Status UpdateInbound(const InboundWebhook& webhook) override {
+    return Call("update_inbound", [&](soci::session& sql) { return ReplaceInbound(sql, webhook); });
+  }
+  StatusOr<InboundWebhook> GetInbound(const std::string& id) override {
+    return Call("get_inbound", [&](soci::session& sql) { return FindInbound(sql, id); });
+  }
+  StatusOr<std::optional<InboundWebhook>> NextInbound() override {
+    using Result = StatusOr<std::optional<InboundWebhook>>;
+    return Call("next_inbound", [](soci::session& sql) -> Result { return FirstInbound(sql); });
+  }
+  StatusOr<std::vector<InboundWebhook>> ListInbound(const std::string& state, const std::string& before,
+                                                    int limit) override {
+    using Result = StatusOr<std::vector<InboundWebhook>>;
+    return Call("list_inbound", [&](soci::session& sql) -> Result { return PageOfInbound(sql, state, before, limit); });
+  }
+  Status AddNotification(const Notification& notification) override {
+    return Call("add_notification", [&](soci::session& sql) {
+      InsertNotification(sql, notification);
+      return absl::OkStatus();
+    });
+  }
+  Status UpdateNotification(const Notification& notification, const std::string& result) override {
+    return Call("update_notification",
+                [&](soci::session& sql) { return ReplaceNotification(sql, notification, result); });
+  }
+  StatusOr<Notification> GetNotification(const std::string& id) override {
+    return Call("get_notification", [&](soci::session& sql) { return FindNotification(sql, id); });
+  }
+  StatusOr<std::optional<Notification>> NextNotification(const std::string& target) override {
+    using Result = StatusOr<std::optional<Notification>>;
+    return Call("next_notification", [&](soci::session& sql) -> Result { return FirstNotification(sql, target); });
+  }
+  StatusOr<std::vector<Notification>> ListNotifications(const std::string& state, const std::string& before,
+                                                        int limit) override {
+    using Result = StatusOr<std::vector<Notification>>;
+    return Call("list_notifications",
+                [&](soci::session& sql) -> Result { return PageOfNotifications(sql, state, before, limit); });
+  }
+  StatusOr<std::vector<WebhookTotal>> WebhookTotals() override {
+    using Result = StatusOr<std::vector<WebhookTotal>>;
+    return Call("webhook_totals", [](soci::session& sql) -> Result { return ReadWebhookTotals(sql); });
+  }
+  Status ForgetWebhooks(absl::Time before) override {
+    return Call("forget_webhooks", [&](soci::session& sql) {
+      DeleteWebhooks(sql, before);
       return absl::OkStatus();
     });
   }

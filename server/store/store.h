@@ -13,6 +13,7 @@
 
 #include "server/campaign/types.h"
 #include "server/store/latency_sums.h"
+#include "server/store/webhook_store.h"
 #include "support/status.h"
 
 namespace lk::store {
@@ -30,6 +31,7 @@ struct Change {
   std::vector<campaign::Run> runs;                          // inserted or replaced
   std::vector<std::pair<std::string, std::string>> events;  // campaign id, payload
   absl::Time time;                                          // of the events
+  std::vector<Notification> notifications = {};             // added to the outbox, unless they are there
 };
 
 // What lkd counts of its own work.
@@ -93,10 +95,8 @@ struct RunStatistics {
 //
 // What Apply and Put* have returned OK for survives a killed lkd. With SQLite (WAL, synchronous=NORMAL) the last
 // changes before a power failure may be missing, but the file is never inconsistent: https://sqlite.org/wal.html.
-class Store {
+class Store : public WebhookStore {
  public:
-  virtual ~Store() = default;
-
   // Returns the sequence number each event got, in order. Cheap for a run whose evidence has changed little: findings
   // and histograms that are stored already are not written again.
   virtual StatusOr<std::vector<uint32_t>> Apply(const Change& change) = 0;

@@ -16,6 +16,7 @@ finish() {
   trap - EXIT INT TERM
   set +e
   [ -z "$prometheus_pid" ] || { kill "$prometheus_pid"; wait "$prometheus_pid"; } 2>/dev/null
+  [ -z "${peer_pid:-}" ] || { kill "$peer_pid"; wait "$peer_pid"; } 2>/dev/null
   stop_lkd
   for domain in $(domains); do timeout 20 virsh -q -c "$libvirt_uri" destroy "$domain" >/dev/null 2>&1; done
   libvirt_down

@@ -124,6 +124,9 @@ spec:
   EXPECT_EQ(spec.max_parallel, 4u);
   EXPECT_EQ(spec.deadline, absl::Minutes(90));
   EXPECT_THAT(spec.notify, ElementsAre("ci"));
+  ASSERT_EQ(result.notify_places.size(), 1u);
+  EXPECT_EQ(result.notify_places[0].path, "spec.notify[0]");
+  EXPECT_EQ(result.notify_places[0].line, 28u);
 }
 
 TEST(Spec, HasDefaults) {

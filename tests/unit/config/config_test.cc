@@ -21,6 +21,91 @@ std::vector<std::string> Errors(std::string_view yaml) {
   return texts;
 }
 
+TEST(Config, WebhooksAreRead) {
+  Config c;
+  const std::vector<ConfigError> errors = ParseConfig(R"(
+webhooks:
+  maxBodyBytes: 2MiB
+  maxQueued: 7
+  remember: 1h
+  tolerance: 1min
+  github: { secretFiles: [ /s/new, /s/old ] }
+  gitlab: { secretFiles: [ /s/gitlab ] }
+  generic: { secretFiles: [ /s/generic ] }
+  artifacts:
+    origins:
+      - { url: "https://artifacts.example.org/" }
+      - { url: "https://localhost:8443", tokenFile: /s/token, privateAddresses: true }
+    caFile: /ca.pem
+    maxBytes: 1MiB
+    timeout: 1s
+  rules:
+    - name: next
+      source: github
+      event: push
+      repository: octo/linux
+      branches: [ main ]
+      tags: [ "v*" ]
+      forks: true
+      campaign: /nightly.yaml
+      artifacts: [ { url: "https://artifacts.example.org/${commit}.deb" }, { name: "*.config", role: config } ]
+      set: { metadata.labels.branch: branch }
+  targets:
+    - { name: ci, format: lk, url: "http://127.0.0.1:1/hook", secretFiles: [ /s/out ] }
+    - { name: status, format: github_status, url: "https://api.github.com/", tokenFile: /s/github, context: lockups }
+  retry: { first: 1s, most: 2s, attempts: 3, timeout: 4s }
+)",
+                                                      c);
+  for (const ConfigError& error : errors) ADD_FAILURE() << error.line << ": " << error.message;
+  const Webhooks& w = c.webhooks;
+  EXPECT_EQ(w.max_body_bytes, 2u << 20);
+  EXPECT_EQ(w.max_queued, 7u);
+  EXPECT_EQ(w.github.secret_files.size(), 2u);
+  ASSERT_EQ(w.artifacts.origins.size(), 2u);
+  EXPECT_EQ(w.artifacts.origins[0].url, "https://artifacts.example.org");
+  EXPECT_TRUE(w.artifacts.origins[1].private_addresses);
+  EXPECT_FALSE(w.artifacts.origins[0].private_addresses);
+  ASSERT_EQ(w.rules.size(), 1u);
+  EXPECT_TRUE(w.rules[0].forks);
+  ASSERT_EQ(w.rules[0].artifacts.size(), 2u);
+  EXPECT_EQ(w.rules[0].artifacts[0].role, "debian_package");
+  EXPECT_EQ(w.rules[0].artifacts[1].role, "config");
+  EXPECT_EQ(w.rules[0].set.at("metadata.labels.branch"), "branch");
+  ASSERT_EQ(w.targets.size(), 2u);
+  EXPECT_EQ(w.targets[1].url, "https://api.github.com");
+  EXPECT_EQ(w.retry.attempts, 3u);
+}
+
+TEST(Config, MistakesInWebhooks) {
+  EXPECT_THAT(Errors("webhooks: { githup: {} }"),
+              ElementsAre(HasSubstr("1:13 webhooks.githup: \"githup\" is not a key")));
+  const std::vector<std::string> errors = Errors(R"(webhooks:
+  github: { secret: hidden }
+  artifacts: { origins: [ { url: "http://a.test" }, { url: "https://a.test/path" } ] }
+  rules:
+    - { name: a, source: github, event: pipeline, repository: x, campaign: nightly.yaml, artifacts: [ {} ] }
+    - { name: a, source: github, event: push, repository: x, campaign: /n.yaml, set: { spec.repeats: number } }
+  targets:
+    - { name: a.b, format: lk, url: "http://ci.test/" }
+    - { name: k, format: kcidb, url: "https://k.test", tokenFile: /t, context: "L K" }
+)");
+  const std::vector<std::string> wanted = {"2:",
+                                           "2:13",
+                                           "3:",
+                                           "is not an https URL",
+                                           "an origin has no path",
+                                           "is not an event of github",
+                                           "is not an absolute path",
+                                           "either \"url\" or \"name\"",
+                                           "stands here twice",
+                                           "is not a variable",
+                                           "a target's name has no",
+                                           "http is right on the loopback only",
+                                           "\"secretFiles\" is missing",
+                                           "origin of KCIDB"};
+  for (const std::string& want : wanted) EXPECT_THAT(errors, testing::Contains(HasSubstr(want))) << want;
+}
+
 TEST(Config, EverySettingIsRead) {
   Config c;
   const std::vector<ConfigError> errors = ParseConfig(R"(

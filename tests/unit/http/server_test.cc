@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
+#include <vector>
 
 namespace lk::http {
 namespace {
@@ -88,6 +90,46 @@ TEST(Http, PortIsFreeAfterwards) {
     EXPECT_EQ(client.Get("/healthz")->status, 200);
   }
   EXPECT_TRUE(Server::Start(On("127.0.0.1:" + std::to_string(port))).ok());
+}
+
+TEST(Http, SlowClientsDoNotHoldUpHealth) {
+  std::atomic<bool> go = false;
+  Options options = On("127.0.0.1:0");
+  options.posts["/slow"] = [&go](const Request& request) {
+    while (!go) std::this_thread::yield();
+    return Response{.status = 200, .body = request.body};
+  };
+  const auto server = Server::Start(options).value();
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([port = server->port()] {
+      httplib::Client client("127.0.0.1", port);
+      EXPECT_EQ(client.Post("/slow", "body", "text/plain")->body, "body");
+    });
+  }
+  httplib::Client client("127.0.0.1", server->port());
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(client.Get("/healthz")->status, 200);
+  go = true;
+  for (std::thread& thread : clients) thread.join();
+}
+
+TEST(Http, BodiesComeWholeOrNotAtAll) {
+  Options options = On("127.0.0.1:0");
+  options.most_body_bytes = 8;
+  options.posts["/echo"] = [](const Request& request) {
+    return Response{.status = 200,
+                    .body = request.body + request.headers.at("x-name"),
+                    .content_type = "text/plain",
+                    .headers = {{"X-Answer", "yes"}}};
+  };
+  const auto server = Server::Start(options).value();
+  httplib::Client client("127.0.0.1", server->port());
+  const httplib::Headers headers = {{"X-Name", "!"}};
+  const httplib::Result good = client.Post("/echo", headers, "12345678", "text/plain");
+  EXPECT_EQ(good->body, "12345678!");
+  EXPECT_EQ(good->get_header_value("X-Answer"), "yes");
+  EXPECT_EQ(client.Post("/echo", headers, "123456789", "text/plain")->status, 413);
+  EXPECT_EQ(client.Post("/other", headers, "1", "text/plain")->status, 404);
 }
 
 TEST(Http, BadAddresses) {

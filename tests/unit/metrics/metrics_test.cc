@@ -41,6 +41,17 @@ TEST_F(MetricsTest, RunsComeFromTheStore) {
                     HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 7.5)")));
 }
 
+TEST_F(MetricsTest, DeliveriesOfNotifications) {
+  store::Notification notification;
+  notification.id = "msg_1";
+  notification.target = "ci";
+  ASSERT_TRUE(store_->AddNotification(notification).ok());
+  ASSERT_TRUE(store_->UpdateNotification(notification, "failed").ok());
+  ASSERT_TRUE(store_->UpdateNotification(notification, "delivered").ok());
+  EXPECT_THAT(Scrape(), AllOf(HasSubstr(R"(lk_webhook_deliveries_total{target="ci",result="failed"} 1)"),
+                              HasSubstr(R"(lk_webhook_deliveries_total{target="ci",result="delivered"} 1)")));
+}
+
 TEST_F(MetricsTest, ControlsAreRunsThatAreToFail) {
   AddKernel("6.12.1-mutant");
   store::Change change;

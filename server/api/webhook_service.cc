@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/webhook_service.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "server/api/paging.h"
+#include "server/http/inbound/event.h"
+
+namespace lk::api {
+namespace {
+
+// What lkctl's own deadline is, too.
+constexpr absl::Duration kTestWait = absl::Seconds(25);
+
+void Set(google::protobuf::Timestamp* proto, absl::Time time) {
+  *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+}
+
+v1::Webhook ToProto(const store::InboundWebhook& webhook) {
+  v1::Webhook proto;
+  proto.set_id(webhook.id);
+  proto.set_direction("in");
+  proto.set_peer(webhook.source);
+  proto.set_state(webhook.state);
+  proto.set_campaign_id(webhook.campaign_id);
+  proto.set_attempts(webhook.attempts);
+  proto.set_error(webhook.error);
+  proto.set_rule(webhook.rule);
+  proto.set_delivery(webhook.delivery);
+  Set(proto.mutable_created(), webhook.received);
+  if (webhook.state == "queued") Set(proto.mutable_next_attempt(), webhook.next_attempt);
+  if (const StatusOr<http::Event> event = http::FromJson(webhook.event); event.ok()) proto.set_event(event->type);
+  return proto;
+}
+
+v1::Webhook ToProto(const store::Notification& notification) {
+  v1::Webhook proto;
+  proto.set_id(notification.id);
+  proto.set_direction("out");
+  proto.set_peer(notification.target);
+  proto.set_event(notification.event);
+  proto.set_state(notification.state);
+  proto.set_campaign_id(notification.campaign_id);
+  proto.set_attempts(notification.attempts);
+  proto.set_last_status(notification.last_status);
+  proto.set_error(notification.error);
+  Set(proto.mutable_created(), notification.created);
+  if (notification.state == "pending") Set(proto.mutable_next_attempt(), notification.next_attempt);
+  return proto;
+}
+
+template <typename Row>
+grpc::Status Answer(const StatusOr<std::vector<Row>>& page, int size, v1::ListWebhooksResponse& response) {
+  if (!page.ok()) return ToGrpc(page.status());
+  for (const Row& row : *page) *response.add_webhooks() = ToProto(row);
+  if (page->size() == static_cast<size_t>(size)) response.set_next_page_token(page->back().id);
+  return grpc::Status::OK;
+}
+
+template <typename Row>
+grpc::Status Answer(const StatusOr<Row>& row, v1::Webhook& response) {
+  if (!row.ok()) return ToGrpc(row.status());
+  response = ToProto(*row);
+  return grpc::Status::OK;
+}
+
+grpc::Status Unknown(std::string_view what, const std::string& word, const std::vector<std::string_view>& right) {
+  return {grpc::StatusCode::INVALID_ARGUMENT,
+          fmt::format("\"{}\" is no {}; right are: {}", word, what, fmt::join(right, ", "))};
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* WebhookService::ListWebhooks(grpc::CallbackServerContext* context,
+                                                       const v1::ListWebhooksRequest* request,
+                                                       v1::ListWebhooksResponse* response) {
+  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
+    const std::vector<std::string_view> in = {"queued", "done", "ignored", "failed"};
+    const std::vector<std::string_view> out = {"pending", "delivered", "dead"};
+    const bool inbound = request->direction() == "in";
+    if (!inbound && request->direction() != "out") return Unknown("direction", request->direction(), {"in", "out"});
+    const std::vector<std::string_view>& states = inbound ? in : out;
+    if (!request->state().empty() && std::ranges::find(states, request->state()) == states.end()) {
+      return Unknown("state", request->state(), states);
+    }
+    const int size = PageSize(request->page_size());
+    if (inbound) return Answer(store_.ListInbound(request->state(), request->page_token(), size), size, *response);
+    return Answer(store_.ListNotifications(request->state(), request->page_token(), size), size, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* WebhookService::TestWebhook(grpc::CallbackServerContext* context,
+                                                      const v1::TestWebhookRequest* request, v1::Webhook* response) {
+  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
+    std::string campaign_id;
+    if (!request->campaign_id().empty()) {
+      StatusOr<std::string> resolved = store_.ResolveCampaign(request->campaign_id());
+      if (!resolved.ok()) return ToGrpc(resolved.status());
+      campaign_id = *std::move(resolved);
+    }
+    const StatusOr<store::Notification> added = sender_.AddTest(request->target(), campaign_id);
+    if (!added.ok()) return ToGrpc(added.status());
+    return Answer(sender_.AwaitAttempt(added->id, kTestWait), *response);
+  });
+}
+
+grpc::ServerUnaryReactor* WebhookService::RetryWebhook(grpc::CallbackServerContext* context,
+                                                       const v1::RetryWebhookRequest* request, v1::Webhook* response) {
+  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
+    if (request->id().starts_with("in_")) return Answer(intake_.Retry(request->id()), *response);
+    return Answer(sender_.Retry(request->id()), *response);
+  });
+}
+
+}  // namespace lk::api

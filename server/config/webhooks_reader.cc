@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config/webhooks_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+namespace lk::config {
+namespace {
+
+using campaign::Item;
+using campaign::Mistakes;
+using campaign::ReadList;
+using campaign::ReadMap;
+using campaign::ReadText;
+
+constexpr uint32_t kMostQueued = 1'000'000;
+constexpr uint32_t kMostAttempts = 1000;
+constexpr uint64_t kMostBodyBytes = uint64_t{25} << 20;  // GitHub sends no larger ones
+
+std::optional<std::string> OneOf(const Item& item, Mistakes& mistakes, std::string_view what,
+                                 const std::vector<std::string_view>& words) {
+  campaign::Vocabulary<std::string> vocabulary;
+  for (const std::string_view word : words) vocabulary.emplace_back(word, std::string(word));
+  return campaign::ReadWord(item, mistakes, what, vocabulary);
+}
+
+void Text(const Item& item, Mistakes& mistakes, std::string& target) {
+  campaign::Store(target, ReadText(item, mistakes));
+}
+
+void Texts(const Item& item, Mistakes& mistakes, std::vector<std::string>& target) {
+  ReadList(item, mistakes, false, [&](const Item& entry) { Text(entry, mistakes, target.emplace_back()); });
+}
+
+void File(const Item& item, Mistakes& mistakes, std::filesystem::path& target) {
+  const std::optional<std::string> text = ReadText(item, mistakes);
+  if (!text) return;
+  if (!text->starts_with('/')) mistakes.Add(item.path, fmt::format("\"{}\" is not an absolute path", *text));
+  target = *text;
+}
+
+void Files(const Item& item, Mistakes& mistakes, std::vector<std::filesystem::path>& target) {
+  ReadList(item, mistakes, false, [&](const Item& entry) { File(entry, mistakes, target.emplace_back()); });
+}
+
+// https; on the loopback, where nobody listens in, http will do if `plain_loopback`.
+void Url(const Item& item, Mistakes& mistakes, bool plain_loopback, std::string& target) {
+  const std::optional<std::string> text = ReadText(item, mistakes);
+  if (!text) return;
+  const bool secure = text->starts_with("https://") && text->size() > std::string_view("https://").size();
+  const bool loopback = text->starts_with("http://127.") || text->starts_with("http://[::1]") ||
+                        text->starts_with("http://localhost:") || text->starts_with("http://localhost/");
+  if (!secure && !(plain_loopback && loopback)) {
+    mistakes.Add(item.path, fmt::format("\"{}\" is not an https URL{}", *text,
+                                        plain_loopback ? "; http is right on the loopback only" : ""));
+  }
+  target = *text;
+}
+
+void Source(const Item& item, Mistakes& mistakes, WebhookSource& source) {
+  ReadMap(item, mistakes, {{"secretFiles", [&](const Item& i) { Files(i, mistakes, source.secret_files); }, true}});
+}
+
+void Origin(const Item& item, Mistakes& mistakes, ArtifactOrigin& origin) {
+  ReadMap(item, mistakes,
+          {{"url",
+            [&](const Item& i) {
+              Url(i, mistakes, false, origin.url);
+              while (origin.url.ends_with('/')) origin.url.pop_back();
+              if (origin.url.find_first_of("/?#@", std::string_view("https://").size()) != std::string::npos) {
+                mistakes.Add(i.path,
+                             "an origin has no path, query or user: https://host or https://host:port is right");
+              }
+            },
+            true},
+           {"tokenFile", [&](const Item& i) { File(i, mistakes, origin.token_file); }},
+           {"privateAddresses",
+            [&](const Item& i) { campaign::Store(origin.private_addresses, campaign::ReadBool(i, mistakes)); }}});
+}
+
+void Artifacts(const Item& item, Mistakes& mistakes, Webhooks::Artifacts& artifacts) {
+  ReadMap(
+      item, mistakes,
+      {{"origins",
+        [&](const Item& i) {
+          ReadList(i, mistakes, true,
+                   [&](const Item& entry) { Origin(entry, mistakes, artifacts.origins.emplace_back()); });
+        }},
+       {"caFile", [&](const Item& i) { File(i, mistakes, artifacts.ca_file); }},
+       {"maxBytes", [&](const Item& i) { campaign::Store(artifacts.max_bytes, campaign::ReadBytes(i, mistakes)); }},
+       {"timeout", [&](const Item& i) { campaign::Store(artifacts.timeout, campaign::ReadDuration(i, mistakes)); }}});
+}
+
+void Artifact(const Item& item, Mistakes& mistakes, WebhookArtifact& artifact) {
+  ReadMap(item, mistakes,
+          {{"url", [&](const Item& i) { Url(i, mistakes, false, artifact.url); }},
+           {"name", [&](const Item& i) { Text(i, mistakes, artifact.name); }},
+           {"role", [&](const Item& i) {
+              campaign::Store(artifact.role, OneOf(i, mistakes, "a role of artefacts",
+                                                   {"debian_package", "image", "config", "modules_archive", "debug"}));
+            }}});
+  if (item.node.IsMap() && artifact.url.empty() == artifact.name.empty()) {
+    mistakes.Add(item.path, "either \"url\" or \"name\" is right");
+  }
+}
+
+const std::vector<std::string_view>& Events(const std::string& source) {
+  static const std::vector<std::string_view> github = {"push", "workflow_run", "release"};
+  static const std::vector<std::string_view> gitlab = {"pipeline", "job"};
+  static const std::vector<std::string_view> any;
+  return source == "github" ? github : source == "gitlab" ? gitlab : any;
+}
+
+void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
+  ReadMap(item, mistakes,
+          {{"name", [&](const Item& i) { campaign::Store(rule.name, campaign::ReadName(i, mistakes)); }, true},
+           {"source",
+            [&](const Item& i) {
+              campaign::Store(rule.source, OneOf(i, mistakes, "a source of webhooks", {"github", "gitlab", "generic"}));
+            },
+            true},
+           {"event", [&](const Item& i) { Text(i, mistakes, rule.event); }, true},
+           {"repository", [&](const Item& i) { Text(i, mistakes, rule.repository); }, true},
+           {"branches", [&](const Item& i) { Texts(i, mistakes, rule.branches); }},
+           {"tags", [&](const Item& i) { Texts(i, mistakes, rule.tags); }},
+           {"status", [&](const Item& i) { Text(i, mistakes, rule.status); }},
+           {"forks", [&](const Item& i) { campaign::Store(rule.forks, campaign::ReadBool(i, mistakes)); }},
+           {"campaign", [&](const Item& i) { File(i, mistakes, rule.campaign); }, true},
+           {"artifacts",
+            [&](const Item& i) {
+              ReadList(i, mistakes, true,
+                       [&](const Item& entry) { Artifact(entry, mistakes, rule.artifacts.emplace_back()); });
+            }},
+           {"set", [&](const Item& i) {
+              campaign::ReadAnyMap(i, mistakes, [&](const std::string& place, const Item& value) {
+                campaign::Store(rule.set[place],
+                                OneOf(value, mistakes, "a variable",
+                                      {"repository", "branch", "tag", "ref", "commit", "run", "delivery", "kernel"}));
+              });
+            }}});
+  const std::vector<std::string_view>& events = Events(rule.source);
+  if (!rule.event.empty() && !events.empty() && std::ranges::find(events, rule.event) == events.end()) {
+    mistakes.Add(item.path + ".event",
+                 campaign::NotOneOf(rule.event, "an event of " + rule.source, {events.begin(), events.end()}));
+  }
+}
+
+void Target(const Item& item, Mistakes& mistakes, WebhookTarget& target) {
+  ReadMap(item, mistakes,
+          {{"name",
+            [&](const Item& i) {
+              campaign::Store(target.name, campaign::ReadName(i, mistakes));
+              // It becomes part of webhook ids, in which a full stop has a meaning.
+              if (target.name.find('.') != std::string::npos) mistakes.Add(i.path, "a target's name has no \".\"");
+            },
+            true},
+           {"format",
+            [&](const Item& i) {
+              campaign::Store(target.format, OneOf(i, mistakes, "a format of notifications",
+                                                   {"lk", "github_status", "github_check", "gitlab_status", "kcidb"}));
+            },
+            true},
+           {"url", [&](const Item& i) { Url(i, mistakes, true, target.url); }, true},
+           {"secretFiles", [&](const Item& i) { Files(i, mistakes, target.secret_files); }},
+           {"tokenFile", [&](const Item& i) { File(i, mistakes, target.token_file); }},
+           {"repository", [&](const Item& i) { Text(i, mistakes, target.repository); }},
+           {"context", [&](const Item& i) { Text(i, mistakes, target.context); }},
+           {"link", [&](const Item& i) { Text(i, mistakes, target.link); }}});
+  while (target.url.ends_with('/') && target.format != "lk") target.url.pop_back();
+  // Asked for by KCIDB's schema.
+  const bool origin = !target.context.empty() &&
+                      target.context.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+  if (target.format == "kcidb" && !origin) {
+    mistakes.Add(item.path + ".context", "the origin of KCIDB has lower-case letters, digits and \"_\" only");
+  }
+  if (target.format == "lk" && target.secret_files.empty()) {
+    mistakes.Add(item.path, "\"secretFiles\" is missing: format lk is signed");
+  } else if (!target.format.empty() && target.format != "lk" && target.token_file.empty()) {
+    mistakes.Add(item.path, fmt::format("\"tokenFile\" is missing: format {} needs the API's token", target.format));
+  }
+}
+
+void Retry(const Item& item, Mistakes& mistakes, Webhooks::Retry& retry) {
+  ReadMap(
+      item, mistakes,
+      {{"first", [&](const Item& i) { campaign::Store(retry.first, campaign::ReadDuration(i, mistakes)); }},
+       {"most", [&](const Item& i) { campaign::Store(retry.most, campaign::ReadDuration(i, mistakes)); }},
+       {"attempts",
+        [&](const Item& i) { campaign::Store(retry.attempts, campaign::ReadNumber(i, mistakes, 1, kMostAttempts)); }},
+       {"timeout", [&](const Item& i) { campaign::Store(retry.timeout, campaign::ReadDuration(i, mistakes)); }}});
+}
+
+template <typename Named>
+void NamesOnce(const std::vector<Named>& things, const std::string& path, Mistakes& mistakes) {
+  std::set<std::string> names;
+  for (size_t i = 0; i < things.size(); ++i) {
+    if (things[i].name.empty() || names.insert(things[i].name).second) continue;
+    mistakes.Add(fmt::format("{}[{}].name", path, i), fmt::format("\"{}\" stands here twice", things[i].name));
+  }
+}
+
+}  // namespace
+
+void ReadWebhooks(const Item& item, Mistakes& mistakes, Webhooks& webhooks) {
+  mistakes.Remember(item.path, item.node.Mark());
+  const auto duration = [&mistakes](absl::Duration& target) {
+    return [&mistakes, &target](const Item& i) { campaign::Store(target, campaign::ReadDuration(i, mistakes)); };
+  };
+  ReadMap(item, mistakes,
+          {{"maxBodyBytes",
+            [&](const Item& i) {
+              campaign::Store(webhooks.max_body_bytes, campaign::ReadBytes(i, mistakes));
+              if (webhooks.max_body_bytes == 0 || webhooks.max_body_bytes > kMostBodyBytes) {
+                mistakes.Add(i.path, "1B to 25MiB are right");
+              }
+            }},
+           {"maxQueued",
+            [&](const Item& i) {
+              campaign::Store(webhooks.max_queued, campaign::ReadNumber(i, mistakes, 1, kMostQueued));
+            }},
+           {"remember", duration(webhooks.remember)},
+           {"tolerance", duration(webhooks.tolerance)},
+           {"github", [&](const Item& i) { Source(i, mistakes, webhooks.github); }},
+           {"gitlab", [&](const Item& i) { Source(i, mistakes, webhooks.gitlab); }},
+           {"generic", [&](const Item& i) { Source(i, mistakes, webhooks.generic); }},
+           {"artifacts", [&](const Item& i) { Artifacts(i, mistakes, webhooks.artifacts); }},
+           {"rules",
+            [&](const Item& i) {
+              ReadList(i, mistakes, true,
+                       [&](const Item& entry) { Rule(entry, mistakes, webhooks.rules.emplace_back()); });
+              NamesOnce(webhooks.rules, i.path, mistakes);
+            }},
+           {"targets",
+            [&](const Item& i) {
+              ReadList(i, mistakes, true,
+                       [&](const Item& entry) { Target(entry, mistakes, webhooks.targets.emplace_back()); });
+              NamesOnce(webhooks.targets, i.path, mistakes);
+            }},
+           {"targetCaFile", [&](const Item& i) { File(i, mistakes, webhooks.target_ca_file); }},
+           {"retry", [&](const Item& i) { Retry(i, mistakes, webhooks.retry); }}});
+}
+
+}  // namespace lk::config

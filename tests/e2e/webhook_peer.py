@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The other side of lkd's webhooks: artefacts over HTTPS, and a receiver that fails at first.
+
+Each request of the receiver becomes a line of JSON in LOG: id, timestamp, whether the signature is good, the answer, and
+the body's type, campaign and verdict. Prints "ready" when both listen.
+"""
+import argparse
+import base64
+import functools
+import hashlib
+import hmac
+import http.server
+import json
+import ssl
+import threading
+
+
+def signature_good(secret, headers, body):
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    want = "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+    return any(hmac.compare_digest(want, given) for given in headers.get("webhook-signature", "").split())
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    lock = threading.Lock()
+    failures = 0
+    secret = ""
+    log = ""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with self.lock:
+            fails = Receiver.failures > 0
+            Receiver.failures -= fails
+        status = 503 if fails else 204
+        told = json.loads(body)
+        line = {
+            "id": self.headers.get("webhook-id"),
+            "timestamp": self.headers.get("webhook-timestamp"),
+            "good": signature_good(self.secret, self.headers, body),
+            "status": status,
+            "type": told.get("type"),
+            "campaign": told.get("data", {}).get("id"),
+            "verdict": told.get("data", {}).get("verdict"),
+            "commit": told.get("data", {}).get("labels", {}).get("commit"),
+        }
+        with self.lock, open(self.log, "a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Artifacts(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--artifacts", required=True, help="folder that is served")
+    parser.add_argument("--artifacts-port", type=int, required=True)
+    parser.add_argument("--certificate", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--receiver-port", type=int, required=True)
+    parser.add_argument("--secret-file", required=True)
+    parser.add_argument("--failures", type=int, default=0, help="how many requests are answered with 503 first")
+    parser.add_argument("--log", required=True)
+    args = parser.parse_args()
+
+    Receiver.failures = args.failures
+    Receiver.log = args.log
+    with open(args.secret_file, encoding="ascii") as file:
+        Receiver.secret = file.read().strip()
+    artifacts = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", args.artifacts_port), functools.partial(Artifacts, directory=args.artifacts))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(args.certificate, args.key)
+    artifacts.socket = tls.wrap_socket(artifacts.socket, server_side=True)
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", args.receiver_port), Receiver)
+    threading.Thread(target=artifacts.serve_forever, daemon=True).start()
+    print("ready", flush=True)
+    receiver.serve_forever()
+
+
+main()

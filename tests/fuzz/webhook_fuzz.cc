@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever a sender's body holds: it is refused or read into texts within bounds, it comes back from the store as it
+// was, it leads to no other origin than the rule's, and a campaign file gets it as the text it is. The input's first
+// byte chooses the sender, the rest is the body, and its headers.
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "server/campaign/spec.h"
+#include "server/http/curl.h"
+#include "server/http/inbound/event.h"
+#include "server/http/inbound/rules.h"
+#include "server/http/signature.h"
+
+namespace {
+
+using lk::http::Event;
+
+constexpr char kTemplate[] = "apiVersion: lk/v1\nkind: Campaign\nmetadata: { name: t }\nspec: {}\n";
+
+void Require(bool good) {
+  if (!good) std::abort();
+}
+
+lk::StatusOr<Event> Parse(uint8_t sender, std::string_view body) {
+  switch (sender % 5) {
+    case 0:
+      return lk::http::ParseGitHub("push", body);
+    case 1:
+      return lk::http::ParseGitHub("workflow_run", body);
+    case 2:
+      return lk::http::ParseGitHub("release", body);
+    case 3:
+      return lk::http::ParseGitLab(body);
+    default:
+      return lk::http::ParseGeneric(body);
+  }
+}
+
+void CheckText(const std::string& text) {
+  Require(text.size() <= Event::kMostText);
+  for (const unsigned char c : text) Require(c >= ' ' && c != 0x7f);
+}
+
+void CheckFiles(const Event& event) {
+  lk::config::WebhookRule rule;
+  rule.artifacts = {{.url = "https://a.test:8443/${repository}/${branch}-${commit}.deb?x=${tag}${run}", .name = ""}};
+  if (const auto files = lk::http::WantedFiles(rule, event); files.ok()) {
+    for (const lk::http::Wanted& file : *files) {
+      const auto url = lk::http::ParseUrl(file.url);
+      Require(url.ok() && url->origin == "https://a.test:8443" && url->path.find("/../") == std::string::npos);
+      Require(file.name.find('/') == std::string::npos);
+    }
+  }
+  // Those that it names itself lead anywhere, or nowhere.
+  for (const Event::Artifact& artifact : event.artifacts) {
+    if (const auto url = lk::http::ParseUrl(artifact.url); url.ok()) Require(url->scheme.starts_with("http"));
+  }
+}
+
+void CheckSubstitutions(const Event& event) {
+  lk::config::WebhookRule rule;
+  rule.set = {{"metadata.labels.branch", "branch"}};
+  const auto set = lk::http::Substitutions(rule, event, "k0123456789ab");
+  if (!set.ok()) return;
+  const lk::campaign::SpecResult result = lk::campaign::ParseSpec(kTemplate, *set, {});
+  const lk::campaign::Labels& labels = result.spec.labels;
+  Require(labels.size() <= 4 && labels.contains("branch") && labels.at("branch") == event.branch);
+  if (!event.repository.empty()) Require(labels.at("repository") == event.repository);
+  Require(result.spec.name == "t" && result.spec.kernels.size() == 1 && result.spec.scenarios.empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
+  // Signatures by chance are good for nobody.
+  static const lk::http::Secrets secrets = {lk::http::Secret("of nobody's guessing")};
+  const std::string header(body);
+  Require(!lk::http::GitHubSignatureGood(secrets, header, "body"));
+  Require(!lk::http::TokenGood(secrets, header));
+  Require(lk::http::CheckStandard(secrets, {"id", header, header}, "body", absl::UnixEpoch(), absl::Hours(1)) ==
+          lk::http::StandardResult::kWrong);
+
+  const lk::StatusOr<Event> event = Parse(data[0], body);
+  if (!event.ok()) {
+    Require(absl::IsInvalidArgument(event.status()));
+    return 0;
+  }
+  for (const std::string& text :
+       {event->status, event->repository, event->branch, event->tag, event->commit, event->run}) {
+    CheckText(text);
+  }
+  Require(event->artifacts.size() <= Event::kMostArtifacts);
+  const lk::StatusOr<Event> again = lk::http::FromJson(lk::http::ToJson(*event));
+  Require(again.ok() && lk::http::ToJson(*again) == lk::http::ToJson(*event));
+  CheckFiles(*event);
+  CheckSubstitutions(*event);
+  return 0;
+}
