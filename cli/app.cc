@@ -79,6 +79,12 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
       ->type_name("FORMAT");
   app->add_option("--token-file", context.server.token_file, "File with the token that lkd wants")->type_name("FILE");
   app->add_option("--ca", context.server.ca_file, "File with the CA of lkd's certificate (PEM)")->type_name("FILE");
+  CLI::Option* certificate = app->add_option("--cert", context.server.certificate_file,
+                                             "File with a client certificate (PEM), instead of a token")
+                                 ->type_name("FILE");
+  CLI::Option* key = app->add_option("--key", context.server.key_file, "File with its key (PEM)")->type_name("FILE");
+  certificate->needs(key);
+  key->needs(certificate);
 
   AddCampaign(*app, context);
   AddRun(*app, context);
@@ -86,6 +92,8 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddHost(*app, context);
   AddScenario(*app, context);
   AddWebhook(*app, context);
+  AddToken(*app, context);
+  AddAudit(*app, context);
   AddDetect(*app, context);
   AddCompletion(*app, context);
   AddVersion(*app, context);

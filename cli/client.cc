@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -35,6 +38,10 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
   if (!options.token_file.empty()) {
     LK_ASSIGN_OR_RETURN(token, ReadFile(options.token_file, "--token-file"));
     token.erase(token.find_last_not_of(" \t\r\n") + 1);
+    // What else may stand in the file is no header.
+    if (token.empty() || !std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
+      return absl::InvalidArgumentError(fmt::format("--token-file: {} holds no token", options.token_file));
+    }
   }
 
   std::shared_ptr<grpc::ChannelCredentials> credentials;
@@ -44,6 +51,10 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
     grpc::SslCredentialsOptions tls;
     if (!options.ca_file.empty()) {
       LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file, "--ca"));
+    }
+    if (!options.certificate_file.empty()) {
+      LK_ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadFile(options.certificate_file, "--cert"));
+      LK_ASSIGN_OR_RETURN(tls.pem_private_key, ReadFile(options.key_file, "--key"));
     }
     credentials = grpc::SslCredentials(tls);
   }
@@ -71,6 +82,10 @@ Status Client::ToStatus(const grpc::Status& status) const {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       if (reached) break;
+      if (status.error_message().find(std::strerror(EACCES)) != std::string::npos) {
+        return absl::PermissionDeniedError(
+            fmt::format("{} is not open to you: it is for the user and the group of lkd", address_));
+      }
       return absl::UnavailableError(
           fmt::format("can't reach lkd at {}: {}\nStart it with `lkd` (or `systemctl start lkd`), or name another with "
                       "--server or LK_SERVER.",
@@ -79,7 +94,10 @@ Status Client::ToStatus(const grpc::Status& status) const {
       return absl::DeadlineExceededError(fmt::format("lkd at {} did not answer in time", address_));
     case grpc::StatusCode::UNAUTHENTICATED:
       return absl::UnauthenticatedError(
-          fmt::format("lkd at {} wants a valid token (--token-file): {}", address_, status.error_message()));
+          fmt::format("lkd at {} wants a valid token (--token-file) or client certificate (--cert, --key): {}",
+                      address_, status.error_message()));
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return absl::PermissionDeniedError(fmt::format("lkd at {} refused: {}", address_, status.error_message()));
     default:
       break;
   }

@@ -19,6 +19,9 @@ struct ServerOptions {
   std::string token_file;
   // PEM file with the CA of the server's certificate; empty: the system's.
   std::string ca_file;
+  // PEM files of a client certificate and its key; empty: none.
+  std::string certificate_file;
+  std::string key_file;
 };
 
 // unix:$XDG_RUNTIME_DIR/lk/lkd.sock, for root unix:/run/lk/lkd.sock.

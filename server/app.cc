@@ -9,6 +9,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -24,9 +25,12 @@
 #include <thread>
 
 #include "agent/scenarios/descriptors.h"
+#include "server/api/access_services.h"
 #include "server/api/agent_service.h"
+#include "server/api/audit.h"
 #include "server/api/campaign_service.h"
 #include "server/api/convert.h"
+#include "server/api/gate.h"
 #include "server/api/host_service.h"
 #include "server/api/info_services.h"
 #include "server/api/kernel_service.h"
@@ -159,7 +163,10 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<http::Sender> sender,
                       http::Sender::Create(config.webhooks, *store, clock, Chance));
 
-  api::AgentService agents(clock, {config.agent.max_messages_per_second});
+  api::AgentLimits agent_limits;
+  agent_limits.max_messages_per_second = config.agent.max_messages_per_second;
+  agent_limits.max_message_bytes = config.agent.max_message_bytes;
+  api::AgentService agents(clock, agent_limits);
   int agent_port = 0;
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> agent_server,
                       api::ServeAgents(config.agent, pki, agents, agent_port));
@@ -211,9 +218,17 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
                       clock, Chance, config.state_directory / "spool" / "webhooks");
   http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
   api::WebhookService webhooks(intake, *sender, *store, *api_pool);
-  LK_ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> operators,
-                      api::ServeOperators(config.operators, {&campaigns, &runs, &kernel_service, &host_service,
-                                                             &scenarios, &report_service, &system, &webhooks}));
+  LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
+  api::Audit audit(*store, *api_pool, clock);
+  api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
+    audit.Write(rule, caller, "", why);
+  });
+  api::TokenService tokens(*store, *api_pool, clock, gate);
+  api::AuditService audit_service(*store, *api_pool);
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<api::OperatorServer> operators,
+                      api::OperatorServer::Start(config.operators, gate, audit,
+                                                 {&campaigns, &runs, &kernel_service, &host_service, &scenarios,
+                                                  &report_service, &system, &webhooks, &tokens, &audit_service}));
 
   metrics::LiveSource live;
   live.hosts = [&hosts, &driver] {
@@ -255,10 +270,8 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   intake.Start();
   sender->Start();
 
-  spdlog::info("lkd {} is ready: operators at unix:{}{}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
-               config.operators.socket.string(),
-               config.operators.listen.empty() ? "" : " and " + config.operators.listen, config.agent.listen,
-               config.http.listen, config.metrics.listen);
+  spdlog::info("lkd {} is ready: operators at {}, agents at {}, http://{}/healthz, http://{}/metrics", kVersion,
+               operators->addresses(), config.agent.listen, config.http.listen, config.metrics.listen);
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping ({}); VMs of unfinished campaigns go on and are taken over at the next start",
@@ -316,6 +329,9 @@ int Main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // What lkd writes is its own. Others may pass through its directories: QEMU, another user, to the files that libvirt
+  // hands to it.
+  umask(0066);
 
   const Status status = Serve(config, signals);
   if (status.ok()) return 0;

@@ -19,6 +19,8 @@ void AddHost(CLI::App& root, Context& context);
 void AddScenario(CLI::App& root, Context& context);
 void AddDetect(CLI::App& root, Context& context);
 void AddWebhook(CLI::App& root, Context& context);
+void AddToken(CLI::App& root, Context& context);
+void AddAudit(CLI::App& root, Context& context);
 void AddVersion(CLI::App& root, Context& context);
 // Reads the tree when it is run, so it knows commands added after it.
 void AddCompletion(CLI::App& root, Context& context);

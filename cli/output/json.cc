@@ -58,7 +58,9 @@ void PrintJson(Context& context, const Json& json, bool item) {
     EmitYaml(yaml, json);
     out << (item ? "---\n" : "") << yaml.c_str() << '\n';
   } else {
-    out << json.dump(item ? -1 : 2, ' ', false, Json::error_handler_t::replace) << '\n';
+    // A terminal would act on C1 controls, which JSON lets stand as they are.
+    const bool ascii = context.io.out_terminal;
+    out << json.dump(item ? -1 : 2, ' ', ascii, Json::error_handler_t::replace) << '\n';
   }
   out.flush();
 }

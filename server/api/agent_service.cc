@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
+#include <grpcpp/alarm.h>
 #include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +11,7 @@
 #include <deque>
 #include <utility>
 
+#include "server/access/access.h"
 #include "server/api/call.h"
 #include "server/api/convert.h"
 #include "server/detect/engine.h"
@@ -19,6 +21,7 @@ namespace {
 
 // Messages that an agent may have under way without an acknowledgement; reading stops there.
 constexpr uint64_t kWindow = 256;
+constexpr size_t kWindowBytes = 4 << 20;
 // Messages waiting to be sent to an agent. Acknowledgements take one place; an agent that lets the rest pile up is cut
 // off and comes back.
 constexpr size_t kMostQueued = 64;
@@ -41,18 +44,29 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   static AgentSession* Begin(AgentService& service) {
     auto session = std::make_shared<AgentSession>(service);
     session->self_ = session;
+    if (!service.LetWait()) {
+      session->waits_ = false;
+      session->Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many agents that have not said hello"});
+      return session.get();
+    }
+    session->patience_.Set(
+        absl::ToChronoTime(absl::Now() + service.limits_.hello), [weak = std::weak_ptr(session)](bool over) {
+          const auto waiting = weak.lock();
+          if (over && waiting)
+            waiting->Close({grpc::StatusCode::DEADLINE_EXCEEDED, "no hello"}, /*only_strangers=*/true);
+        });
     session->StartRead(&session->incoming_);
     return session.get();
   }
 
   void OnReadDone(bool ok) override {
     if (!ok) return Close(grpc::Status::OK);
-    const grpc::Status status = Take();
-    if (!status.ok()) return Close(status);
+    const Status status = Take();
+    if (!status.ok()) return Refuse(status);
     {
       const MutexLock lock(&mutex_);
       if (finished_) return;
-      if (received_ >= acknowledged_ + kWindow) {
+      if (unacknowledged_.size() >= kWindow || unacknowledged_bytes_ >= kWindowBytes) {
         waiting_ = true;
         return;
       }
@@ -68,6 +82,8 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   }
   void OnCancel() override { Close(grpc::Status::CANCELLED); }
   void OnDone() override {
+    patience_.Cancel();
+    if (std::exchange(waits_, false)) service_.WaitsNoMore();
     service_.Gone(run_id_, number_);
     const std::shared_ptr<AgentSession> self = std::move(self_);
   }
@@ -79,7 +95,10 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
       const MutexLock lock(&mutex_);
       if (finished_) return;
       if (message.has_ack()) {
-        acknowledged_ = std::max(acknowledged_, message.ack().sequence());
+        while (!unacknowledged_.empty() && unacknowledged_.front().first <= message.ack().sequence()) {
+          unacknowledged_bytes_ -= unacknowledged_.front().second;
+          unacknowledged_.pop_front();
+        }
         read = std::exchange(waiting_, false);
         // An acknowledgement covers those before it.
         if (!outgoing_.empty() && outgoing_.back().has_ack()) outgoing_.pop_back();
@@ -94,10 +113,11 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     if (read) StartRead(&incoming_);
   }
 
-  void Close(const grpc::Status& status) {
+  // only_strangers: unless it has said hello.
+  void Close(const grpc::Status& status, bool only_strangers = false) {
     {
       const MutexLock lock(&mutex_);
-      if (finished_) return;
+      if (finished_ || (only_strangers && admitted_)) return;
       finished_ = true;
     }
     Finish(status);
@@ -116,45 +136,64 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     StartWrite(&current_);
   }
 
-  grpc::Status Take() {
+  // Who is known loses its run.
+  void Refuse(const Status& status) {
+    const std::string why = access::Printable(std::string(status.message()));
+    if (run_id_.empty()) {
+      const auto left_out = service_.complaints_.Speak(service_.clock_.Now());
+      if (left_out) spdlog::warn("an agent was refused ({} before it): {}", *left_out, why);
+    } else {
+      spdlog::warn("run {}: its agent is heard no more: {}", run_id_, why);
+      service_.post_(scheduler::AgentMisbehaved{run_id_, number_, why});
+    }
+    Close(ToGrpc(status));
+  }
+
+  Status Take() {
     const absl::Time now = service_.clock_.Now();
     if (now - second_ >= absl::Seconds(1)) {
       second_ = now;
       in_second_ = 0;
     }
     if (++in_second_ > service_.limits_.max_messages_per_second) {
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many messages a second"};
+      return absl::ResourceExhaustedError("too many messages a second");
     }
-    if (run_id_.empty()) return TakeHello();
+    const size_t bytes = incoming_.ByteSizeLong();
+    if (bytes > service_.limits_.max_message_bytes) {
+      return absl::ResourceExhaustedError(fmt::format("a message of {} bytes", bytes));
+    }
+    if (run_id_.empty()) return TakeHello(now);
+    if (incoming_.sequence() <= received_) return absl::InvalidArgumentError("the sequence goes back");
+    received_ = incoming_.sequence();
     {
       const MutexLock lock(&mutex_);
-      if (incoming_.sequence() <= received_) return {grpc::StatusCode::INVALID_ARGUMENT, "the sequence goes back"};
-      // A session begins with the first message that is not acknowledged.
-      if (received_ == 0) acknowledged_ = incoming_.sequence() - 1;
-      received_ = incoming_.sequence();
+      unacknowledged_.emplace_back(received_, bytes);
+      unacknowledged_bytes_ += bytes;
     }
     if (incoming_.has_samples()) service_.CountSamples();
     scheduler::AgentSaid said{run_id_, number_, incoming_.sequence(), scheduler::CanaryWritten{}};
     if (incoming_.has_kernel_log()) {
       said.what = kernel_log_->Read(incoming_.kernel_log(), now);
     } else {
-      auto words = FromProto(incoming_);
-      if (!words.ok()) return ToGrpc(words.status());
-      said.what = *std::move(words);
+      LK_ASSIGN_OR_RETURN(said.what, FromProto(incoming_));
+      LK_RETURN_IF_ERROR(conduct_->Check(said.what));
       const bool done = std::holds_alternative<scheduler::AgentDone>(said.what);
       service_.PostFindings(run_id_, done ? kernel_log_->Flush() : kernel_log_->FlushIfQuiet(now));
     }
     service_.post_(std::move(said));
-    return grpc::Status::OK;
+    return absl::OkStatus();
   }
 
-  grpc::Status TakeHello() {
-    if (!incoming_.has_hello()) return {grpc::StatusCode::INVALID_ARGUMENT, "an agent says hello first"};
+  Status TakeHello(absl::Time now) {
+    if (!incoming_.has_hello()) return absl::InvalidArgumentError("an agent says hello first");
     const v1::Hello& hello = incoming_.hello();
-    if (!service_.Admit(hello, self_)) {
-      spdlog::warn("an agent was refused: no run waits for it, or its token is wrong");
-      return {grpc::StatusCode::UNAUTHENTICATED, "no run waits for this agent, or its token is wrong"};
+    LK_RETURN_IF_ERROR(service_.Admit(hello, self_));
+    {
+      const MutexLock lock(&mutex_);
+      admitted_ = true;
     }
+    patience_.Cancel();
+    if (std::exchange(waits_, false)) service_.WaitsNoMore();
     scheduler::AgentConnected connected;
     connected.run_id = run_id_;
     connected.session = number_;
@@ -163,7 +202,7 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     connected.hypervisor = hello.hypervisor().substr(0, 256);
     connected.resuming = hello.resuming();
     service_.post_(std::move(connected));
-    return grpc::Status::OK;
+    return conduct_->CheckSession(now);
   }
 
   AgentService& service_;
@@ -174,7 +213,12 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   std::string run_id_;
   uint64_t number_ = 0;
   std::shared_ptr<KernelLogReader> kernel_log_;
+  std::shared_ptr<Conduct> conduct_;
 
+  // Of the reading side, and of the end.
+  grpc::Alarm patience_;
+  bool waits_ = true;  // among those that have not said hello
+  uint64_t received_ = 0;
   absl::Time second_ = absl::InfinitePast();
   uint32_t in_second_ = 0;
 
@@ -184,21 +228,37 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t received_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool admitted_ ABSL_GUARDED_BY(mutex_) = false;
+  // Sequence and bytes of what came and is not stored yet.
+  std::deque<std::pair<uint64_t, size_t>> unacknowledged_ ABSL_GUARDED_BY(mutex_);
+  size_t unacknowledged_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* AgentService::Session(grpc::CallbackServerContext*) {
   return AgentSession::Begin(*this);
 }
 
-bool AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session) {
+bool AgentService::LetWait() {
+  const MutexLock lock(&mutex_);
+  if (strangers_ >= limits_.most_strangers) return false;
+  ++strangers_;
+  return true;
+}
+
+void AgentService::WaitsNoMore() {
+  const MutexLock lock(&mutex_);
+  --strangers_;
+}
+
+Status AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session) {
   std::shared_ptr<AgentSession> replaced;
   std::shared_ptr<KernelLogReader> earlier_boot;
   {
     const MutexLock lock(&mutex_);
     const auto it = expected_.find(hello.run_id());
-    if (it == expected_.end() || !SameSecret(it->second.token, hello.token())) return false;
+    if (it == expected_.end() || !SameSecret(it->second.token, hello.token())) {
+      return absl::UnauthenticatedError("no run waits for this agent, or its token is wrong");
+    }
     Expected& expected = it->second;
     replaced = std::exchange(expected.session, session);
     session->run_id_ = it->first;
@@ -208,10 +268,11 @@ bool AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSess
       earlier_boot = std::exchange(expected.kernel_log, std::make_shared<KernelLogReader>(expected.invariants));
     }
     session->kernel_log_ = expected.kernel_log;
+    session->conduct_ = expected.conduct;
   }
   if (replaced) replaced->Close({grpc::StatusCode::ABORTED, "a newer session of this run replaced this one"});
   if (earlier_boot) PostFindings(hello.run_id(), earlier_boot->Flush());
-  return true;
+  return absl::OkStatus();
 }
 
 void AgentService::Gone(const std::string& run_id, uint64_t session) {
@@ -243,11 +304,12 @@ void AgentService::Send(const std::string& run_id, uint64_t session, v1::Control
   if (const auto found = Find(run_id, session)) found->Send(std::move(message));
 }
 
-void AgentService::Expect(const scheduler::Run& run, std::vector<detect::InvariantLiteral> invariants) {
+void AgentService::Expect(const scheduler::Run& run, scheduler::AgentTerms terms) {
   const MutexLock lock(&mutex_);
   Expected& expected = expected_[run.id];
   expected.token = run.token;
-  expected.invariants = std::move(invariants);
+  expected.invariants = terms.invariants;
+  expected.conduct = std::make_shared<Conduct>(std::move(terms));
 }
 
 void AgentService::Forget(const std::string& run_id) {

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "lk/v1/agent.grpc.pb.h"
+#include "server/api/complaints.h"
+#include "server/api/conduct.h"
 #include "server/api/kernel_log.h"
 #include "server/scheduler/agent_port.h"
 #include "support/clock.h"
@@ -19,6 +21,11 @@ class AgentSession;
 
 struct AgentLimits {
   uint32_t max_messages_per_second = 2000;
+  // gRPC lets twice as much through, so that a message that is too large is known for what it is.
+  uint32_t max_message_bytes = 1 << 20;
+  // A stream that has not said hello by then is closed, and no more than so many may wait.
+  absl::Duration hello = absl::Seconds(10);
+  uint32_t most_strangers = 64;
 };
 
 class AgentService final : public v1::AgentService::CallbackService, public scheduler::AgentPort {
@@ -30,7 +37,7 @@ class AgentService final : public v1::AgentService::CallbackService, public sche
   grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Session(
       grpc::CallbackServerContext* context) override;
 
-  void Expect(const scheduler::Run& run, std::vector<detect::InvariantLiteral> invariants) override;
+  void Expect(const scheduler::Run& run, scheduler::AgentTerms terms) override;
   void Forget(const std::string& run_id) override;
   void SendLease(const std::string& run_id, uint64_t session, const scheduler::LeaseTerms& terms) override;
   void SendAck(const std::string& run_id, uint64_t session, uint64_t sequence) override;
@@ -49,13 +56,17 @@ class AgentService final : public v1::AgentService::CallbackService, public sche
   struct Expected {
     std::string token;
     std::vector<detect::InvariantLiteral> invariants;
+    std::shared_ptr<Conduct> conduct;
     std::shared_ptr<AgentSession> session;
     std::string boot_id;
     std::shared_ptr<KernelLogReader> kernel_log;  // of this boot
   };
 
-  // False: refused. Otherwise the session is the run's only one from now on.
-  bool Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session);
+  // The session is the run's only one from now on. Errors: UNAUTHENTICATED.
+  Status Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session);
+  // Whether a further stream that has not said hello may wait.
+  bool LetWait();
+  void WaitsNoMore();
   void CountSamples();
   void Gone(const std::string& run_id, uint64_t session);
   // Reports that have come to rest are told on their own: no message of the agent carries them.
@@ -66,10 +77,12 @@ class AgentService final : public v1::AgentService::CallbackService, public sche
   const Clock& clock_;
   const AgentLimits limits_;
   std::function<void(scheduler::Event)> post_;
+  Complaints complaints_;
   mutable Mutex mutex_;
   std::map<std::string, Expected> expected_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t samples_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t strangers_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace lk::api

@@ -37,6 +37,11 @@ std::string Bounded(const std::string& text) {
   return text.substr(0, kMostText);
 }
 
+// A guest's durations may be anything; the sum of milliseconds must not overflow.
+absl::Duration FromGuest(const google::protobuf::Duration& proto) {
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
 template <typename Message>
 void AddFrames(const std::vector<detect::Frame>& frames, Message& proto) {
   for (const detect::Frame& frame : frames) {
@@ -286,7 +291,6 @@ scheduler::Announcer MakeAnnouncer() {
 }
 
 StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
-  using google::protobuf::util::TimeUtil;
   switch (message.message_case()) {
     case v1::AgentMessage::kHeartbeat:
       return scheduler::Heartbeat{message.heartbeat().progress(), Bounded(message.heartbeat().activity()),
@@ -331,11 +335,10 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
       break;
     }
     case v1::AgentMessage::kAnnounceReboot:
-      return scheduler::RebootAnnounced{
-          Bounded(message.announce_reboot().reason()),
-          absl::Milliseconds(TimeUtil::DurationToMilliseconds(message.announce_reboot().within()))};
+      return scheduler::RebootAnnounced{Bounded(message.announce_reboot().reason()),
+                                        FromGuest(message.announce_reboot().within())};
     case v1::AgentMessage::kDone: {
-      scheduler::AgentDone done{message.done().outcome(),
+      scheduler::AgentDone done{Bounded(message.done().outcome()),
                                 Bounded(message.done().reason()),
                                 message.done().operations(),
                                 {},

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <sys/stat.h>
 
+#include <algorithm>
+#include <climits>
 #include <fstream>
 #include <iterator>
 
@@ -28,39 +29,54 @@ StatusOr<std::shared_ptr<grpc::ServerCredentials>> OperatorTls(const config::Con
   LK_ASSIGN_OR_RETURN(const std::string key, ReadFile(options.key));
   LK_ASSIGN_OR_RETURN(const std::string certificate, ReadFile(options.certificate));
   tls.pem_key_cert_pairs.push_back({key, certificate});
+  if (!options.client_ca.empty()) {
+    LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.client_ca));
+    // One that is shown must be good; who shows none may have a token.
+    tls.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+  }
   return grpc::SslServerCredentials(tls);
 }
 
+// Calls of one connection at once; lkctl has one.
+constexpr int kMostCalls = 100;
+
 }  // namespace
 
-StatusOr<std::unique_ptr<grpc::Server>> ServeOperators(const config::Config::Operator& options,
-                                                       const std::vector<grpc::Service*>& services) {
+StatusOr<std::unique_ptr<OperatorServer>> OperatorServer::Start(const config::Config::Operator& options, Gate& gate,
+                                                                Audit& audit,
+                                                                const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  auto result = std::make_unique<OperatorServer>();
+  LK_ASSIGN_OR_RETURN(result->socket_, OperatorSocket::Listen(options.socket));
   grpc::ServerBuilder builder;
-  std::error_code failed;
-  std::filesystem::create_directories(options.socket.parent_path(), failed);
-  if (failed)
-    return absl::FailedPreconditionError(
-        fmt::format("{}: {}", options.socket.parent_path().string(), failed.message()));
-  // The state directory's lock says that no other lkd uses it: what is there is a leftover.
-  std::filesystem::remove(options.socket, failed);
-  const std::string address = "unix:" + options.socket.string();
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-  int tcp_port = 0;
+  result->socket_->Register(builder, [&gate](std::function<uid_t()> user) { return gate.Processor(std::move(user)); });
+  int port = 0;
   if (!options.listen.empty()) {
     LK_ASSIGN_OR_RETURN(const auto credentials, OperatorTls(options));
-    builder.AddListeningPort(options.listen, credentials, &tcp_port);
+    credentials->SetAuthMetadataProcessor(gate.Processor());
+    builder.AddListeningPort(options.listen, credentials, &port);
   }
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostCalls);
+  builder.experimental().SetInterceptorCreators(audit.Interceptors(gate));
   for (grpc::Service* service : services) builder.RegisterService(service);
-  const mode_t mask = umask(0117);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  umask(mask);
-  if (!server || (!options.listen.empty() && tcp_port == 0)) {
-    return absl::FailedPreconditionError(fmt::format("cannot listen on {}{}{}: in use, or not allowed", address,
-                                                     options.listen.empty() ? "" : " and ", options.listen));
+  result->server_ = builder.BuildAndStart();
+  if (!result->server_ || (!options.listen.empty() && port == 0)) {
+    return absl::FailedPreconditionError(
+        fmt::format("cannot listen on {} (operator.listen): in use, or not allowed", options.listen));
   }
-  return server;
+  result->socket_->Accept();
+  result->addresses_ = "unix:" + options.socket.string();
+  if (port != 0) {
+    result->addresses_ += fmt::format(" and {}:{}", options.listen.substr(0, options.listen.rfind(':')), port);
+  }
+  return result;
+}
+
+void OperatorServer::Shutdown(std::chrono::system_clock::time_point deadline) {
+  socket_.reset();
+  server_->Shutdown(deadline);
 }
 
 StatusOr<std::unique_ptr<grpc::Server>> ServeAgents(const config::Config::Agent& options, const Pki& pki,
@@ -69,7 +85,10 @@ StatusOr<std::unique_ptr<grpc::Server>> ServeAgents(const config::Config::Agent&
   tls.pem_key_cert_pairs.push_back({pki.key_pem, pki.certificate_pem});
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options.listen, grpc::SslServerCredentials(tls), &port);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  // The session itself refuses what is over the limit, and knows whose it is.
+  builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<uint64_t>(2ULL * options.max_message_bytes, INT_MAX)));
+  // An agent has one session, and perhaps one that is ending.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 4);
   // SO_REUSEPORT would let a second lkd share the port and get the first one's agents.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // A guest that hangs is noticed here; the scheduler has its own clock for it.

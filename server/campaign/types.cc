@@ -32,10 +32,10 @@ constexpr Words<Verdict, 6> kVerdicts = {"verdict", {"pass", "fail", "error", "m
 constexpr Words<Blame, 4> kBlames = {"blame", {"", "kernel", "test", "infrastructure"}};
 constexpr Words<RunState, 6> kRunStates = {"state of a run",
                                            {"queued", "preparing", "booting", "running", "finishing", "done"}};
-constexpr Words<Ending::Kind, 11> kEndings = {
+constexpr Words<Ending::Kind, 12> kEndings = {
     "ending",
     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
-     "fatal finding", "cancelled"}};
+     "fatal finding", "cancelled", "misbehaved"}};
 constexpr Words<PostMortemStep::Step, 5> kSteps = {"step of a post-mortem",
                                                    {"drain", "registers", "nmi", "dump", "destroy"}};
 constexpr Words<PostMortemStep::Outcome, 3> kOutcomes = {"outcome of a step", {"done", "failed", "skipped"}};

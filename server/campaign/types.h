@@ -217,6 +217,7 @@ struct Ending {
     kStuck,         // progress stood still while heartbeats went on
     kFatalFinding,  // panic and the like
     kCancelled,
+    kMisbehaved,  // the agent broke the rules of its protocol
   };
   Kind kind = Kind::kVmLost;
   std::string detail;

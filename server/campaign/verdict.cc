@@ -185,7 +185,7 @@ struct EndingRule {
   Blame blame;
   std::string_view what;
 };
-constexpr std::array<EndingRule, 10> kEndings = {{
+constexpr std::array<EndingRule, 11> kEndings = {{
     {Ending::Kind::kNeverStarted, Verdict::kMiss, Blame::kInfrastructure, "never started"},
     {Ending::Kind::kVmLost, Verdict::kError, Blame::kInfrastructure, "VM lost"},
     {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not answer for the VM"},
@@ -197,6 +197,7 @@ constexpr std::array<EndingRule, 10> kEndings = {{
     {Ending::Kind::kStuck, Verdict::kError, Blame::kTest, "cut short by a stuck trigger that does not count"},
     {Ending::Kind::kFatalFinding, Verdict::kError, Blame::kTest, "cut short by a finding that does not count"},
     {Ending::Kind::kCancelled, Verdict::kSkip, Blame::kNone, "cancelled"},
+    {Ending::Kind::kMisbehaved, Verdict::kError, Blame::kTest, "the agent broke the rules"},
 }};
 
 // A hang of which the console tells nothing: what the agent and the hypervisor know of it.

@@ -11,6 +11,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 #include <set>
 #include <variant>
 
@@ -68,6 +69,8 @@ std::vector<Row> Table(Config& c) {
       {"operator.listen", Address{&c.operators.listen, Address::Kind::kTlsOrNone}},
       {"operator.certificate", &c.operators.certificate},
       {"operator.key", &c.operators.key},
+      {"operator.clientCa", &c.operators.client_ca},
+      {"operator.auditKeep", &c.operators.audit_keep},
       {"agent.listen", Address{&c.agent.listen, Address::Kind::kTls}},
       {"agent.advertise", Address{&c.agent.advertise, Address::Kind::kTlsOrNone}},
       {"agent.directory", &c.agent.directory},
@@ -159,7 +162,9 @@ struct Set {
       uint16_t port = 0;
       if (colon == text.npos || colon == 0 || !ParseNumber(text.substr(colon + 1), port)) return "must be host:port";
       const std::string host = text.substr(0, colon);
-      const bool loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+      // "127.evil.example" is a name like any other.
+      const bool loopback = host == "localhost" || host == "[::1]" ||
+                            (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
       if (address.kind == Address::Kind::kPlain && !loopback) {
         return "must be on the loopback (127.0.0.1:port): it has no TLS";
       }
@@ -289,6 +294,7 @@ class Reader {
   }
 
   void ReadScalar(const YAML::Node& value, const Row& row) {
+    marks_[row.key] = value.Mark();
     if (!value.IsScalar()) return Complain(value.Mark(), fmt::format("{}: must be a single value", row.key));
     const std::string& text = value.Scalar();
     const Complaint complaint = std::visit(Set{text}, row.field);
@@ -309,12 +315,17 @@ class Reader {
   void CheckTogether() {
     const auto& operators = config_.operators;
     if (!operators.listen.empty() && (operators.certificate.empty() || operators.key.empty())) {
-      Complain(YAML::Mark::null_mark(), "operator.listen needs operator.certificate and operator.key");
+      Complain(marks_["operator.listen"],
+               "operator.listen needs operator.certificate and operator.key: TCP goes with TLS only");
+    }
+    if (operators.listen.empty() && !operators.client_ca.empty()) {
+      Complain(marks_["operator.clientCa"], "operator.clientCa is of no use without operator.listen");
     }
   }
 
   Config& config_;
   const std::vector<Row> table_;
+  std::map<std::string_view, YAML::Mark> marks_;  // where a setting is
   std::vector<ConfigError> errors_;
 };
 

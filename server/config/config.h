@@ -23,12 +23,18 @@ struct Config {
   std::filesystem::path state_directory;
 
   struct Operator {
-    // Unix socket for lkctl, mode 0660. Default: $XDG_RUNTIME_DIR/lk/lkd.sock, for root /run/lk/lkd.sock.
+    // Unix socket for lkctl, mode 0660: who may open it is admin. Default: $XDG_RUNTIME_DIR/lk/lkd.sock, for root
+    // /run/lk/lkd.sock.
     std::filesystem::path socket;
     // host:port for TCP; empty: none. Needs certificate and key.
     std::string listen;
     std::filesystem::path certificate;
     std::filesystem::path key;
+    // CA of client certificates (PEM). The role is in the subject: OU=lk-viewer, lk-operator or lk-admin. Empty: TCP
+    // takes tokens only.
+    std::filesystem::path client_ca;
+    // Audit entries older than this go when lkd starts.
+    absl::Duration audit_keep = absl::Hours(24) * 400;
   } operators;  // key: operator
 
   struct Agent {

@@ -56,7 +56,7 @@ StatusOr<std::unique_ptr<Recorder>> Recorder::Open(const std::filesystem::path& 
   std::filesystem::create_directories(directory, error);
   if (error) return FileError(directory, "can't create", error.value());
   const std::filesystem::path path = directory / kFileName;
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return FileError(path, "can't open", errno);
 
   std::unique_ptr<Recorder> recorder(

@@ -47,7 +47,8 @@ StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
 
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode) {
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!fd) return Errno(path.string());
+  // lkd's umask keeps the rest of its files to itself; QEMU, another user, reads kernels.
+  if (!fd || fchmod(fd.get(), mode) != 0) return Errno(path.string());
   return fd;
 }
 

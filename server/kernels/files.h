@@ -18,7 +18,7 @@ namespace lk::kernels {
 Status Errno(const std::string& what);
 
 StatusOr<std::string> ReadFile(const std::filesystem::path& path);
-// Makes a file that must not exist yet, for writing.
+// Makes a file that must not exist yet, for writing; with this mode, whatever the umask.
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode = 0644);
 Status WriteAll(int fd, std::string_view bytes);
 

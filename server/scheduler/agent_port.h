@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "server/detect/engine.h"
 #include "server/scheduler/core.h"
@@ -23,13 +25,21 @@ struct LeaseTerms {
   std::optional<absl::Duration> kill_worker_after;  // test hook
 };
 
+// What the agent of a run is held to.
+struct AgentTerms {
+  std::vector<detect::InvariantLiteral> invariants;  // looked for in its kernel log
+  std::set<std::string> probes;                      // each may come as <probe>_cpu<N> too, N below vcpus
+  std::set<std::string> host_actions;
+  uint32_t vcpus = 1;
+};
+
 // Calls never block. A session that is gone is no error: its agent comes back and is told again.
 class AgentPort {
  public:
   virtual ~AgentPort() = default;
 
-  // Lets the agent of this run in (its token is in the run); `invariants` are looked for in its kernel log.
-  virtual void Expect(const Run& run, std::vector<detect::InvariantLiteral> invariants) = 0;
+  // Lets the agent of this run in (its token is in the run).
+  virtual void Expect(const Run& run, AgentTerms terms) = 0;
   virtual void Forget(const std::string& run_id) = 0;
 
   virtual void SendLease(const std::string& run_id, uint64_t session, const LeaseTerms& terms) = 0;

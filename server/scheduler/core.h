@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -111,6 +112,12 @@ struct AgentDisconnected {
   std::string run_id;
   uint64_t session = 0;
 };
+// The agent broke a rule (api/conduct.h): it is heard no more, and its run ends.
+struct AgentMisbehaved {
+  std::string run_id;
+  uint64_t session = 0;
+  std::string what;
+};
 // What agents say. `sequence` orders them within a boot; one that was stored already is dropped, and acknowledged
 // again.
 struct Heartbeat {
@@ -137,6 +144,8 @@ struct HostActionAsked {
   uint64_t bytes = 0;
   std::string alias;
 };
+// "attach_dimm", as descriptors have it.
+std::string_view ToString(HostActionAsked::Kind kind);
 struct RebootAnnounced {
   std::string reason;
   absl::Duration within;
@@ -174,7 +183,7 @@ struct Tick {};
 using Event = std::variant<CampaignAdded, CampaignCancelled, HostChanged, HostRemoved, ImageReady, VmStarted,
                            StartFailed, VmReattached, VmGone, VmPanicked, VmPaused, VmResumed, VmWatchdogFired,
                            ConsoleFinding, ConsoleHeader, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected,
-                           AgentDisconnected, AgentSaid, HostActionDone, PostMortemStepDone, Tick>;
+                           AgentDisconnected, AgentMisbehaved, AgentSaid, HostActionDone, PostMortemStepDone, Tick>;
 
 // ---- actions: what to do about it --------------------------------------------------------------------------------
 

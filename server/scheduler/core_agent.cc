@@ -20,7 +20,12 @@ constexpr size_t kMostHostActionsAtOnce = 16;
 // arch/{x86,arm64}/include/asm/sparsemem.h).
 constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
 
-std::string_view Word(Kind kind) {
+// A reboot that was announced may take this long at most; times the emulation factor.
+constexpr absl::Duration kLongestReboot = absl::Minutes(10);
+
+}  // namespace
+
+std::string_view ToString(Kind kind) {
   switch (kind) {
     case Kind::kAttachDimm:
       return "attach_dimm";
@@ -31,8 +36,6 @@ std::string_view Word(Kind kind) {
   }
   return "resize_virtio_mem";
 }
-
-}  // namespace
 
 // ---- sessions ----------------------------------------------------------------------------------
 
@@ -98,6 +101,16 @@ void Core::State::On(const AgentDisconnected& event) {
   if (!t->run.ending) Journal(*t, "agent's stream ended");
 }
 
+void Core::State::On(const AgentMisbehaved& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t || event.session != t->session) return;
+  if (std::exchange(t->connected, false)) t->lost_at = now;
+  Do(DropSession{t->run.id, event.session});
+  Journal(*t, "the agent broke the rules: " + event.what);
+  if (t->run.ending) return Save(*t);
+  End(*t, Ending::Kind::kMisbehaved, event.what);
+}
+
 // ---- messages ----------------------------------------------------------------------------------
 
 void Core::State::On(const AgentSaid& event) {
@@ -150,7 +163,7 @@ void Core::State::Said(Tracked& t, const CanaryWritten&) {
 }
 
 void Core::State::Said(Tracked& t, const RebootAnnounced& words) {
-  t.run.reboot_until = now + words.within * Factor(t);
+  t.run.reboot_until = now + std::clamp(words.within, absl::ZeroDuration(), kLongestReboot) * Factor(t);
   Journal(t, "reboot announced: " + words.reason);
   Do(ExpectBoot{t.run.id});
 }
@@ -189,8 +202,8 @@ void Core::State::Said(Tracked& t, const HostActionAsked& words) {
 // Empty: it may be done.
 std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& asked) const {
   const auto& declared = t.descriptor->host_actions();
-  if (std::ranges::find(declared, Word(asked.kind)) == declared.end()) {
-    return fmt::format("scenario {} does not declare {}", t.run.scenario, Word(asked.kind));
+  if (std::ranges::find(declared, ToString(asked.kind)) == declared.end()) {
+    return fmt::format("scenario {} does not declare {}", t.run.scenario, ToString(asked.kind));
   }
   if (t.run.ending) return "the run is ending";
   const auto pending = std::ranges::count_if(t.host_actions, [](const auto& item) { return !item.second.reply; });
@@ -225,7 +238,7 @@ void Core::State::On(const HostActionDone& event) {
   if (event.error.empty() && action.asked.kind == Kind::kDetachDimm) t->dimms.erase(action.asked.alias);
   action.reply = event;
   action.undelivered = true;
-  Journal(*t, fmt::format("{}: {}", Word(action.asked.kind), event.error.empty() ? "done" : event.error));
+  Journal(*t, fmt::format("{}: {}", ToString(action.asked.kind), event.error.empty() ? "done" : event.error));
   if (t->connected) Do(SendHostActionReply{t->run.id, event});
 }
 

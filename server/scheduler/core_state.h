@@ -175,6 +175,7 @@ struct Core::State {
   // ---- core_agent.cc: what agents say
   void On(const AgentConnected& event);
   void On(const AgentDisconnected& event);
+  void On(const AgentMisbehaved& event);
   void On(const AgentSaid& event);
   void On(const HostActionDone& event);
   void BeginBoot(Tracked& t, const AgentConnected& event);

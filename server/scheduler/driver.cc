@@ -57,7 +57,7 @@ Status Driver::Start() {
       const bool over = run.state == campaign::RunState::kDone || campaign::AwaitsControls(run);
       if (!over) unfinished.insert(run.id);
       if (!over && run.state != campaign::RunState::kQueued) {
-        agents_.Expect(run, Invariants(Descriptor(run.scenario)));
+        agents_.Expect(run, Terms(run));
         const MutexLock lock(&mutex_);
         to_adopt_[run.host_id].push_back(run);
       }

@@ -118,6 +118,7 @@ class Driver {
   void Notify(const std::string& id);
 
   // What is looked for in the kernel log beside the signature table.
+  AgentTerms Terms(const Run& run) const;
   static std::vector<detect::InvariantLiteral> Invariants(const v1::ScenarioDescriptor& descriptor);
   const v1::ScenarioDescriptor& Descriptor(const std::string& scenario) const;
   const campaign::CampaignSpec& Spec(const std::string& campaign_id) const;

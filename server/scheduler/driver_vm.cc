@@ -37,11 +37,21 @@ std::vector<detect::InvariantLiteral> Driver::Invariants(const v1::ScenarioDescr
   return invariants;
 }
 
+AgentTerms Driver::Terms(const Run& run) const {
+  const v1::ScenarioDescriptor& descriptor = Descriptor(run.scenario);
+  AgentTerms terms;
+  terms.invariants = Invariants(descriptor);
+  for (const auto& probe : descriptor.probes()) terms.probes.insert(probe.name());
+  terms.host_actions = {descriptor.host_actions().begin(), descriptor.host_actions().end()};
+  if (const campaign::Profile* profile = FindProfile(Spec(run.campaign_id), run.profile)) terms.vcpus = profile->vcpus;
+  return terms;
+}
+
 void Driver::Do(const StartVm& action) {
   const Run& run = action.run;
   const v1::ScenarioDescriptor& descriptor = Descriptor(run.scenario);
   const campaign::Profile* profile = FindProfile(Spec(run.campaign_id), run.profile);
-  agents_.Expect(run, Invariants(descriptor));
+  agents_.Expect(run, Terms(run));
   {
     const MutexLock lock(&mutex_);
     active_[run.id] = run.host_id;

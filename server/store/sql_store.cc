@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "server/store/access_rows.h"
 #include "server/store/codec.h"
 #include "server/store/dialect.h"
 #include "server/store/migrations.h"
@@ -276,6 +277,38 @@ class SqlStore final : public Store {
   }
 
   Status RemoveHost(const std::string& id) override { return Remove("remove_host", "host", id); }
+
+  Status AddToken(const access::Token& token) override {
+    return Call("add_token", [&](soci::session& sql) { return store::AddToken(sql, token); });
+  }
+  StatusOr<std::vector<access::Token>> ListTokens() override {
+    return Call("list_tokens",
+                [](soci::session& sql) -> StatusOr<std::vector<access::Token>> { return store::ListTokens(sql); });
+  }
+  StatusOr<access::Token> FindToken(const std::string& hash) override {
+    return Call("find_token", [&](soci::session& sql) { return store::FindToken(sql, hash); });
+  }
+  StatusOr<access::Token> RevokeToken(const std::string& name, absl::Time now) override {
+    return Call("revoke_token", [&](soci::session& sql) { return store::RevokeToken(sql, name, now); });
+  }
+
+  Status AddAudit(const access::AuditEntry& entry) override {
+    return Call("add_audit", [&](soci::session& sql) {
+      store::AddAudit(sql, entry);
+      return absl::OkStatus();
+    });
+  }
+  StatusOr<std::vector<access::AuditEntry>> ListAudit(const std::string& before, int limit) override {
+    return Call("list_audit", [&](soci::session& sql) -> StatusOr<std::vector<access::AuditEntry>> {
+      return store::ListAudit(sql, before, limit);
+    });
+  }
+  Status TrimAudit(absl::Time before) override {
+    return Call("trim_audit", [&](soci::session& sql) {
+      store::TrimAudit(sql, before);
+      return absl::OkStatus();
+    });
+  }
 
   StatusOr<RunStatistics> Statistics() override {
     return Call("statistics", [this](soci::session& sql) -> StatusOr<RunStatistics> { return totals_.Read(sql); });

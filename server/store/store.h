@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/access/access.h"
 #include "server/campaign/types.h"
 #include "server/store/latency_sums.h"
 #include "server/store/webhook_store.h"
@@ -135,6 +136,20 @@ class Store : public WebhookStore {
   virtual Status PutHost(const campaign::Host& host) = 0;
   virtual StatusOr<std::vector<campaign::Host>> ListHosts() = 0;
   virtual Status RemoveHost(const std::string& id) = 0;
+
+  // Errors: ALREADY_EXISTS (a live token has the name).
+  virtual Status AddToken(const access::Token& token) = 0;
+  // Newest first; expired and revoked ones, too.
+  virtual StatusOr<std::vector<access::Token>> ListTokens() = 0;
+  // Whatever its state. Errors: NOT_FOUND.
+  virtual StatusOr<access::Token> FindToken(const std::string& hash) = 0;
+  // By id, or by the name of a live one. One that is revoked stays as it is. Errors: NOT_FOUND.
+  virtual StatusOr<access::Token> RevokeToken(const std::string& name, absl::Time now) = 0;
+
+  virtual Status AddAudit(const access::AuditEntry& entry) = 0;
+  // Newest first, those with id < before (empty: all), at most limit.
+  virtual StatusOr<std::vector<access::AuditEntry>> ListAudit(const std::string& before, int limit) = 0;
+  virtual Status TrimAudit(absl::Time before) = 0;
 
   virtual StatusOr<RunStatistics> Statistics() = 0;
   // Adds to what Statistics tells of the work of lkd.

@@ -367,7 +367,7 @@ std::string DimmXml(uint64_t bytes, const std::string& alias) {
 std::string FreeDimmAlias(std::string_view domain_xml) {
   const auto taken = MemoryAliases(domain_xml);
   for (unsigned n = 0;; ++n) {
-    auto alias = fmt::format("ua-lk-dimm-{}", n);
+    auto alias = fmt::format("{}{}", kDimmAlias, n);
     if (!taken.contains(alias)) return alias;
   }
 }

@@ -29,6 +29,8 @@ Ownership ParseOwnership(std::string_view xml);
 
 // A DIMM of so many bytes on NUMA node 0.
 std::string DimmXml(uint64_t bytes, const std::string& alias);
+// How aliases of DIMMs begin; nothing else is a guest's to have unplugged.
+inline constexpr std::string_view kDimmAlias = "ua-lk-dimm-";
 // "ua-lk-dimm-N" with the lowest N that the domain (its whole XML) has no device of.
 std::string FreeDimmAlias(std::string_view domain_xml);
 

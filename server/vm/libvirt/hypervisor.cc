@@ -160,7 +160,7 @@ class LibvirtHypervisor final : public Hypervisor {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
     LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
-    if (!HasMemoryDevice(xml, alias)) {
+    if (!alias.starts_with(kDimmAlias) || !HasMemoryDevice(xml, alias)) {
       return WithFault(absl::NotFoundError(fmt::format("{} has no memory device {}", name, alias)), Fault::kOurs);
     }
     const Device device{name, alias};

@@ -38,7 +38,7 @@ class AgentServiceTest : public testing::Test {
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
     run_.id = "c0-001";
     run_.token = RandomHex(32);
-    service_.Expect(run_, {{"trylock", "kexec_trylock() failed"}});
+    service_.Expect(run_, {.invariants = {{"trylock", "kexec_trylock() failed"}}, .probes = {}, .host_actions = {}});
   }
 
   // The next event; a wrong kind fails the test.

@@ -110,7 +110,8 @@ TEST(Config, EverySettingIsRead) {
   Config c;
   const std::vector<ConfigError> errors = ParseConfig(R"(
 stateDirectory: /state
-operator: { socket: /s.sock, listen: "0.0.0.0:7640", certificate: /c.pem, key: /k.pem }
+operator: { socket: /s.sock, listen: "0.0.0.0:7640", certificate: /c.pem, key: /k.pem,
+            clientCa: /ca.pem, auditKeep: 48h }
 agent:
   listen: 0.0.0.0:1
   advertise: lk.example:2
@@ -229,7 +230,7 @@ TEST(Config, BrokenYamlHasAPlace) {
 
 TEST(Config, PlainListenersStayOnTheLoopback) {
   for (const char* address : {"0.0.0.0:80", "example.org:80", ":80", "127.0.0.1", "127.0.0.1:70000", "127.0.0.1:x",
-                              "127.evil.example:80x", ""}) {
+                              "127.evil.example:80x", "127.evil.example:80", ""}) {
     EXPECT_THAT(Errors("metrics: { listen: \"" + std::string(address) + "\" }"), testing::SizeIs(1)) << address;
   }
   EXPECT_THAT(Errors("http: { listen: \"127.0.0.1:0\" }"), IsEmpty());
@@ -239,7 +240,9 @@ TEST(Config, PlainListenersStayOnTheLoopback) {
 
 TEST(Config, OperatorListenerNeedsItsCertificate) {
   EXPECT_THAT(Errors("operator: { listen: \"0.0.0.0:7640\", key: /k }"),
-              ElementsAre("0:0 operator.listen needs operator.certificate and operator.key"));
+              ElementsAre("1:21 operator.listen needs operator.certificate and operator.key: TCP goes with TLS only"));
+  EXPECT_THAT(Errors("operator: { clientCa: /ca.pem }"),
+              ElementsAre("1:23 operator.clientCa is of no use without operator.listen"));
 }
 
 TEST(Config, StoreIsAUrl) {

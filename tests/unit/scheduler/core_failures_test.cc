@@ -18,6 +18,38 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+// ---- the agent's manners -----------------------------------------------------------------------
+
+TEST(Failure, AnAgentThatBreaksTheRulesLosesItsRun) {
+  World world;
+  world.ToRunning(WithoutRetries());
+  world.BringCanary();
+  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 7, "of a session that is not"}), IsEmpty());
+  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 1, "its scenario does not declare attach_dimm"}),
+              ElementsAre("save c-1 finishing", "drop c-1/1", "destroy c-1"));
+  EXPECT_THAT(world.Said("c-1", AgentDone{"ok", "", 9, {}}), IsEmpty()) << "it is heard no more";
+  EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
+  EXPECT_EQ(world.run().blame, Blame::kTest);
+  EXPECT_EQ(world.run().reason, "the agent broke the rules: its scenario does not declare attach_dimm");
+}
+
+TEST(Failure, WhatTheKernelDidCountsAllTheSame) {
+  World world;
+  world.ToRunning(WithoutRetries());
+  world.Step(ConsoleFinding{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup in spin")});
+  world.Step(AgentMisbehaved{"c-1", 1, "too many messages a second"});
+  EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
+}
+
+TEST(Failure, AnAnnouncedRebootIsBounded) {
+  World world;
+  world.ToRunning();
+  world.Said("c-1", RebootAnnounced{"for ever", absl::InfiniteDuration()});
+  EXPECT_LE(world.run().reboot_until, world.now + absl::Minutes(30));
+  world.Said("c-1", RebootAnnounced{"in the past", -absl::InfiniteDuration()});
+  EXPECT_EQ(world.run().reboot_until, world.now);
+}
+
 // ---- the guest ---------------------------------------------------------------------------------
 
 TEST(Failure, APanicEndsInFailWithinSeconds) {

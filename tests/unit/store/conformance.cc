@@ -442,6 +442,70 @@ TEST_P(StoreTest, NewerSchemaIsRefused) {
   EXPECT_THAT(Message(status), HasSubstr("newer lkd"));
 }
 
+access::Token SomeToken(const std::string& id, const std::string& name) {
+  access::Token token;
+  token.id = id;
+  token.name = name;
+  token.hash = access::HashToken("secret of " + id);
+  token.role = access::Role::kOperator;
+  token.created = absl::FromUnixSeconds(1000);
+  token.expires = absl::FromUnixSeconds(2000);
+  token.created_by = "uid 0";
+  return token;
+}
+
+TEST_P(StoreTest, TokensComeBackUntilTheyAreRevoked) {
+  ASSERT_TRUE(store_->AddToken(SomeToken("t1", "ci")).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(store_->AddToken(SomeToken("t2", "ci")))) << "the name is taken";
+  access::Token later = SomeToken("t3", "ci");
+  later.created = absl::FromUnixSeconds(2000);
+  later.expires = absl::FromUnixSeconds(3000);
+  EXPECT_TRUE(store_->AddToken(later).ok()) << "the first has expired by then";
+  EXPECT_THAT(Ids(Reopen()->ListTokens()), ElementsAre("t3", "t1"));
+
+  const access::Token found = store_->FindToken(access::HashToken("secret of t1")).value();
+  EXPECT_EQ(found.id, "t1");
+  EXPECT_EQ(found.name, "ci");
+  EXPECT_EQ(found.role, access::Role::kOperator);
+  EXPECT_EQ(found.expires, absl::FromUnixSeconds(2000));
+  EXPECT_EQ(found.created_by, "uid 0");
+  EXPECT_TRUE(found.Live(absl::FromUnixSeconds(1999)));
+  EXPECT_FALSE(found.Live(found.expires));
+  EXPECT_TRUE(absl::IsNotFound(store_->FindToken("secret of t1").status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->FindToken("").status()));
+
+  const absl::Time now = absl::FromUnixSeconds(2500);
+  EXPECT_EQ(store_->RevokeToken("ci", now).value().id, "t3") << "by name: the live one";
+  EXPECT_EQ(store_->RevokeToken("t3", absl::FromUnixSeconds(2600)).value().revoked, now) << "once";
+  EXPECT_TRUE(absl::IsNotFound(store_->RevokeToken("ci", now).status()));
+  EXPECT_FALSE(store_->FindToken(later.hash).value().Live(now));
+}
+
+TEST_P(StoreTest, AuditEntriesNewestFirstInPages) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    access::AuditEntry entry;
+    entry.time = absl::FromUnixSeconds(1000 + i);
+    entry.id = access::NewAuditId(entry.time);
+    entry.caller = "token ci (t1)";
+    entry.method = "HostService/AddHost";
+    entry.subject = "qemu:///system";
+    entry.outcome = "OK";
+    ASSERT_TRUE(store_->AddAudit(entry).ok());
+    ids.insert(ids.begin(), entry.id);
+  }
+  EXPECT_THAT(Ids(store_->ListAudit("", 2)), ElementsAre(ids[0], ids[1]));
+  EXPECT_THAT(Ids(store_->ListAudit(ids[1], 2)), ElementsAre(ids[2]));
+  const access::AuditEntry last = store_->ListAudit("", 1).value().at(0);
+  EXPECT_EQ(last.time, absl::FromUnixSeconds(1002));
+  EXPECT_EQ(last.caller, "token ci (t1)");
+  EXPECT_EQ(last.method, "HostService/AddHost");
+  EXPECT_EQ(last.subject, "qemu:///system");
+  EXPECT_EQ(last.outcome, "OK");
+  ASSERT_TRUE(store_->TrimAudit(absl::FromUnixSeconds(1001)).ok());
+  EXPECT_THAT(Ids(store_->ListAudit("", 9)), ElementsAre(ids[0], ids[1]));
+}
+
 TEST_P(StoreTest, DamageIsTold) {
   ASSERT_TRUE(store_->Apply(With({SomeRun("c1-1")})).ok());
   Execute("UPDATE findings SET body = '{'");

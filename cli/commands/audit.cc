@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ostream>
+
+#include "cli/commands/commands.h"
+#include "cli/output/json.h"
+#include "lk/v1/audit.grpc.pb.h"
+
+namespace lk::cli {
+namespace {
+
+using Stub = v1::AuditService::Stub;
+
+StatusOr<int> List(Context& context) {
+  return PrintList<Stub, v1::ListAuditEntriesRequest, v1::ListAuditEntriesResponse, v1::AuditEntry>(
+      context, &Stub::ListAuditEntries, {}, &v1::ListAuditEntriesResponse::entries,
+      {"TIME", "WHO", "WHAT", "ABOUT", "OUTCOME"}, [&context](const v1::AuditEntry& entry) -> Table::Row {
+        return {FormatTime(entry.time(), context.time_zone), entry.caller(), entry.method(), entry.subject(),
+                Cell(entry.outcome(), entry.outcome() == "OK" ? Color::kNone : Color::kRed)};
+      });
+}
+
+}  // namespace
+
+void AddAudit(CLI::App& root, Context& context) {
+  CLI::App& audit = AddNoun(root, "audit", "Who changed what");
+  AddCommand(audit, context, "list", "List all changes that were asked for, newest first", List);
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <charconv>
+#include <ostream>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output/json.h"
+#include "lk/v1/token.grpc.pb.h"
+#include "support/quantity.h"
+
+namespace lk::cli {
+namespace {
+
+using Stub = v1::TokenService::Stub;
+
+struct CreateArgs {
+  v1::CreateTokenRequest request;
+  std::string expires = "90d";
+};
+
+// A duration, or a number of days: "12h", "90d".
+StatusOr<absl::Duration> ParseValidity(const std::string& text) {
+  uint32_t days = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, days);
+  if (parsed.ec == std::errc() && parsed.ptr + 1 == end && *parsed.ptr == 'd') return absl::Hours(24) * days;
+  if (StatusOr<absl::Duration> duration = ParseDuration(text); duration.ok()) return duration;
+  return absl::InvalidArgumentError(fmt::format("--expires: \"{}\": wanted is a time like 12h or 90d", text));
+}
+
+StatusOr<int> Create(Context& context, const CreateArgs& args) {
+  v1::CreateTokenRequest request = args.request;
+  LK_ASSIGN_OR_RETURN(const absl::Duration valid, ParseValidity(args.expires));
+  request.mutable_valid()->set_seconds(absl::ToInt64Seconds(valid));
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::CreateTokenResponse created, client->Call(&Stub::CreateToken, request));
+  // Alone on standard output, to be redirected into a file.
+  Print(context, created, [&](std::ostream& out) { out << Escape(created.secret()) << '\n'; });
+  context.io.err << Escape(fmt::format("token {} ({}), {}, until {}; it is shown this once", created.token().name(),
+                                       created.token().id(), created.token().role(),
+                                       FormatTime(created.token().expires(), context.time_zone)))
+                 << '\n';
+  return kPassed;
+}
+
+StatusOr<int> List(Context& context) {
+  return PrintList<Stub, v1::ListTokensRequest, v1::ListTokensResponse, v1::Token>(
+      context, &Stub::ListTokens, {}, &v1::ListTokensResponse::tokens,
+      {"ID", "NAME", "ROLE", "STATE", "EXPIRES", "CREATED", "BY"}, [&context](const v1::Token& t) -> Table::Row {
+        return {t.id(),
+                t.name(),
+                t.role(),
+                Cell(t.state(), ColorOf(t.state())),
+                FormatTime(t.expires(), context.time_zone),
+                FormatTime(t.created(), context.time_zone),
+                t.created_by()};
+      });
+}
+
+StatusOr<int> Revoke(Context& context, const std::string& id) {
+  v1::RevokeTokenRequest request;
+  request.set_id(id);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  LK_ASSIGN_OR_RETURN(const v1::Token token, client->Call(&Stub::RevokeToken, request));
+  Print(context, token, [&](std::ostream& out) {
+    out << Escape(fmt::format("{}  {}  {}", token.id(), token.state(), token.name())) << '\n';
+  });
+  return kPassed;
+}
+
+}  // namespace
+
+void AddToken(CLI::App& root, Context& context) {
+  CLI::App& token = AddNoun(root, "token", "Tokens that let others in over TCP");
+  AddCommand<CreateArgs>(
+      token, context, "create", "Make a token and print it, this once", Create,
+      [](CLI::App& command, CreateArgs& args) {
+        command.add_option("--name", *args.request.mutable_name(), "Whose it is, for the audit log")
+            ->required()
+            ->type_name("NAME");
+        command
+            .add_option("--role", *args.request.mutable_role(),
+                        "viewer (looks), operator (runs campaigns, brings kernels) or admin (hosts, tokens)")
+            ->required()
+            ->check(CLI::IsMember({"viewer", "operator", "admin"}))
+            ->type_name("ROLE");
+        command.add_option("--expires", args.expires, "How long it is valid, like 12h or 90d; at most 366d [90d]")
+            ->type_name("TIME");
+      });
+  AddCommand(token, context, "list", "List tokens, never their secrets", List);
+  AddCommand(token, context, "revoke", "Refuse a token from now on", Revoke, "ID", "Token id, or its name");
+}
+
+}  // namespace lk::cli

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tokens and the audit log, for admins.
+#pragma once
+
+#include "lk/v1/audit.grpc.pb.h"
+#include "lk/v1/token.grpc.pb.h"
+#include "server/api/call.h"
+#include "server/api/gate.h"
+#include "server/store/store.h"
+#include "support/clock.h"
+
+namespace lk::api {
+
+class TokenService final : public v1::TokenService::CallbackService {
+ public:
+  // `gate` tells who made a token.
+  TokenService(store::Store& store, scheduler::WorkerPool& pool, const Clock& clock, const Gate& gate)
+      : store_(store), pool_(pool), clock_(clock), gate_(gate) {}
+
+  grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context, const v1::CreateTokenRequest* request,
+                                        v1::CreateTokenResponse* response) override;
+  grpc::ServerUnaryReactor* ListTokens(grpc::CallbackServerContext* context, const v1::ListTokensRequest* request,
+                                       v1::ListTokensResponse* response) override;
+  grpc::ServerUnaryReactor* RevokeToken(grpc::CallbackServerContext* context, const v1::RevokeTokenRequest* request,
+                                        v1::Token* response) override;
+
+ private:
+  store::Store& store_;
+  scheduler::WorkerPool& pool_;
+  const Clock& clock_;
+  const Gate& gate_;
+};
+
+class AuditService final : public v1::AuditService::CallbackService {
+ public:
+  AuditService(store::Store& store, scheduler::WorkerPool& pool) : store_(store), pool_(pool) {}
+
+  grpc::ServerUnaryReactor* ListAuditEntries(grpc::CallbackServerContext* context,
+                                             const v1::ListAuditEntriesRequest* request,
+                                             v1::ListAuditEntriesResponse* response) override;
+
+ private:
+  store::Store& store_;
+  scheduler::WorkerPool& pool_;
+};
+
+}  // namespace lk::api

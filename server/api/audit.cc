@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/audit.h"
+
+#include <absl/status/status.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace lk::api {
+namespace {
+
+using access::Printable;
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::InterceptorBatchMethods;
+using grpc::experimental::ServerRpcInfo;
+
+constexpr size_t kMostSubject = 512;
+
+Status FromGrpc(const grpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+}
+
+}  // namespace
+
+// Watches one call: its request for what it is about, its answer, its end.
+class AuditInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  AuditInterceptor(Audit& audit, const Gate& gate, const Rule& rule, ServerRpcInfo& info)
+      : audit_(audit), gate_(gate), rule_(rule), context_(*info.server_context()) {}
+
+  void Intercept(InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE)) {
+      if (const void* request = methods->GetRecvMessage(); request != nullptr) Add(rule_.asked(request));
+    }
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) && rule_.answered != nullptr) {
+      if (const void* response = methods->GetSendMessage(); response != nullptr) Add(rule_.answered(response));
+    }
+    if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS) || !changes_) {
+      return methods->Proceed();
+    }
+    const Status outcome = FromGrpc(methods->GetSendStatus());
+    audit_.pool_.Post([this, methods, outcome] {
+      // It was let in a moment ago; a token may have been revoked since.
+      const auto caller = gate_.Identify(*context_.auth_context(), context_.client_metadata());
+      audit_.Write(rule_, caller.ok() ? *caller : Caller{"a token not valid any more", access::Role::kNone, true},
+                   subject_, outcome);
+      methods->Proceed();
+    });
+  }
+
+ private:
+  void Add(const std::optional<std::string>& about) {
+    if (!about) return;
+    changes_ = true;
+    if (about->empty() || subject_.size() > kMostSubject) return;
+    subject_ += (subject_.empty() ? "" : ", ") + *about;
+  }
+
+  Audit& audit_;
+  const Gate& gate_;
+  const Rule& rule_;
+  const grpc::ServerContextBase& context_;
+  std::string subject_;
+  bool changes_ = false;
+};
+
+namespace {
+
+class Factory final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  Factory(Audit& audit, const Gate& gate) : audit_(audit), gate_(gate) {}
+  // Null: the call is not watched.
+  grpc::experimental::Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
+    const Rule* rule = FindRule(info->method());
+    return rule != nullptr && rule->changes() ? new AuditInterceptor(audit_, gate_, *rule, *info) : nullptr;
+  }
+
+ private:
+  Audit& audit_;
+  const Gate& gate_;
+};
+
+}  // namespace
+
+void Audit::Write(const Rule& rule, const Caller& caller, std::string_view subject, const Status& outcome) {
+  access::AuditEntry entry;
+  entry.time = clock_.Now();
+  entry.id = access::NewAuditId(entry.time);
+  entry.caller = caller.name;
+  // "/lk.v1.HostService/AddHost"
+  entry.method = rule.method.substr(rule.method.find_last_of('.') + 1);
+  entry.subject = Printable(subject, kMostSubject);
+  entry.outcome = absl::StatusCodeToString(outcome.code());
+  if (!outcome.ok()) entry.outcome += ": " + Printable(std::string(outcome.message()), kMostSubject);
+  spdlog::info("audit: {}: {} ({}): {}", entry.caller, entry.method, entry.subject, entry.outcome);
+  const Status stored = store_.AddAudit(entry);
+  if (!stored.ok()) spdlog::error("the audit entry above is not stored: {}", std::string(stored.message()));
+}
+
+std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Audit::Interceptors(
+    const Gate& gate) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+  factories.push_back(std::make_unique<Factory>(*this, gate));
+  return factories;
+}
+
+}  // namespace lk::api

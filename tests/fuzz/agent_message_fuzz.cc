@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages of a hostile agent, one behind the other on one session: what is taken over from each is bounded, and a name
+// that was let through is one that a metric, a log and a terminal can bear.
+#include <fuzzer/FuzzedDataProvider.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <variant>
+
+#include "server/api/conduct.h"
+#include "server/api/convert.h"
+#include "server/api/kernel_log.h"
+
+namespace {
+
+constexpr size_t kMostText = 4096;
+
+void Require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool Harmless(const std::string& name) {
+  return name.size() <= 80 && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != '"'; });
+}
+
+struct Bounds {
+  void operator()(const lk::scheduler::Heartbeat& said) const {
+    Require(said.activity.size() <= kMostText && said.steal >= absl::ZeroDuration());
+  }
+  void operator()(const lk::scheduler::Samples& said) const {
+    for (const auto& [probe, histogram] : said.latencies) Require(Harmless(probe) && probe.starts_with("fault"));
+    for (const auto& [name, counter] : said.counters)
+      Require(Harmless(name) && !name.empty() && Harmless(counter.unit));
+  }
+  void operator()(const lk::scheduler::GuestFinding& said) const {
+    Require(said.finding.title.size() <= 120 && said.finding.excerpt.size() <= kMostText);
+  }
+  void operator()(const lk::scheduler::HostActionAsked& said) const {
+    Require(said.alias.size() <= kMostText && said.kind != lk::scheduler::HostActionAsked::Kind::kResizeVirtioMem);
+  }
+  void operator()(const lk::scheduler::RebootAnnounced& said) const { Require(said.reason.size() <= kMostText); }
+  void operator()(const lk::scheduler::AgentDone& said) const {
+    Require(said.outcome == "ok" || said.outcome == "skip" || said.outcome == "error");
+    Require(said.reason.size() <= kMostText && said.skipped_parts.size() <= 64);
+  }
+  void operator()(const lk::scheduler::KmsgSeen&) const {}
+  void operator()(const lk::scheduler::CanaryWritten&) const {}
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  FuzzedDataProvider input(data, size);
+  lk::scheduler::AgentTerms terms;
+  terms.invariants = {{"lock", "trylock"}};
+  terms.probes = {"fault"};
+  terms.host_actions = {"attach_dimm", "detach_dimm"};
+  terms.vcpus = 4;
+  lk::api::Conduct conduct(terms);
+  lk::api::KernelLogReader log(terms.invariants);
+  while (input.remaining_bytes() > 0) {
+    const std::string bytes = input.ConsumeRandomLengthString();
+    lk::v1::AgentMessage message;
+    if (!message.ParseFromString(bytes)) continue;
+    if (message.has_kernel_log()) {
+      for (const auto& finding : log.Read(message.kernel_log(), absl::UnixEpoch()).findings) {
+        Require(finding.excerpt.size() <= 16 * 1024 && finding.title.size() <= 120);
+      }
+      continue;
+    }
+    const auto words = lk::api::FromProto(message);
+    if (words.ok() && conduct.Check(*words).ok()) std::visit(Bounds{}, *words);
+  }
+  log.Flush();
+  return 0;
+}
