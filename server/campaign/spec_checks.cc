@@ -61,6 +61,8 @@ constexpr Combination kImpossible[] = {
     {"memory", [](const Profile& p) { return p.memory_bytes < 64 * kMiB; }, "memory must be 64MiB at least"},
     {"memory", [](const Profile& p) { return Dimm(p) && p.memory_bytes % kMemoryBlock != 0; },
      "with memoryHotplug of model dimm, memory must be a multiple of 128MiB, the guest's memory block"},
+    {"memoryHotplug.model", [](const Profile& p) { return Dimm(p) && !X86(p) && !p.uefi; },
+     "on aarch64 dimm needs firmware: uefi, since a guest hears of it by ACPI; virtio-mem does not"},
     {"memoryHotplug.max", [](const Profile& p) { return p.memory_hotplug && !Grows(p); },
      "max is the greatest memory of the VM, base memory included; it must be above memory"},
     {"memoryHotplug.max", [](const Profile& p) { return Dimm(p) && p.memory_hotplug->max_bytes % kMemoryBlock != 0; },

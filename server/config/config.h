@@ -43,7 +43,8 @@ struct Config {
     // Where guests reach it. In libvirt's user network the host's loopback is 10.0.2.2.
     // Empty: 10.0.2.2 with the port of `listen`.
     std::string advertise;
-    // Where lk-agent binaries are: lk-agent (x86_64), lk-agent-aarch64. Empty: beside lkd.
+    // Where lk-agent binaries are: lk-agent for guests of lkd's own architecture, lk-agent-aarch64 (lk-agent-x86_64)
+    // for those of the other one; which of them a guest gets is up to its kernel. Empty: beside lkd.
     std::filesystem::path directory;
     // Per session: larger messages and faster senders are cut off.
     uint32_t max_message_bytes = 1 << 20;

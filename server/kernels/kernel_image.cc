@@ -137,6 +137,12 @@ StatusOr<ImageInfo> InspectImage(const std::filesystem::path& path) {
   return info;
 }
 
+StatusOr<std::string> KexecImage(const std::filesystem::path& path) {
+  LK_ASSIGN_OR_RETURN(std::string image, ReadImage(path));
+  if (IsZboot(image) || IsGzip(image)) return Payload(image);
+  return image;
+}
+
 std::string EmbeddedConfig(const std::filesystem::path& path) {
   // kernel/configs.c puts the gzipped configuration between these two.
   constexpr std::string_view kStart = "IKCFG_ST", kEnd = "IKCFG_ED";

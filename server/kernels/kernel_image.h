@@ -23,6 +23,10 @@ struct ImageInfo {
 // Error: INVALID_ARGUMENT (something else, a 32-bit kernel, no release inside).
 StatusOr<ImageInfo> InspectImage(const std::filesystem::path& image);
 
+// The image as kexec takes it: on arm64 that is the Image alone, unpacked (arch/arm64/kernel/kexec_image.c); on x86 the
+// file as it is. Errors: INVALID_ARGUMENT (as InspectImage), what reading says.
+StatusOr<std::string> KexecImage(const std::filesystem::path& image);
+
 // The configuration inside the image (CONFIG_IKCONFIG); empty: it carries none, or its compression is not known here.
 std::string EmbeddedConfig(const std::filesystem::path& image);
 

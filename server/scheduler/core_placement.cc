@@ -98,7 +98,8 @@ void Core::State::Place(Tracked& t, const Host& host) {
   bytes += t.profile->MostMemory();
 
   t.run.host_id = host.id;
-  t.run.accelerator = host.accelerator;
+  const bool own = !host.archs.empty() && host.archs.front() == campaign::ToString(t.profile->arch);
+  t.run.accelerator = own ? host.accelerator : "tcg";
   t.run.provenance.host_uri = host.uri;
   t.run.provenance.host_kernel = host.kernel_release;
   t.run.provenance.hypervisor = host.hypervisor_version;

@@ -34,9 +34,9 @@ struct HostFacts {
   std::string kernel_release;      // uname -r of this machine; empty: the host is another, and libvirt does not tell
   bool broken_qemu = false;        // a version known to break guests
   std::string broken_reason;
-  std::string accelerator;         // kvm, tcg: what works
+  std::string accelerator;         // kvm, tcg: what works for the host's own architecture
   std::string accelerator_reason;  // how that was found out
-  std::vector<std::string> archs;
+  std::vector<std::string> archs;  // the host's own first
   std::vector<std::string>
       features;  // iommu:intel, memory:dimm, memory:virtio-mem, launchSecurity:sev, firmware:uefi ...
 };

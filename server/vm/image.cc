@@ -26,10 +26,15 @@ namespace fs = std::filesystem;
 using kernels::Errno;
 
 // Goes up when the content of a base changes for the same kernel, agent and modules.
-constexpr int kBaseFormat = 1;
+constexpr int kBaseFormat = 2;
 constexpr size_t kMaxBases = 20;
 constexpr size_t kMostHashes = 1000;
 constexpr std::string_view kUnfinished = ".tmp-";
+#if defined(__aarch64__)
+constexpr campaign::Arch kOwnArch = campaign::Arch::kAarch64;
+#else
+constexpr campaign::Arch kOwnArch = campaign::Arch::kX86_64;
+#endif
 
 // Writes one "newc" cpio (Documentation/driver-api/early-userspace/buffer-format.rst). Times and inode numbers are
 // left out, so that the same content gives the same bytes. The first error is kept and returned by Finish.
@@ -171,7 +176,7 @@ StatusOr<kernels::ImageInfo> ImageBuilder::KernelInfo(const std::string& id) {
 }
 
 StatusOr<ImageBuilder::AgentFile> ImageBuilder::Agent(campaign::Arch arch) {
-  const fs::path path = agents_ / (arch == campaign::Arch::kX86_64 ? "lk-agent" : "lk-agent-aarch64");
+  const fs::path path = agents_ / (arch == kOwnArch ? "lk-agent" : fmt::format("lk-agent-{}", ToString(arch)));
   struct stat info;
   if (stat(path.c_str(), &info) != 0) {
     return absl::NotFoundError(fmt::format("there is no lk-agent for this kernel's architecture: {}", path.string()));
@@ -218,7 +223,7 @@ Status ImageBuilder::WriteBase(const Request& request, const std::string& releas
   }
   cpio.File("lk/modules", 0644, listing);
   if (request.kernel_image) {
-    LK_ASSIGN_OR_RETURN(const std::string image, kernels::ReadFile(library_.Image(request.kernel_id)));
+    LK_ASSIGN_OR_RETURN(const std::string image, kernels::KexecImage(library_.Image(request.kernel_id)));
     cpio.File("lk/kernel", 0644, image);
   }
   return cpio.Finish();

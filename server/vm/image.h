@@ -37,7 +37,8 @@ StatusOr<std::string> RunArchive(const RunFiles& files);
 
 class ImageBuilder {
  public:
-  // Caches under `cache`. The agent for an architecture is <agents>/lk-agent (x86_64) or <agents>/lk-agent-<arch>.
+  // Caches under `cache`. The agent for lkd's own architecture is <agents>/lk-agent, that for another one
+  // <agents>/lk-agent-<arch>.
   ImageBuilder(const kernels::Library& library, std::filesystem::path agents, std::filesystem::path cache);
 
   struct Request {

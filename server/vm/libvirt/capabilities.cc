@@ -46,7 +46,7 @@ Guests ParseCapabilities(std::string_view xml) {
   for (const auto& found : document.select_nodes("/capabilities/guest/arch")) {
     const std::string arch = found.node().attribute("name").value();
     if (!campaign::ParseArch(arch).ok()) continue;
-    guests.archs.push_back(arch);
+    guests.archs.insert(arch == guests.host_arch ? guests.archs.begin() : guests.archs.end(), arch);
     if (arch == guests.host_arch && found.node().select_node("domain[@type='kvm']")) guests.kvm = true;
   }
   return guests;

@@ -43,22 +43,29 @@ class SharedFolder {
   std::filesystem::path path_;
 };
 
-// The least domain that has a vCPU and a serial console; `kernel` may be empty. SeaBIOS prints on it as well.
-std::string ProbeXml(const std::string& kernel) {
+// The least domain that has a vCPU and a serial console; without a kernel its firmware prints on that.
+std::string ProbeXml(const std::string& arch, const std::string& kernel) {
+  const bool x86 = arch == "x86_64";
   pugi::xml_document document;
   auto domain = document.append_child("domain");
   domain.append_attribute("type") = "kvm";
   domain.append_child("name").text().set(("lk-probe-" + RandomHex(6)).c_str());
   auto memory = domain.append_child("memory");
   memory.append_attribute("unit") = "MiB";
-  memory.text().set(64);
+  memory.text().set(x86 ? 64 : 256);
   auto os = domain.append_child("os");
+  if (!x86 && kernel.empty()) os.append_attribute("firmware") = "efi";
   auto type = os.append_child("type");
-  type.append_attribute("machine") = "q35";
-  type.append_attribute("arch") = "x86_64";
+  type.append_attribute("machine") = x86 ? "q35" : "virt";
+  type.append_attribute("arch") = arch.c_str();
   type.text().set("hvm");
   if (!kernel.empty()) os.append_child("kernel").text().set(kernel.c_str());
-  os.append_child("bios").append_attribute("useserial") = "yes";
+  if (x86) os.append_child("bios").append_attribute("useserial") = "yes";
+  if (!x86) {
+    auto features = domain.append_child("features");
+    if (kernel.empty()) features.append_child("acpi");
+    features.append_child("gic").append_attribute("version") = "3";
+  }
   domain.append_child("cpu").append_attribute("mode") = "host-passthrough";  // the CPU that runs get, too
   auto devices = domain.append_child("devices");
   auto usb = devices.append_child("controller");
@@ -72,10 +79,10 @@ std::string ProbeXml(const std::string& kernel) {
 }
 
 // Boots the domain with KVM and waits for `word`. OK: it came.
-Status BootsWithKvm(virConnect* connection, const std::string& kernel, std::string_view word) {
+Status BootsWithKvm(virConnect* connection, const std::string& arch, const std::string& kernel, std::string_view word) {
   // Should lkd die here, the domain ends with its connection.
-  const DomainHandle domain(
-      virDomainCreateXML(connection, ProbeXml(kernel).c_str(), VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY));
+  const DomainHandle domain(virDomainCreateXML(connection, ProbeXml(arch, kernel).c_str(),
+                                               VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY));
   if (!domain) return LastError("a guest with KVM does not start");
 
   struct Heard {
@@ -115,9 +122,11 @@ struct Accelerator {
 
 Accelerator FindAccelerator(virConnect* connection, const Guests& guests, bool local) {
   if (!guests.kvm) return {"tcg", "libvirt offers no KVM here (no usable /dev/kvm)"};
-  if (guests.host_arch != "x86_64") return {"tcg", "KVM is tried on x86_64 hosts only"};
+  const bool x86 = guests.host_arch == "x86_64";
+  if (!x86 && guests.host_arch != "aarch64") return {"tcg", "KVM is tried on x86_64 and aarch64 hosts only"};
   // A file of lkd's reaches the hypervisor of its own machine only; elsewhere the firmware has to do.
   const bool guest = local && !ProbeGuest().empty();
+  const std::string firmware = x86 ? "SeaBIOS" : "UEFI firmware";
   const SharedFolder folder;
   std::string kernel;
   if (guest) {
@@ -125,9 +134,9 @@ Accelerator FindAccelerator(virConnect* connection, const Guests& guests, bool l
     std::ofstream(kernel, std::ios::binary) << ProbeGuest();
     chmod(kernel.c_str(), 0644);
   }
-  const auto status = BootsWithKvm(connection, kernel, guest ? kProbeWord : "SeaBIOS");
+  const auto status = BootsWithKvm(connection, guests.host_arch, kernel, guest ? kProbeWord : firmware);
   if (!status.ok()) return {"tcg", "KVM is offered but does not work: " + std::string(status.message())};
-  return {"kvm", guest ? "a guest reached 64-bit mode with it" : "SeaBIOS ran with it"};
+  return {"kvm", guest ? "a guest reached 64-bit mode with it" : firmware + " ran with it"};
 }
 
 // Whether QEMU has a setting that libvirt does not know of is what starting it tells. The guest never runs.

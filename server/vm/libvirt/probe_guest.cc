@@ -60,6 +60,38 @@ lk_probe_guest_end:
   .text
 )");
 
+#elif defined(__aarch64__)
+
+// An arm64 Image (Documentation/arch/arm64/booting.rst), entered with the MMU off. Machine virt has its PL011 at 0x09000000
+// (QEMU hw/arm/virt.c).
+asm(R"(
+  .section .rodata
+  .balign 16
+lk_probe_guest:
+  b 1f
+  .long 0
+  .quad 0                                // text_offset
+  .quad lk_probe_guest_end - lk_probe_guest
+  .quad 0, 0, 0, 0
+  .ascii "ARM\x64"
+  .long 0
+1:adr x0, 4f
+  mov x1, #0x09000000
+2:ldrb w2, [x0], #1
+  cbz w2, 3f
+  strb w2, [x1]
+  b 2b
+3:wfi
+  b 3b
+4:.asciz "\nlk-probe-64\n"
+lk_probe_guest_end:
+  .text
+)");
+
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
 extern "C" const char lk_probe_guest[];
 extern "C" const char lk_probe_guest_end[];
 

@@ -210,6 +210,8 @@ TEST(Spec, NamesEachMistake) {
       {File("{ name: a, confidential: { type: tdx } }"), "7:40 spec.profiles[0].confidential.type", "firmware: uefi"},
       {File("{ name: a, firmware: uefi, confidential: { type: tdx, dhCert: x } }"),
        "7:69 spec.profiles[0].confidential.dhCert", "is not a setting"},
+      {File("{ name: a, arch: aarch64, memoryHotplug: { model: dimm, slots: 1, max: 2GiB } }"),
+       "7:57 spec.profiles[0].memoryHotplug.model", "needs firmware: uefi"},
       {File(dimm + "slots: 2, max: 1GiB } }"), "7:63 spec.profiles[0].memoryHotplug.max", "must be above memory"},
       {File(dimm + "max: 2GiB } }"), "7:33 spec.profiles[0].memoryHotplug.slots", "needs slots, from 1 to 255"},
       {File(dimm + "slots: 9, max: 2GiB } }"), "7:55 spec.profiles[0].memoryHotplug.slots", "more slots than memory"},

@@ -48,7 +48,14 @@ TEST_F(KernelImageTest, ReadsArm64InEveryWrapping) {
     EXPECT_EQ(info->arch, Arch::kAarch64);
     EXPECT_EQ(info->release, "6.1.0-40-rt-arm64");
     EXPECT_EQ(info->banner, "Linux version 6.1.0-40-rt-arm64 (builder@host) (gcc) #1 SMP");
+    // kexec takes the Image alone.
+    EXPECT_EQ(KexecImage(dir_.Write("image", image)).value(), plain);
   }
+}
+
+TEST_F(KernelImageTest, KexecTakesAnX86ImageAsItIs) {
+  const std::string image = BzImage("6.12.95+deb12-cloud-amd64");
+  EXPECT_EQ(KexecImage(dir_.Write("image", image)).value(), image);
 }
 
 TEST_F(KernelImageTest, RefusesOtherFilesWithTheReason) {

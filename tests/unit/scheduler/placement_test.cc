@@ -101,5 +101,18 @@ TEST(HostOffers, AHostNeverLookedAtIsWaitedFor) {
   EXPECT_THAT(silent.After(absl::Seconds(2)), Contains("save c-1 done miss"));
 }
 
+TEST(Placement, AForeignArchitectureIsEmulatedWhateverTheHostHas) {
+  Host host = MakeHost("h1");  // with KVM
+  host.archs = {"x86_64", "aarch64"};
+  World world({host});
+  CampaignAdded added = MakeCampaign("c", 1);
+  added.campaign.spec.profiles[0].arch = campaign::Arch::kAarch64;
+  world.Step(added);
+  EXPECT_EQ(world.run().accelerator, "tcg");
+  World own({host});
+  own.Step(MakeCampaign("c", 1));
+  EXPECT_EQ(own.run().accelerator, "kvm");
+}
+
 }  // namespace
 }  // namespace lk::scheduler

@@ -28,6 +28,15 @@ TEST(Capabilities, GuestsAndKvm) {
   EXPECT_EQ(guests.host_arch, "x86_64");
 }
 
+TEST(Capabilities, TheHostsOwnArchitectureComesFirst) {
+  constexpr char kXml[] = R"(<capabilities><host><cpu><arch>%</arch></cpu></host>
+    <guest><arch name='aarch64'/></guest><guest><arch name='x86_64'/></guest></capabilities>)";
+  for (const char* arch : {"x86_64", "aarch64"}) {
+    std::string xml = kXml;
+    EXPECT_EQ(ParseCapabilities(xml.replace(xml.find('%'), 1, arch)).archs.front(), arch);
+  }
+}
+
 TEST(Capabilities, KvmOfAnotherArchitectureDoesNotCount) {
   constexpr char kXml[] = R"(<capabilities><host><cpu><arch>x86_64</arch></cpu></host>
     <guest><arch name='x86_64'><domain type='qemu'/></arch></guest>
