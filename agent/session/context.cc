@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/session/context.h"
 
+#include <absl/time/clock.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,13 +10,34 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/init/config.h"
+#include "agent/kexec/initramfs.h"
+#include "agent/session/carried.h"
 #include "agent/session/channel.h"
 
 namespace lk::agent {
 namespace {
 
+// Beyond what the boot may take, for the supervisor to get the announcement through.
+constexpr absl::Duration kRebootPatience = absl::Minutes(1);
+
 absl::Duration ToDuration(const google::protobuf::Duration& proto) {
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& proto) {
+  return absl::UnixEpoch() + absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+void Set(google::protobuf::Timestamp& proto, absl::Time time) {
+  const timespec parts = absl::ToTimespec(time);
+  proto.set_seconds(parts.tv_sec);
+  proto.set_nanos(static_cast<int32_t>(parts.tv_nsec));
+}
+
+// Of the run, by the controller's clock: a guest's own does not outlive its boot.
+absl::Duration Used(const v1::Lease& lease, const v1::Carried& carried) {
+  if (carried.boots() == 0) return absl::ZeroDuration();
+  return std::max(absl::ZeroDuration(), ToTime(lease.now()) - ToTime(carried.began()));
 }
 
 }  // namespace
@@ -25,8 +47,19 @@ Histogram Recorder::Take() {
   return std::exchange(histogram_, Histogram());
 }
 
-Context::Context(v1::Lease lease, int fd, SharedState& shared)
-    : lease_(std::move(lease)), fd_(fd), shared_(shared), end_(BootNow() + ToDuration(lease_.duration())) {}
+Context::Context(v1::Lease lease, int fd, SharedState& shared, v1::Carried carried)
+    : lease_(std::move(lease)),
+      carried_(std::move(carried)),
+      leased_at_(BootNow()),
+      fd_(fd),
+      shared_(shared),
+      end_(leased_at_ + ToDuration(lease_.duration()) - Used(lease_, carried_)),
+      emulated_(carried_.emulated()),
+      skipped_parts_(carried_.skipped_parts().begin(), carried_.skipped_parts().end()) {
+  for (const v1::Counter& counter : carried_.counters()) counters_[counter.name()] = counter;
+  for (const v1::Table& table : carried_.tables()) tables_[table.name()] = table;
+  shared_.progress.fetch_add(carried_.operations(), std::memory_order_relaxed);
+}
 
 const std::string& Context::Text(const std::string& name) const {
   const auto it = lease_.parameters().find(name);
@@ -86,6 +119,66 @@ void Context::RaiseCounter(const std::string& counter, double at_least, const st
   v1::Counter& entry = counters_[counter];
   entry.set_value(std::max(entry.value(), at_least));
   entry.set_unit(unit);
+}
+
+void Context::AddRow(const std::string& table, const std::vector<std::string>& columns,
+                     const std::vector<std::string>& cells) {
+  absl::MutexLock lock(&mutex_);
+  v1::Table& entry = tables_[table];
+  entry.set_name(table);
+  if (entry.columns().empty()) *entry.mutable_columns() = {columns.begin(), columns.end()};
+  *entry.add_rows()->mutable_cells() = {cells.begin(), cells.end()};
+}
+
+v1::Table Context::TableNamed(const std::string& name) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = tables_.find(name);
+  return it == tables_.end() ? v1::Table() : it->second;
+}
+
+absl::Duration Context::reboot_took() const {
+  return boots() == 0 ? absl::ZeroDuration() : ToTime(lease_.now()) - ToTime(carried_.announced());
+}
+
+absl::Duration Context::elapsed() const {
+  return Used(lease_, carried_) + (BootNow() - leased_at_);
+}
+
+Status Context::Reboot(const std::string& reason, const std::string& state, absl::Duration within,
+                       const std::string& kernel) {
+  v1::Carried next;
+  next.set_boots(boots() + 1);
+  *next.mutable_began() = boots() == 0 ? lease_.now() : carried_.began();
+  Set(*next.mutable_announced(), ToTime(lease_.now()) + (BootNow() - leased_at_));
+  next.set_operations(operations());
+  next.set_emulated(emulated());
+  next.set_state(state);
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [name, counter] : counters_) {
+      v1::Counter& copy = *next.add_counters();
+      copy = counter;
+      copy.set_name(name);
+    }
+    for (const auto& [name, table] : tables_) *next.add_tables() = table;
+    *next.mutable_skipped_parts() = {skipped_parts_.begin(), skipped_parts_.end()};
+  }
+  LK_ASSIGN_OR_RETURN(std::string command_line, ReadFile("/proc/cmdline"));
+  command_line.erase(std::min(command_line.size(), command_line.find('\n')));
+  LK_ASSIGN_OR_RETURN(std::string carried, EncodeCarried(next));
+  LK_ASSIGN_OR_RETURN(const std::string initramfs, PackInitramfs("/", {{kCarriedPath + 1, std::move(carried)}}));
+  LK_RETURN_IF_ERROR(LoadKexec(kernel, initramfs, command_line));
+
+  LK_RETURN_IF_ERROR(SendSamples());
+  v1::AgentMessage message;
+  message.mutable_announce_reboot()->set_reason(reason);
+  message.mutable_announce_reboot()->mutable_within()->set_seconds(absl::ToInt64Seconds(within));
+  LK_RETURN_IF_ERROR(Send(message));
+  // The supervisor boots as soon as lkd has stored that, and ends this process where it cannot.
+  for (const absl::Time end = BootNow() + within + kRebootPatience; BootNow() < end && !cancelled_;) {
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  return absl::DeadlineExceededError("the guest did not boot anew");
 }
 
 void Context::SkipPart(const std::string& part_and_reason) {
@@ -160,8 +253,9 @@ Status Context::SendSamples() {
       copy = counter;
       copy.set_name(name);
     }
+    for (const auto& [name, table] : tables_) *samples.add_tables() = table;
   }
-  if (samples.histograms().empty() && samples.counters().empty()) return absl::OkStatus();
+  if (samples.histograms().empty() && samples.counters().empty() && samples.tables().empty()) return absl::OkStatus();
   return Send(message);
 }
 

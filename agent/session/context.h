@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/kexec/kexec.h"
 #include "agent/session/boot_time.h"
 #include "agent/session/shared_state.h"
 #include "lk/v1/agent.pb.h"
@@ -40,7 +41,8 @@ class Recorder {
 // Thread-safe. Lives in the worker process; `fd` is its end of the channel to the supervisor.
 class Context {
  public:
-  Context(v1::Lease lease, int fd, SharedState& shared);
+  // `carried`: what the boot before has handed on; nothing in a run's first boot.
+  Context(v1::Lease lease, int fd, SharedState& shared, v1::Carried carried = {});
 
   // Parameters, as the lease has them. A name the descriptor has not is a mistake of the trigger: aborts.
   const std::string& Text(const std::string& name) const;
@@ -66,6 +68,26 @@ class Context {
   void SetCounter(const std::string& counter, double value, const std::string& unit = "1");
   void RaiseCounter(const std::string& counter, double at_least, const std::string& unit = "1");
 
+  // Adds a row to a table; columns are set by the first one.
+  void AddRow(const std::string& table, const std::vector<std::string>& columns, const std::vector<std::string>& cells);
+  v1::Table TableNamed(const std::string& name) const;
+
+  // Boots before this one in the same run. What is counted, told in tables or skipped goes on where they left it, and
+  // Over() counts their time.
+  uint32_t boots() const { return carried_.boots(); }
+  // What the trigger gave to Reboot in the boot before.
+  const std::string& carried() const { return carried_.state(); }
+  // From Reboot in the boot before to this boot's lease, by the controller's clock. 0 in the first boot.
+  absl::Duration reboot_took() const;
+  // Since the run's first lease.
+  absl::Duration elapsed() const;
+  // Boots the guest anew with kexec, in its own kernel (/lk/kernel) and initramfs, where the trigger begins once more
+  // with `state` in carried(). lkd is told, and expects it back within that time (lkd scales it for emulation). Returns
+  // only when it cannot be done. `kernel`: another image. Errors: FAILED_PRECONDITION (the kernel has no kexec), what
+  // it takes says.
+  Status Reboot(const std::string& reason, const std::string& state, absl::Duration within,
+                const std::string& kernel = kKernelPath);
+
   // A part of the scenario that cannot be done here, with the reason; said once however often it is called.
   void SkipPart(const std::string& part_and_reason);
   std::vector<std::string> skipped_parts() const;
@@ -87,6 +109,8 @@ class Context {
   Status Send(const v1::AgentMessage& message);
 
   const v1::Lease lease_;
+  const v1::Carried carried_;
+  const absl::Time leased_at_;
   const int fd_;
   SharedState& shared_;
   const absl::Time end_;
@@ -100,6 +124,7 @@ class Context {
   };
   std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque: recorders never move
   std::map<std::string, v1::Counter> counters_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::Table> tables_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> skipped_parts_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_action_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, v1::HostActionReply> replies_ ABSL_GUARDED_BY(mutex_);

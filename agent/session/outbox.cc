@@ -29,6 +29,11 @@ void MergeSamples(const v1::Samples& more, v1::Samples& samples) {
                                    [&](const v1::Counter& other) { return other.name() == counter.name(); });
     *(same == samples.mutable_counters()->end() ? samples.add_counters() : &*same) = counter;
   }
+  for (const v1::Table& table : more.tables()) {
+    const auto same = std::find_if(samples.mutable_tables()->begin(), samples.mutable_tables()->end(),
+                                   [&](const v1::Table& other) { return other.name() == table.name(); });
+    *(same == samples.mutable_tables()->end() ? samples.add_tables() : &*same) = table;
+  }
 }
 
 void Outbox::Push(AgentMessage message) {

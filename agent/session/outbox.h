@@ -48,7 +48,7 @@ class Outbox {
   size_t waiting_bytes_ = 0;
 };
 
-// Adds `more` to `samples`: histograms of a probe merge, counters take the newer value.
+// Adds `more` to `samples`: histograms of a probe merge, counters and tables are replaced.
 void MergeSamples(const v1::Samples& more, v1::Samples& samples);
 
 }  // namespace lk::agent

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "agent/init/log.h"
+#include "agent/kexec/kexec.h"
 #include "agent/session/boot_time.h"
 #include "agent/session/channel.h"
 #include "agent/session/kmsg.h"
@@ -46,6 +47,8 @@ constexpr absl::Duration kFarewell = absl::Seconds(10);
 // The log is passed on as it is written, this much at a time and this often at most: 3 MiB/s.
 constexpr size_t kLogBytes = 64 << 10;
 constexpr absl::Duration kLogPause = absl::Milliseconds(20);
+// A reboot that the controller has not taken note of by then does not take place.
+constexpr absl::Duration kAnnounceLimit = absl::Seconds(30);
 constexpr absl::Duration kClockTolerance = absl::Seconds(1);
 
 absl::Duration ToDuration(const google::protobuf::Duration& proto) {
@@ -122,6 +125,7 @@ class Supervisor {
   void Reap();
   void StopWorkerInSteps(absl::Time now);
   void KillWorkerForTest(absl::Time now);
+  void RebootWhenTold(absl::Time now);
   void FinishWith(const std::string& outcome, const std::string& reason);
   void PushFigures();
   void StreamLog(absl::Time now);
@@ -147,6 +151,8 @@ class Supervisor {
   absl::Time stop_at_ = absl::InfiniteFuture();
   int stop_step_ = 0;
   absl::Time kill_at_ = absl::InfiniteFuture();
+  // The worker has prepared a boot, of which the controller is to be told by then.
+  absl::Time announce_by_ = absl::InfiniteFuture();
   // Set by Cancel.
   absl::Time farewell_at_ = absl::InfiniteFuture();
 };
@@ -156,11 +162,13 @@ std::string Supervisor::Run() {
   KeepAskingForGracePeriods();
   for (;;) {
     const absl::Duration pause = next_log_ - BootNow();
-    const bool log_may_follow = pause <= absl::ZeroDuration();
+    // What is still to be said before a boot must end some time.
+    const bool booting = announce_by_ != absl::InfiniteFuture();
+    const bool log_may_follow = pause <= absl::ZeroDuration() && !booting;
     pollfd waiting[] = {{session_.event_fd(), POLLIN, 0},
                         {worker_ ? worker_->fd() : -1, POLLIN, 0},
                         {log_may_follow ? kmsg_.fd() : -1, POLLIN, 0}};
-    const absl::Duration most = log_may_follow ? kTick : absl::Ceil(pause, absl::Milliseconds(1));
+    const absl::Duration most = log_may_follow || booting ? kTick : absl::Ceil(pause, absl::Milliseconds(1));
     poll(waiting, std::size(waiting), static_cast<int>(absl::ToInt64Milliseconds(most)));
     const absl::Time now = BootNow();
     session_.Tick(now);
@@ -169,8 +177,9 @@ std::string Supervisor::Run() {
     Reap();
     StopWorkerInSteps(now);
     KillWorkerForTest(now);
-    if (now >= next_log_) StreamLog(now);
-    if (leased_ && now >= next_beat_) Beat(now);
+    RebootWhenTold(now);
+    if (now >= next_log_ && !booting) StreamLog(now);
+    if (leased_ && now >= next_beat_ && !booting) Beat(now);
     if (auto reason = ReasonToPowerOff(now)) return *std::move(reason);
   }
 }
@@ -256,6 +265,11 @@ void Supervisor::ReadWorker() {
 void Supervisor::OnWorker(v1::AgentMessage message) {
   if (done_) return;
   if (message.has_host_action()) actions_[message.host_action().id()] = message.host_action();
+  if (message.has_announce_reboot()) {
+    LogNotice("booting anew: {}", message.announce_reboot().reason());
+    StreamLog(BootNow());
+    announce_by_ = BootNow() + kAnnounceLimit;
+  }
   done_ = message.has_done();
   if (done_) {
     Beat(BootNow());
@@ -295,6 +309,16 @@ void Supervisor::KillWorkerForTest(absl::Time now) {
   if (!worker_ || now < kill_at_) return;
   kill_at_ = absl::InfiniteFuture();
   worker_->Signal(SIGKILL);
+}
+
+void Supervisor::RebootWhenTold(absl::Time now) {
+  if (announce_by_ == absl::InfiniteFuture()) return;
+  if (!session_.drained() && now < announce_by_) return;
+  const bool told = session_.drained();
+  announce_by_ = absl::InfiniteFuture();
+  // Killed with the guest otherwise.
+  if (told && !done_) FinishWith("error", std::string(Kexec().message()));
+  if (!told && !done_) FinishWith("error", "the controller could not be told of a reboot");
 }
 
 void Supervisor::FinishWith(const std::string& outcome, const std::string& reason) {

@@ -15,8 +15,10 @@
 #include <thread>
 
 #include "agent/init/config.h"
+#include "agent/init/log.h"
 #include "agent/safety/safety.h"
 #include "agent/scenarios/trigger.h"
+#include "agent/session/carried.h"
 #include "agent/session/channel.h"
 #include "agent/session/context.h"
 #include "agent/session/worker_process.h"
@@ -71,8 +73,17 @@ int WorkerMain() {
   if (!state.ok() || !ReceiveMessage(kWorkerChannelFd, first).ok() || !first.has_lease()) return 2;
   ApplyLimits();
 
+  v1::Carried carried;
+  if (const auto content = ReadFile(kCarriedPath); content.ok()) {
+    auto decoded = DecodeCarried(*content);
+    if (!decoded.ok()) {
+      LogError("{}", std::string(decoded.status().message()));
+      return 2;
+    }
+    carried = *std::move(decoded);
+  }
   // Never destroyed: the listener and whatever threads a trigger left behind use it until the process ends.
-  Context& context = *new Context(first.lease(), kWorkerChannelFd, **state);
+  Context& context = *new Context(first.lease(), kWorkerChannelFd, **state, std::move(carried));
   std::thread(ListenToSupervisor, std::ref(context)).detach();
 
   Result result;

@@ -95,6 +95,21 @@ void ShowPostMortem(const v1::Run& run, bool color, std::ostream& out) {
   if (texts) out << "  All registers: lkctl -o json run show " << Escape(run.id()) << '\n';
 }
 
+void ShowTable(const v1::Table& rows, bool color, std::ostream& out) {
+  if (rows.columns().empty()) return;
+  Heading(out, Escape(rows.name()), color);
+  std::vector<std::string> titles(rows.columns().begin(), rows.columns().end());
+  titles.front() = "  " + titles.front();
+  Table table(titles);
+  for (const v1::Table::Row& row : rows.rows()) {
+    std::vector<std::string> cells(row.cells().begin(), row.cells().end());
+    cells.resize(titles.size());
+    cells.front() = "  " + cells.front();
+    table.Add({cells.begin(), cells.end()});
+  }
+  table.Print(out, color);
+}
+
 }  // namespace
 
 std::string FindingTitle(const v1::Finding& finding) {
@@ -166,6 +181,7 @@ void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& 
     }
     table.Print(out, color);
   }
+  for (const v1::Table& rows : run.tables()) ShowTable(rows, color, out);
   if (run.findings_size() > 0) {
     Heading(out, "Findings", color);
     for (const auto& finding : run.findings()) ShowFinding(finding, zone, color, out);

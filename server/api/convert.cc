@@ -53,6 +53,23 @@ void AddFrames(const std::vector<detect::Frame>& frames, Message& proto) {
   }
 }
 
+// Within the bounds that lk.v1.Table names.
+campaign::Table TableFromProto(const v1::Table& proto) {
+  constexpr int kMostColumns = 16, kMostRows = 1000;
+  constexpr size_t kMostCell = 128;
+  campaign::Table table;
+  for (int i = 0; i < std::min(proto.columns_size(), kMostColumns); ++i) {
+    table.columns.push_back(proto.columns(i).substr(0, kMostCell));
+  }
+  for (int i = 0; i < std::min(proto.rows_size(), kMostRows); ++i) {
+    std::vector<std::string>& row = table.rows.emplace_back(table.columns.size());
+    for (int j = 0; j < std::min(proto.rows(i).cells_size(), static_cast<int>(row.size())); ++j) {
+      row[static_cast<size_t>(j)] = proto.rows(i).cells(j).substr(0, kMostCell);
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
 v1::Finding ToProto(const campaign::Finding& finding) {
@@ -129,6 +146,15 @@ v1::Run ToProto(const campaign::Run& run) {
     added->set_name(name);
     added->set_value(counter.value);
     added->set_unit(counter.unit);
+  }
+  for (const auto& [name, table] : run.tables) {
+    v1::Table* added = proto.add_tables();
+    added->set_name(name);
+    for (const std::string& column : table.columns) added->add_columns(column);
+    for (const auto& row : table.rows) {
+      v1::Table::Row* cells = added->add_rows();
+      for (const std::string& cell : row) cells->add_cells(cell);
+    }
   }
   proto.set_host(run.host_id);
   proto.set_accelerator(run.accelerator);
@@ -277,6 +303,7 @@ scheduler::Announcer MakeAnnouncer() {
     *event.mutable_run() = ToProto(run);
     event.mutable_run()->clear_findings();
     event.mutable_run()->clear_journal();
+    event.mutable_run()->clear_tables();
     for (v1::PostMortemStep& step : *event.mutable_run()->mutable_post_mortem()) step.clear_text();
     return event.SerializeAsString();
   };
@@ -303,6 +330,9 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
       }
       for (const v1::Counter& counter : message.samples().counters()) {
         samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit())};
+      }
+      for (const v1::Table& table : message.samples().tables()) {
+        if (samples.tables.size() < campaign::kMostTables) samples.tables[Bounded(table.name())] = TableFromProto(table);
       }
       return samples;
     }

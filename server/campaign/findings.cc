@@ -40,8 +40,9 @@ constexpr std::array<Counted, 14> kCounted = {{
     {Kind::kRcuStall, Kind::kCsdStall},
 }};
 
+// The end of the kernel that it was found in; a reboot is what became of that.
 bool IsPanic(const Finding& finding) {
-  return finding.fatal || finding.kind == Kind::kPanic;
+  return (finding.fatal && finding.kind != Kind::kUnexpectedReboot) || finding.kind == Kind::kPanic;
 }
 
 // The panic device, or the agent's last words, tell of a panic without its text: a guest panics once.

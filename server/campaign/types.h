@@ -171,7 +171,7 @@ struct Host {
   bool broken_qemu = false;
   bool allow_broken_qemu = false;
   std::vector<std::string> features;
-  std::vector<std::string> archs;
+  std::vector<std::string> archs;  // the host's own first: `accelerator` is for that one, others are emulated
   absl::Time added;
 };
 std::string_view ToString(Host::State state);
@@ -186,6 +186,12 @@ std::string CommitOf(const KernelBuild& kernel);
 struct CounterValue {
   double value = 0;
   std::string unit;
+};
+
+// See lk.v1.Table; its name is the key that it is kept by.
+struct Table {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;
 };
 
 // What was done about a guest that hung; see lk.v1.PostMortemStep.
@@ -239,6 +245,9 @@ struct Provenance {
   std::string libvirt;      // "11.3.0"
 };
 
+// Of a run; a guest may tell more, which is dropped.
+inline constexpr size_t kMostTables = 8;
+
 struct Run {
   std::string id;  // "<campaign>-<number>", further attempts ".2", ".3"
   std::string campaign_id;
@@ -269,6 +278,7 @@ struct Run {
   std::vector<Finding> findings;
   std::map<std::string, Histogram> latencies;  // by probe
   std::map<std::string, CounterValue> counters;
+  std::map<std::string, Table> tables;  // at most kMostTables
   bool canary_console = false;
   bool canary_kmsg = false;
   uint64_t operations = 0;
@@ -290,6 +300,7 @@ struct Run {
   std::string boot_id;
   uint64_t agent_sequence = 0;                     // last message stored, of boot_id
   absl::Time reboot_until = absl::InfinitePast();  // the boot that was announced is back by then; InfinitePast: none is
+  uint32_t announced_boots = 0;                    // in all: the console's record has that many that are no finding
   uint32_t seed = 0;
   Provenance provenance;
 };

@@ -128,6 +128,7 @@ struct Heartbeat {
 struct Samples {
   std::map<std::string, Histogram> latencies;              // to be merged
   std::map<std::string, campaign::CounterValue> counters;  // totals
+  std::map<std::string, campaign::Table> tables;           // each replaces the one of its name
 };
 struct GuestFinding {
   Finding finding;

@@ -53,7 +53,7 @@ void Core::State::On(const AgentConnected& event) {
   t->lost_at = kNever;
   t->heard_at = now;
   t->progress_at = now;
-  if (t->run.boot_id != event.boot_id) BeginBoot(*t, event);
+  if (t->run.boot_id != event.boot_id && !BeginBoot(*t, event)) return;
   if (!WasLeased(t->run)) {
     const auto define = t->run.phase_seconds.find("define");
     const double before = define == t->run.phase_seconds.end() ? 0 : define->second;
@@ -72,26 +72,30 @@ void Core::State::On(const AgentConnected& event) {
     Do(SendCancel{t->run.id, "the campaign was cancelled"});
 }
 
-void Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
+bool Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
   const bool first = t.run.boot_id.empty();
-  const bool announced = t.run.reboot_until != absl::InfinitePast();
+  const bool announced = Rebooting(t.run);
   Journal(t, fmt::format("agent connected {} {} on {}",
                          first       ? "from"
                          : announced ? "after the announced reboot from"
                                      : "anew from",
                          event.kernel_release, event.hypervisor));
+  const std::string before = std::exchange(t.run.boot_id, event.boot_id);
+  t.run.agent_sequence = 0;
+  t.run.reboot_until = absl::InfinitePast();
+  t.host_actions.clear();
   if (!first && !announced) {
     Finding finding;
     finding.kind = detect::Kind::kUnexpectedReboot;
     finding.title = "unexpected reboot";
-    finding.excerpt = fmt::format("boot id {}, before it {}", event.boot_id, t.run.boot_id);
+    finding.excerpt = fmt::format("boot id {}, before it {}", event.boot_id, before);
     finding.kernel_release = event.kernel_release;
+    finding.fatal = true;
     AddFinding(t, std::move(finding), "agent");
+    if (!t.run.ending) End(t, Ending::Kind::kFatalFinding);
+    return false;
   }
-  t.run.boot_id = event.boot_id;
-  t.run.agent_sequence = 0;
-  t.run.reboot_until = absl::InfinitePast();
-  t.host_actions.clear();
+  return true;
 }
 
 void Core::State::On(const AgentDisconnected& event) {
@@ -139,6 +143,9 @@ void Core::State::Said(Tracked& t, const Heartbeat& words) {
 void Core::State::Said(Tracked& t, const Samples& words) {
   for (const auto& [probe, histogram] : words.latencies) t.run.latencies[probe].Merge(histogram);
   for (const auto& [name, counter] : words.counters) t.run.counters[name] = counter;
+  for (const auto& [name, table] : words.tables) {
+    if (t.run.tables.contains(name) || t.run.tables.size() < campaign::kMostTables) t.run.tables[name] = table;
+  }
   // Told like this as well, since a guest that hangs never says Done.
   if (const auto emulated = words.counters.find("emulated"); emulated != words.counters.end()) {
     t.run.emulated = t.run.emulated || emulated->second.value > 0;
@@ -163,7 +170,9 @@ void Core::State::Said(Tracked& t, const CanaryWritten&) {
 }
 
 void Core::State::Said(Tracked& t, const RebootAnnounced& words) {
-  t.run.reboot_until = now + std::clamp(words.within, absl::ZeroDuration(), kLongestReboot) * Factor(t);
+  // No boot is given more time than the first one.
+  t.run.reboot_until = now + std::clamp(words.within, absl::ZeroDuration(), limits.boot) * Factor(t);
+  ++t.run.announced_boots;
   Journal(t, "reboot announced: " + words.reason);
   Do(ExpectBoot{t.run.id});
 }

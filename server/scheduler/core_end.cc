@@ -91,6 +91,19 @@ void Core::State::EndHang(Tracked& t) {
           {}});
 }
 
+// It worked until it was told to boot anew, so it is the new kernel that does not get as far.
+void Core::State::EndNotBack(Tracked& t) {
+  const std::string console =
+      t.last_console == absl::InfinitePast()
+          ? "nothing was printed"
+          : fmt::format("the console has been silent for {}", lk::FormatDuration(now - t.last_console));
+  BeginPostMortem(t, {Kind::kHang,
+                      fmt::format("the guest announced a reboot and did not come back; last heard of {} ago, {}{}",
+                                  lk::FormatDuration(now - t.heard_at), console, LastSeen(t)),
+                      {},
+                      {}});
+}
+
 void Core::State::EndStuck(Tracked& t) {
   Finding finding;
   finding.kind = detect::Kind::kHang;

@@ -158,7 +158,7 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
       AnnounceOpen(t, std::move(hang));
     }
     t.run.ending = std::move(ending);
-  } else if (ending.kind == Kind::kHang && !campaign::HangExplained(t.run, t.use->budgets)) {
+  } else if (ending.kind == Kind::kHang && !Rebooting(t.run) && !campaign::HangExplained(t.run, t.use->budgets)) {
     // Interrupts are served and the guest's own detectors, which would have spoken by now, say nothing.
     Decide(t, {Kind::kAgentLost,
                fmt::format("{}; its vCPUs serve interrupts, and the console {}", ending.detail,

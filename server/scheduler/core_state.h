@@ -178,7 +178,8 @@ struct Core::State {
   void On(const AgentMisbehaved& event);
   void On(const AgentSaid& event);
   void On(const HostActionDone& event);
-  void BeginBoot(Tracked& t, const AgentConnected& event);
+  // False: nobody had announced it, and the run ends.
+  bool BeginBoot(Tracked& t, const AgentConnected& event);
   void Said(Tracked& t, const Heartbeat& words);
   void Said(Tracked& t, const Samples& words);
   void Said(Tracked& t, const GuestFinding& words);
@@ -236,6 +237,7 @@ struct Core::State {
   void EndNoAgent(Tracked& t);
   void EndAgentLost(Tracked& t);
   void EndHang(Tracked& t);
+  void EndNotBack(Tracked& t);
   void EndStuck(Tracked& t);
   void EndFatal(Tracked& t);
   void EndPaused(Tracked& t);
@@ -269,6 +271,11 @@ struct Core::State {
 absl::Time LeasedAt(const Run& run);
 inline bool WasLeased(const Run& run) {
   return run.phase_seconds.contains("boot");
+}
+
+// The guest announced a boot that has not come yet.
+inline bool Rebooting(const Run& run) {
+  return run.reboot_until != absl::InfinitePast();
 }
 
 // The post-mortem sent the guest an NMI, or may have: it answers with a panic.

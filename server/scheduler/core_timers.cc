@@ -60,6 +60,8 @@ Core::State::Timer Core::State::NextTimer(const Tracked& t) const {
 }
 
 Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
+  // A guest that reboots is silent, and cannot be asked to stop.
+  if (Rebooting(t.run)) return {t.run.reboot_until, &State::EndNotBack};
   const double factor = Factor(t);
   const absl::Duration progress_limit = FromProto(t.descriptor->progress_limit()) * factor;
   const absl::Duration heartbeat = limits.heartbeat * factor;
@@ -77,9 +79,9 @@ Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
     // The guest was silent before the stream ended: keepalive gave it up, nobody hung up. That is a hang.
     consider(std::max(hang, t.lost_at + limits.reconnect * factor), &State::EndHang);
   } else if (!t.connected) {
-    consider(std::max(t.lost_at + limits.reconnect * factor, t.run.reboot_until), &State::EndAgentLost);
+    consider(t.lost_at + limits.reconnect * factor, &State::EndAgentLost);
   } else {
-    consider(std::max(hang, t.run.reboot_until), &State::EndHang);
+    consider(hang, &State::EndHang);
     // Stuck is only a trigger whose guest is still heard, of late: it says so every second (LeaseTerms).
     const absl::Time stuck = std::min(t.progress_at + progress_limit, stalled);
     if (progress_limit > absl::ZeroDuration() && stuck < t.heard_at + heartbeat / 3) consider(stuck, &State::EndStuck);

@@ -172,7 +172,17 @@ void Core::State::On(const VmWatchdogFired& event) {
 void Core::State::On(const ConsoleFinding& event) {
   Tracked* t = Find(event.run_id);
   if (!t) return;
-  const Finding& finding = event.finding;
+  Finding finding = event.finding;
+  if (finding.kind == detect::Kind::kUnexpectedReboot) {
+    // What the run was about is gone with the boot that it was in.
+    finding.fatal = true;
+    // A kernel that is not as far as to handle it is reset by an NMI.
+    if (NmiSent(t->run)) {
+      Journal(*t, "after the NMI: the guest rebooted");
+      if (t->step == Stage::kNmi) EndStep(*t, PostMortemStep::Outcome::kDone, "the guest rebooted");
+      return;
+    }
+  }
   if (finding.nmi && NmiSent(t->run)) return AnswerNmi(*t, finding);
   // The guest is left to die, or a crash kernel boots.
   if (t->nmi_answer && finding.start_offset > *t->nmi_answer) return Journal(*t, "after the NMI: " + finding.title);

@@ -233,8 +233,10 @@ StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
     Notify(run_id);
   };
   LK_ASSIGN_OR_RETURN(std::unique_ptr<console::Recorder> recorder,
-                      console::Recorder::Open(RunDirectory(run_id), detect::Options{Invariants(descriptor), 0},
-                                              std::move(events), options_.console_max_bytes));
+                      console::Recorder::Open(
+                          RunDirectory(run_id),
+                          detect::Options{.invariants = Invariants(descriptor), .announced_boots = run.announced_boots},
+                          std::move(events), options_.console_max_bytes));
   std::shared_ptr<console::Recorder> shared = std::move(recorder);
   const MutexLock lock(&mutex_);
   consoles_[run_id] = shared;

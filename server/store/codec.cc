@@ -126,15 +126,16 @@ void from_json(const json& j, Ending::Kind& kind) {
 }
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ending, kind, detail, agent_outcome, agent_reason)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PostMortemStep, step, outcome, detail, text, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Table, columns, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CampaignSpec, name, labels)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, config_sha256, kernel_source, kernel_commit, image_sha256,
                                                 host_uri, host_kernel, hypervisor, libvirt)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Campaign, spec, spec_yaml, overrides, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Run, cell, repeat, attempt, reason, blame, host_id, accelerator,
-                                                created, started, phase_seconds, counters, canary_console, canary_kmsg,
-                                                operations, console_bytes, cmdline, skipped_parts, journal, post_mortem,
-                                                paused_seconds, steal_seconds, token, canary_nonce, ending, boot_id,
-                                                agent_sequence, reboot_until, seed, provenance)
+                                                created, started, phase_seconds, counters, tables, canary_console,
+                                                canary_kmsg, operations, console_bytes, cmdline, skipped_parts, journal,
+                                                post_mortem, paused_seconds, steal_seconds, token, canary_nonce, ending,
+                                                boot_id, agent_sequence, reboot_until, announced_boots, seed, provenance)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KernelBuild, id, release, arch, flavour, labels, config_sha256, config,
                                                 has_modules, guest_modules, image_bytes, banner, added, source)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator,

@@ -22,13 +22,15 @@ struct Guest {
     kDies,
     kOverruns,
     kReboots,
-    kQemuStops,    // nothing is heard, and QEMU's monitor does not answer either
-    kNetworkCut,   // nothing is heard of a guest that is fine
-    kStalls,       // a detector speaks, then nothing
-    kIsCounted,    // a counter of the kernel rises, without a word
-    kDiesOnItsOwn  // the agent, which is PID 1
+    kQemuStops,       // nothing is heard, and QEMU's monitor does not answer either
+    kNetworkCut,      // nothing is heard of a guest that is fine
+    kStalls,          // a detector speaks, then nothing
+    kIsCounted,       // a counter of the kernel rises, without a word
+    kDiesOnItsOwn,    // the agent, which is PID 1
+    kRebootsUnasked,  // nobody announced it
+    kNeverBack        // a reboot that was announced ends in silence
   };
-  static constexpr uint64_t kFates = 16;
+  static constexpr uint64_t kFates = 18;
   std::string host;
   std::string nonce;
   Fate fate = Fate::kGood;

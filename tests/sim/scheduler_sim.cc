@@ -303,8 +303,12 @@ class Simulation {
           Disconnect(guest);
         }
         return true;
+      case Fate::kNeverBack:
+        if (!std::exchange(guest.stalled, true)) Say(id, guest, RebootAnnounced{"kexec", absl::Seconds(20)});
+        return false;
       case Fate::kReboots:
-        Say(id, guest, RebootAnnounced{"kexec", absl::Seconds(40)});
+      case Fate::kRebootsUnasked:
+        if (guest.fate == Fate::kReboots) Say(id, guest, RebootAnnounced{"kexec", absl::Seconds(40)});
         if (guest.connected) Post(AgentDisconnected{id, guest.session});
         Disconnect(guest);
         guest.fate = Fate::kGood;
@@ -403,7 +407,7 @@ class Simulation {
     if (Chance(0.1)) {
       done.step.outcome = Outcome::kFailed;
     } else if (action.step == Stage::kRegisters) {
-      done.interrupts_off = guest.fate == Fate::kHangs;
+      done.interrupts_off = guest.fate == Fate::kHangs || guest.fate == Fate::kNeverBack;
     } else if (action.step == Stage::kNmi) {
       guest.nmi = true;
       if (Chance(0.9)) AnswerNmi(action.run_id);

@@ -4,32 +4,14 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "agent/witness/iomem.h"
 #include "support/status.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent::crash_hotplug {
-
-// Physical addresses [start, end).
-struct Range {
-  uint64_t start = 0;
-  uint64_t end = 0;
-  bool operator==(const Range&) const = default;
-};
-// Ascending, disjoint, none touching the next.
-using Ranges = std::vector<Range>;
-
-Ranges Normalise(Ranges ranges);
-Ranges Subtract(const Ranges& ranges, const Ranges& holes);
-// "0x100000-0x7ffdffff 0x...".
-std::string ToString(const Ranges& ranges);
-
-// Ranges of /proc/iomem whose name begins with `name`, at any depth.
-Ranges ParseIomem(std::string_view text, std::string_view name);
 
 // What a dump has to cover: System RAM, but for what is reserved for the crash kernel itself and the first MiB (which
 // x86 leaves out, arch/x86/kernel/crash.c).

@@ -15,12 +15,15 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "agent/init/config.h"
 #include "agent/init/log.h"
 #include "agent/init/modules.h"
+#include "agent/kexec/kexec.h"
 #include "agent/probes/probes.h"
+#include "agent/scenarios/fire_drill/spoiled_kernel.h"
 
 namespace lk::agent::fire_drill {
 namespace {
@@ -109,6 +112,18 @@ Result KillAgent(Context&) {
   return Result::Ok();
 }
 
+Result KexecHang(Context& context) {
+  constexpr char kSpoiled[] = "/tmp/spoiled-kernel";
+  constexpr absl::Duration kWithin = absl::Seconds(10);
+  auto image = ReadFile(kKernelPath);
+  if (!image.ok()) return FromStatus(image.status());
+  if (const Status status = Spoil(*image); !status.ok()) return FromStatus(status);
+  std::ofstream(kSpoiled, std::ios::binary) << *image;
+  const Status status = context.Reboot("kexec into a kernel that hangs", "", kWithin, kSpoiled);
+  if (absl::IsFailedPrecondition(status)) return Result::Skip(std::string(status.message()));
+  return FromStatus(status);
+}
+
 constexpr Act kActs[] = {
     {"none", &None},
     {"sysrq", &Sysrq, kSysrq, "CONFIG_MAGIC_SYSRQ"},
@@ -118,6 +133,7 @@ constexpr Act kActs[] = {
     {"stall", &Stall},
     {"kill_worker", &KillWorker},
     {"kill_agent", &KillAgent},
+    {"kexec_hang", &KexecHang, kKernelPath, "the guest has no kernel image"},
 };
 
 }  // namespace

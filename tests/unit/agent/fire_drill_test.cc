@@ -14,6 +14,7 @@
 #include "agent/scenarios/descriptors.h"
 #include "agent/scenarios/fire_drill/acts.h"
 #include "agent/scenarios/fire_drill/flood.h"
+#include "agent/scenarios/fire_drill/spoiled_kernel.h"
 
 namespace lk::agent::fire_drill {
 namespace {
@@ -65,6 +66,24 @@ TEST(FireDrill, FloodsLinesOfEqualLengthThatDiffer) {
   EXPECT_EQ(FloodLine(1'000'000'000'000).size(), 100u);
   EXPECT_NE(FloodLine(1), FloodLine(2));
   EXPECT_EQ(FloodLine(7).find('\n'), std::string::npos);
+}
+
+TEST(SpoiledKernel, SpinsFromItsEntryOn) {
+  std::string arm64(4096, 'k');
+  arm64.replace(0x38, 4, "ARM\x64");
+  ASSERT_TRUE(Spoil(arm64).ok());
+  EXPECT_EQ(arm64.substr(0, 4), std::string("\0\0\0\x14", 4));
+  EXPECT_EQ(arm64.substr(4, 4), "kkkk");
+
+  std::string x86(8192, 'k');
+  x86[0x1f1] = 7;
+  x86.replace(0x202, 4, "HdrS");
+  ASSERT_TRUE(Spoil(x86).ok());
+  EXPECT_EQ(x86.substr(8 * 512 + 0x200 - 1, 4), "k\xeb\xfek");
+
+  std::string other(8192, 'k'), cut = x86.substr(0, 4096);
+  EXPECT_FALSE(Spoil(other).ok());
+  EXPECT_FALSE(Spoil(cut).ok());
 }
 
 }  // namespace

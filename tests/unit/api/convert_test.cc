@@ -76,6 +76,33 @@ TEST(Convert, ARunHasItsPostMortem) {
   EXPECT_EQ(proto.steal_seconds(), 0.25);
 }
 
+TEST(Convert, ATableGoesThroughWithinItsBounds) {
+  v1::AgentMessage message;
+  for (int n = 0; n < 20; ++n) {
+    v1::Table* table = message.mutable_samples()->add_tables();
+    table->set_name("t" + std::to_string(n));
+    for (int i = 0; i < 30; ++i) table->add_columns("c");
+    for (int i = 0; i < 2000; ++i) table->add_rows()->add_cells(std::string(1000, 'x'));
+  }
+  const auto words = FromProto(message);
+  ASSERT_TRUE(words.ok());
+  const auto& tables = std::get<scheduler::Samples>(*words).tables;
+  EXPECT_EQ(tables.size(), campaign::kMostTables);
+  const campaign::Table& table = tables.at("t0");
+  EXPECT_EQ(table.columns.size(), 16u);
+  ASSERT_EQ(table.rows.size(), 1000u);
+  ASSERT_EQ(table.rows[0].size(), 16u) << "a cell for each column";
+  EXPECT_EQ(table.rows[0][0].size(), 128u);
+
+  campaign::Run run;
+  run.tables["lpi_tables"] = {{"boot", "cpu"}, {{"0", "1"}, {"1", "1"}}};
+  const v1::Run proto = ToProto(run);
+  ASSERT_EQ(proto.tables_size(), 1);
+  EXPECT_EQ(proto.tables(0).name(), "lpi_tables");
+  EXPECT_EQ(proto.tables(0).columns(1), "cpu");
+  EXPECT_EQ(proto.tables(0).rows(1).cells(0), "1");
+}
+
 TEST(Convert, EventsAreSmall) {
   const scheduler::Announcer announcer = MakeAnnouncer();
   v1::CampaignEvent event;

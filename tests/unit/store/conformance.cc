@@ -129,6 +129,10 @@ TEST_P(StoreTest, RunComesBack) {
   EXPECT_EQ(got.boot_id, run.boot_id);
   EXPECT_EQ(got.agent_sequence, run.agent_sequence);
   EXPECT_EQ(got.reboot_until, run.reboot_until);
+  EXPECT_EQ(got.announced_boots, run.announced_boots);
+  ASSERT_TRUE(got.tables.contains("lpi_tables"));
+  EXPECT_EQ(got.tables.at("lpi_tables").columns, run.tables.at("lpi_tables").columns);
+  EXPECT_EQ(got.tables.at("lpi_tables").rows, run.tables.at("lpi_tables").rows);
   ASSERT_EQ(got.ending.has_value(), run.ending.has_value());
   if (run.ending) {
     EXPECT_EQ(got.ending->kind, run.ending->kind);

@@ -128,6 +128,8 @@ campaign::Run SomeRun(const std::string& id) {
   run.boot_id = "b-1";
   run.agent_sequence = uint64_t{1} << 33;
   run.reboot_until = absl::FromUnixMicros(1234567);
+  run.announced_boots = 3;
+  run.tables["lpi_tables"] = {{"boot", "cpu"}, {{"0", "1"}}};
   run.ending = campaign::Ending{campaign::Ending::Kind::kDone, "", "ok", "why: not"};
   run.seed = 4'000'000'000;
   run.provenance = {.config_sha256 = "c0f1",
