@@ -36,6 +36,7 @@ struct MutateArgs {
   std::string tree;
   std::string scenario;
   std::string arch;
+  std::string flavour;
   std::string suite;
   std::vector<std::string> labels;
 };
@@ -158,6 +159,7 @@ StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   LK_ASSIGN_OR_RETURN(std::vector<std::string> options, SourceOptions(args.tree));
   options.insert(options.end(), {"--mutant", args.scenario});
   if (!args.arch.empty()) options.insert(options.end(), {"--arch", args.arch});
+  if (!args.flavour.empty()) options.insert(options.end(), {"--flavour", args.flavour});
   if (!args.suite.empty()) options.insert(options.end(), {"--suite", args.suite});
   LK_ASSIGN_OR_RETURN(const std::filesystem::path lab, FindLab());
   // A server that is not there should not be noticed only after minutes of building.
@@ -270,6 +272,7 @@ void AddKernel(CLI::App& root, Context& context) {
             ->required()
             ->type_name("NAME");
         command.add_option("--arch", args.arch, "x86_64 or arm64 [this machine's]")->type_name("ARCH");
+        command.add_option("--flavour", args.flavour, "Flavour of the lab kernel: rt, debug")->type_name("NAME");
         command.add_option("--suite", args.suite, "Debian suite that has the source package")->type_name("SUITE");
         command.add_option("--label", args.labels, "Label for both builds; may be given again")
             ->allow_extra_args(false)

@@ -84,7 +84,7 @@ std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& st
     for (const auto& [probe, sums] : row.latencies) latencies.Add(And(cell, {probe}), *sums);
   }
   for (const auto& [phase, histogram] : statistics.phases) phases.Add({phase}, histogram);
-  for (const auto& mutant : statistics.mutants) mutants.Add(Clean({mutant.kernel, mutant.scenario, mutant.state}), 1);
+  for (const auto& mutant : statistics.mutants) mutants.Add({mutant.kernel, mutant.scenario, mutant.state}, 1);
   console_bytes.Add({}, static_cast<double>(statistics.console_bytes));
 
   std::vector<prometheus::MetricFamily> families = {PassRatios(statistics), Order(statistics)};

@@ -20,9 +20,6 @@ constexpr size_t kMostHostActionsAtOnce = 16;
 // arch/{x86,arm64}/include/asm/sparsemem.h).
 constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
 
-// A reboot that was announced may take this long at most; times the emulation factor.
-constexpr absl::Duration kLongestReboot = absl::Minutes(10);
-
 }  // namespace
 
 std::string_view ToString(Kind kind) {

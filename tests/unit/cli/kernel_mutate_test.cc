@@ -52,9 +52,10 @@ TEST(KernelMutate, AddsTheUnmutatedKernelAndTheMutantWithTheirLineage) {
   const FakeLab lab(kBuilds);
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"kernel", "mutate", "linux-source-6.1", "--scenario", "crash_hotplug", "--arch",
-                                   "x86_64", "--suite", "bookworm", "--label", "tree=mine"});
+                                   "x86_64", "--flavour", "rt", "--suite", "bookworm", "--label", "tree=mine"});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_EQ(lab.Read("arguments"), "--source linux-source-6.1 --mutant crash_hotplug --arch x86_64 --suite bookworm\n");
+  EXPECT_EQ(lab.Read("arguments"),
+            "--source linux-source-6.1 --mutant crash_hotplug --arch x86_64 --flavour rt --suite bookworm\n");
   EXPECT_THAT(result.err, HasSubstr("lab: building\n"));
   EXPECT_EQ(result.out, "added k0123456789ab  6.12.0  x86_64\nadded k0123456789ab  6.12.0  x86_64\n");
   ASSERT_EQ(lkd.kernels.received.size(), 2u);

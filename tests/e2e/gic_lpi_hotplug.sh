@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# gic_lpi_hotplug on distribution kernels, with and without PREEMPT_RT, and on the lab kernel and its mutant. To be run by
+# hand: half an hour under emulation on two cores, besides the builds.
+#   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     in place of the four that it fetches
+kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}
+. "$(dirname "$0")/lib.sh"
+fetch() { XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/fetch" --arch arm64 "$@"; }
+if [ $# -eq 0 ]; then
+  set -- $(fetch bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64') $(fetch bookworm 'linux-image-6.1.0-*-rt-arm64') \
+    $(fetch bookworm-backports 'linux-image-6.12*-cloud-arm64') $(fetch bookworm-backports 'linux-image-6.12*-rt-arm64')
+fi
+mutant=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" --arch arm64 --flavour rt --mutant gic_lpi_hotplug)
+lab=$(dirname "$mutant")/$(sed -n 's/^mutant-of=//p' "$mutant/labels")
+start_lkd
+lkctl host add "$libvirt_uri" >/dev/null
+for kernel in "$@" "$lab" "$mutant"; do lkctl kernel add "$kernel"; done
+status=0
+timeout 3600 lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<'YAML' || status=$?
+apiVersion: lk/v1
+kind: Campaign
+metadata: { name: gic }
+spec:
+  kernels: [ { match: "*" } ]
+  profiles: [ arm64-gicv3 ]
+  scenarios: [ { name: gic_lpi_hotplug, duration: 2min, params: { kexecs: 3 } } ]
+  positiveControls: require
+  maxParallel: 1
+YAML
+jq -r '.runs[] | "\(.kernel) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add | floor) s]"' "$T/result.json"
+passing='.runs[] | select((.control // false | not) and (.superseded // false | not))'
+check "exit 0" same $status 0
+check "all but the mutant pass" json "$T/result.json" "[$passing | .verdict == \"pass\"] | all and length == $(($# + 1))"
+check "with three kexec cycles and 100 CPU transitions" json "$T/result.json" \
+  "[$passing | [.counters[] | {key: .name, value: .value}] | from_entries | .kexec_cycles == 3 and .cpu_transitions >= 100 and .its_interrupts > 0] | all"
+check "every CPU of every boot has its table" json "$T/result.json" "[$passing | [.tables[] | select(.name == \"lpi_tables\") | .rows | length == 16]] | flatten | all"
+check "which is the same after each kexec" json "$T/result.json" \
+  "[$passing | .tables[] | select(.name == \"lpi_tables\") | [.rows[].cells | select(.[0] != \"0\") | .[2]] | unique == [\"reserved\"]] | all"
+check "the mutant sleeps in atomic context" json "$T/result.json" \
+  '.runs[] | select(.control) | .verdict == "fail" and ([.findings[] | select(.kind == "sleep_in_atomic") | .excerpt] | any(test("its_cpu_memreserve_lpi|gic_reserve_range|efi_mem_reserve")))'
+check "nothing is left" nothing_left
