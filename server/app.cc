@@ -114,23 +114,32 @@ Status FromGrpc(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), message};
 }
 
+// What a webhook leads to is a change like an operator's.
 http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
-                                const Clock& clock) {
+                                api::Audit& audit, const Clock& clock) {
+  const auto record = [&audit](std::string_view method, const std::string& subject, const Status& outcome) {
+    audit.Write(*api::FindRule(method), {.name = "webhook", .role = access::Role::kOperator, .known = true}, subject,
+                outcome);
+  };
   http::IntakePort port;
-  port.add_kernel = [&](const std::vector<kernels::Upload>& files, const campaign::Labels& labels,
-                        const std::string& source) -> StatusOr<std::string> {
-    LK_ASSIGN_OR_RETURN(const api::AddedBuild added, api::AddBuild(library, store, files, labels, source, clock.Now()));
-    return added.kernel.id;
+  port.add_kernel = [&, record](const std::vector<kernels::Upload>& files, const campaign::Labels& labels,
+                                const std::string& source) -> StatusOr<std::string> {
+    const StatusOr<api::AddedBuild> added = api::AddBuild(library, store, files, labels, source, clock.Now());
+    record("/lk.v1.KernelService/AddKernel", source, added.status());
+    if (!added.ok()) return added.status();
+    return added->kernel.id;
   };
   port.new_campaign_id = api::NewCampaignId;
   port.find_campaign = [&store](const std::string& id) { return store.GetCampaign(id).status(); };
-  port.start_campaign = [&campaigns](const std::string& id, const std::string& yaml,
-                                     const std::vector<std::string>& set) {
+  port.start_campaign = [&campaigns, record](const std::string& id, const std::string& yaml,
+                                             const std::vector<std::string>& set) {
     v1::StartCampaignRequest request;
     request.set_spec_yaml(yaml);
     request.mutable_set()->Assign(set.begin(), set.end());
     v1::StartCampaignResponse response;
-    return FromGrpc(campaigns.Start(request, id, response));
+    const Status started = FromGrpc(campaigns.Start(request, id, response));
+    record("/lk.v1.CampaignService/StartCampaign", id, started);
+    return started;
   };
   return port;
 }
@@ -214,12 +223,12 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
       clock);
   api::ReportService report_service(reports, *store, descriptors, *api_pool);
   api::SystemService system;
-  http::Intake intake(config.webhooks, *store, std::move(fetcher), MakeIntakePort(library, *store, campaigns, clock),
-                      clock, Chance, config.state_directory / "spool" / "webhooks");
-  http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
-  api::WebhookService webhooks(intake, *sender, *store, *api_pool);
   LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
   api::Audit audit(*store, *api_pool, clock);
+  http::Intake intake(config.webhooks, *store, std::move(fetcher),
+                      MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance, config.state_directory / "spool" / "webhooks");
+  http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
+  api::WebhookService webhooks(intake, *sender, *store, *api_pool);
   api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
     audit.Write(rule, caller, "", why);
   });

@@ -2,6 +2,7 @@
 #include "cli/output/json.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <absl/strings/str_replace.h>
 #include <yaml-cpp/yaml.h>
 
 #include <nlohmann/json.hpp>
@@ -55,8 +56,11 @@ void PrintJson(Context& context, const Json& json, bool item) {
   std::ostream& out = context.io.out;
   if (context.format == Format::kYaml) {
     YAML::Emitter yaml;
+    // Terminals act on some of the others.
+    yaml.SetOutputCharset(YAML::EscapeNonAscii);
     EmitYaml(yaml, json);
-    out << (item ? "---\n" : "") << yaml.c_str() << '\n';
+    // The library leaves DEL, which is in quotes wherever it is.
+    out << (item ? "---\n" : "") << absl::StrReplaceAll(yaml.c_str(), {{"\x7f", "\\x7f"}}) << '\n';
   } else {
     // A terminal would act on C1 controls, which JSON lets stand as they are.
     const bool ascii = context.io.out_terminal;

@@ -13,8 +13,8 @@ namespace {
 using access::Token;
 using google::protobuf::util::TimeUtil;
 
-constexpr absl::Duration kValid = absl::Hours(24) * 90;
-constexpr absl::Duration kLongestValid = absl::Hours(24) * 366;
+constexpr absl::Duration kValid = absl::Hours(24 * 90);
+constexpr absl::Duration kLongestValid = absl::Hours(24 * 366);
 
 void Set(google::protobuf::Timestamp* proto, absl::Time time) {
   *proto = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));

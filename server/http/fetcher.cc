@@ -188,13 +188,14 @@ Status Fetcher::Fetch(const std::string& text, const std::filesystem::path& file
   EVP_DigestInit_ex(sink.digest.get(), EVP_sha256(), nullptr);
   const absl::Time deadline = absl::Now() + config_.timeout;
   std::string next = text;
-  for (int redirects = 0; !next.empty(); ++redirects) {
-    if (redirects > kMostRedirects) {
+  int redirects = 0;
+  do {
+    if (redirects++ > kMostRedirects) {
       return absl::NotFoundError(fmt::format("{}: more than {} redirects", text, kMostRedirects));
     }
     LK_ASSIGN_OR_RETURN(const Url url, ParseUrl(next));
     LK_ASSIGN_OR_RETURN(next, Once(url, sink, deadline));
-  }
+  } while (!next.empty());
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   EVP_DigestFinal_ex(sink.digest.get(), digest.data(), &size);

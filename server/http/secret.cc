@@ -42,7 +42,8 @@ StatusOr<Secret> ReadSecret(const std::filesystem::path& path) {
   return Secret(std::move(text));
 }
 
-StatusOr<Secret> ParseSigningSecret(std::string_view text) {
+StatusOr<Secret> ParseSigningSecret(std::string_view given) {
+  absl::string_view text(given.data(), given.size());
   std::string key;
   if (!absl::ConsumePrefix(&text, "whsec_") || !absl::Base64Unescape(text, &key) || key.size() < kLeastKeyBytes ||
       key.size() > kMostKeyBytes) {
@@ -55,7 +56,7 @@ StatusOr<Secret> ParseSigningSecret(std::string_view text) {
 StatusOr<Secret> ReadSigningSecret(const std::filesystem::path& path) {
   LK_ASSIGN_OR_RETURN(const Secret text, ReadSecret(path));
   StatusOr<Secret> key = ParseSigningSecret(text.Reveal());
-  if (!key.ok()) return Refused(path, key.status().message());
+  if (!key.ok()) return Refused(path, std::string(key.status().message()));
   return key;
 }
 

@@ -52,8 +52,10 @@ bool Equal(const Digest& right, std::string_view given) {
 }
 
 // The bytes that "prefix" and their hexadecimal stand for; "" if it is not that.
-std::string FromHex(std::string_view prefix, std::string_view text) {
-  if (!absl::ConsumePrefix(&text, prefix) || text.size() != 2 * kDigestBytes ||
+std::string FromHex(std::string_view prefix, std::string_view given) {
+  if (!given.starts_with(prefix)) return "";
+  const std::string text(given.substr(prefix.size()));
+  if (text.size() != 2 * kDigestBytes ||
       !std::all_of(text.begin(), text.end(),
                    [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); })) {
     return "";
@@ -104,7 +106,7 @@ bool TokenGood(const Secrets& secrets, std::string_view header) {
 StandardResult CheckStandard(const Secrets& secrets, const StandardHeaders& headers, std::string_view body,
                              absl::Time now, absl::Duration tolerance) {
   std::vector<std::string> signatures;
-  for (std::string_view signature : absl::StrSplit(headers.signature, ' ', absl::SkipEmpty())) {
+  for (absl::string_view signature : absl::StrSplit(headers.signature, ' ', absl::SkipEmpty())) {
     if (signatures.size() == kMostSignatures) break;
     // Those of other schemes (v1a: ed25519) are for others.
     std::string bytes;

@@ -2,6 +2,8 @@
 // An lkd's /metrics without an lkd: a store with two builds, a mutant and a campaign under way, served by the exporter.
 // Prints HOST:PORT and serves until its standard input ends.
 #include <absl/time/clock.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <string>
@@ -112,6 +114,8 @@ Status Serve() {
 }  // namespace lk
 
 int main() {
+  // Standard output is for the address.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("sample"));
   const lk::Status status = lk::Serve();
   if (!status.ok()) std::fprintf(stderr, "sample: %s\n", std::string(status.message()).c_str());
   return status.ok() ? 0 : 1;

@@ -10,8 +10,10 @@ lkctl kernel add "$(kernel lab)" >/dev/null
 for scenario in $scenarios; do
   lkctl kernel add "$(mutant $scenario)" >/dev/null
 done
+# The arm64 scenario is gic_lpi_hotplug.sh's, which takes longer than all others together.
+sed '/name: gic_lpi_hotplug/d; s/arm64-gicv3, //' "$top/deploy/mutants.yaml" >"$T/mutants.yaml"
 status=0
-timeout 1200 lkctl -o json campaign start --wait "$top/deploy/mutants.yaml" >"$T/result.json" 2>"$T/progress" || status=$?
+timeout 1200 lkctl -o json campaign start --wait "$T/mutants.yaml" >"$T/result.json" 2>"$T/progress" || status=$?
 jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason) [\([.phases[].seconds] | add | floor) s]"' "$T/result.json"
 check "exit 0: the controls prove, they do not judge" same $status 0
 check "eight runs" json "$T/result.json" '.runs | length == 8'
@@ -48,7 +50,7 @@ check "and the metrics" same 4 "$(curl -s "http://$metrics/metrics" | grep -c '^
 lkctl campaign show "$id"
 
 # Two more of each make a regression that is sure.
-timeout 1200 lkctl campaign start --wait "$top/deploy/mutants.yaml" --set spec.repeats=2 \
+timeout 1200 lkctl campaign start --wait "$T/mutants.yaml" --set spec.repeats=2 \
   --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
 lab=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and (.control | not)) | .kernelId' "$T/result.json")
 mutant=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and .control) | .kernelId' "$T/result.json")

@@ -58,6 +58,8 @@ check "it says where it comes from" json "$T/result.json" ".labels == { reposito
 check "the kernel has the commit as its label" test "$(lkctl -o json kernel list | jq -r .labels.commit)" = "$commit"
 refused() { lkctl -o json webhook list --in --state failed | jq -e '.error | test("origins")' >/dev/null; }
 check "what leads elsewhere is refused, and says why" wait_for 30 refused
+audited() { lkctl -o json audit list | jq -se '[.[] | select(.caller == "webhook") | .method] | sort == ["CampaignService/StartCampaign", "KernelService/AddKernel"]' >/dev/null; }
+check "the audit log has both changes, as the webhook's" audited
 check "one campaign, whatever came twice" same "$(lkctl -o json campaign list | wc -l)" 1
 
 failed_twice() { lkctl -o json webhook list --state pending | jq -e '.attempts == 2 and .lastStatus == 503' >/dev/null; }

@@ -118,11 +118,11 @@ StatusOr<Event> Done(const Reader& reader, Event event) {
 }
 
 void SetRef(Event& event, Reader& reader, const std::string& ref) {
-  std::string_view rest = ref;
+  absl::string_view rest = ref;
   if (absl::ConsumePrefix(&rest, "refs/heads/")) {
-    event.branch = rest;
+    event.branch = std::string(rest);
   } else if (absl::ConsumePrefix(&rest, "refs/tags/")) {
-    event.tag = rest;
+    event.tag = std::string(rest);
   } else {
     reader.Refuse("ref is neither a branch nor a tag");
   }

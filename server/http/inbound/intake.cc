@@ -153,7 +153,7 @@ absl::Time Intake::Step() {
   const Status done = Work(webhook);
   if (absl::IsCancelled(done)) return clock_.Now();  // the next lkd does it
   ++webhook.attempts;
-  webhook.error = Printable(done.message());
+  webhook.error = Printable(std::string(done.message()));
   if (done.ok()) {
     webhook.state = "done";
     spdlog::info("webhooks: {}: campaign {}", webhook.id, webhook.campaign_id);

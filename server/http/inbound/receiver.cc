@@ -113,7 +113,7 @@ Response Receiver::Generic(const Request& request) const {
 }
 
 Response Receiver::Take(StatusOr<Event> event, const std::string& delivery, const std::string& digest) const {
-  if (!event.ok()) return Bad(event.status().message());
+  if (!event.ok()) return Bad(std::string(event.status().message()));
   event->delivery = delivery;
   const config::WebhookRule* rule = FindRule(config_.rules, *event);
   store::InboundWebhook webhook;

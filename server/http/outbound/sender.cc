@@ -188,7 +188,7 @@ void Sender::Attempt(const Target& target, store::Notification notification) {
     notification.error.clear();
   } else {
     notification.error =
-        reply.ok() ? fmt::format("the receiver answers {}", reply->status) : Printable(reply.status().message());
+        reply.ok() ? fmt::format("the receiver answers {}", reply->status) : Printable(std::string(reply.status().message()));
     absl::Duration pause = Backoff(config_.retry.first, config_.retry.most, notification.attempts, chance_());
     if (reply.ok() && reply->retry_after) pause = std::max(pause, std::min(*reply->retry_after, kMostRetryAfter));
     notification.next_attempt = now + pause;

@@ -30,7 +30,7 @@ std::vector<std::string> Field(const std::string& message, int number) {
   google::protobuf::Empty unknown;
   std::vector<std::string> values;
   if (!unknown.ParseFromString(message)) return values;
-  const google::protobuf::UnknownFieldSet& fields = unknown.unknown_fields();
+  const google::protobuf::UnknownFieldSet& fields = unknown.GetReflection()->GetUnknownFields(unknown);
   for (int i = 0; i < fields.field_count(); ++i) {
     const google::protobuf::UnknownField& field = fields.field(i);
     if (field.number() == number && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {

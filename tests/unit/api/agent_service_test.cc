@@ -132,7 +132,7 @@ TEST_F(AgentServiceTest, TakesWordsAndAnswers) {
 
   agent->Say(1, Beat);
   EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT) << "the sequence went back";
-  EXPECT_EQ(Next<AgentDisconnected>().session, connected.session);
+  EXPECT_EQ(Next<scheduler::AgentMisbehaved>().session, connected.session);
 }
 
 // A message with one record of the kernel log.

@@ -22,7 +22,6 @@ namespace {
 
 using campaign::RunState;
 using campaign::Verdict;
-using scheduler::Run;
 using testing::HasSubstr;
 
 constexpr char kHostile[] = "c-1";
@@ -84,7 +83,10 @@ class Lab {
     scheduler::CampaignAdded added = scheduler::MakeCampaign("c", 2);
     added.campaign.created = absl::Now();
     added.campaign.spec.retries_error = 0;
-    for (Run& run : added.runs) run.token = RandomHex(32);
+    for (scheduler::Run& run : added.runs) {
+      run.token = RandomHex(32);
+      run.canary_nonce = RandomHex(8);
+    }
     Post(scheduler::HostChanged{scheduler::MakeHost("h1")});
     Post(added);
     WaitFor(
@@ -154,7 +156,7 @@ class Lab {
         Perform(action);
     }
   }
-  const Run& HostileRunOver() {
+  const scheduler::Run& HostileRunOver() {
     WaitFor([this] { return runs_[kHostile].state == RunState::kDone; });
     return runs_[kHostile];
   }
@@ -182,7 +184,7 @@ class Lab {
   }
 
   AgentService& agents() { return agents_; }
-  const Run& run(const std::string& id) { return runs_.at(id); }
+  const scheduler::Run& run(const std::string& id) { return runs_.at(id); }
   size_t performed() const { return performed_; }
   size_t leases() const { return leases_; }
 
@@ -239,7 +241,7 @@ class Lab {
   Mutex mutex_;
   std::deque<scheduler::Event> events_ ABSL_GUARDED_BY(mutex_);
   scheduler::Core core_;
-  std::map<std::string, Run> runs_;
+  std::map<std::string, scheduler::Run> runs_;
   size_t performed_ = 0;
   size_t leases_ = 0;
   int port_ = 0;
@@ -262,7 +264,7 @@ TEST_P(Attacks, EndInErrorAndHarmNobodyElse) {
   const auto session = lab.Attack();
   // Writing may wait until lkd reads on.
   std::thread attack([&session] { GetParam().act(*session); });
-  const Run& run = lab.HostileRunOver();
+  const scheduler::Run& run = lab.HostileRunOver();
   attack.join();
   EXPECT_EQ(run.verdict, Verdict::kError);
   EXPECT_EQ(run.blame, campaign::Blame::kTest);
@@ -393,7 +395,7 @@ TEST(HostileAgent, MuchTooLargeMessagesEndTheRunAsWell) {
   Lab lab;
   const auto session = lab.Attack();
   session->Say([](v1::AgentMessage& m) { m.mutable_heartbeat()->set_activity(std::string(8 << 20, 'x')); });
-  const Run& run = lab.HostileRunOver();
+  const scheduler::Run& run = lab.HostileRunOver();
   EXPECT_EQ(run.verdict, Verdict::kError) << run.reason;
   EXPECT_THAT(run.reason, HasSubstr("agent lost"));
   lab.ExpectHonestRunPasses();
@@ -407,7 +409,7 @@ TEST(HostileAgent, EndlessSessionsEndTheRun) {
     session = lab.Connect(kHostile);
     lab.WaitFor([&] { return lab.leases() > leases || lab.run(kHostile).state == RunState::kDone; });
   }
-  const Run& run = lab.HostileRunOver();
+  const scheduler::Run& run = lab.HostileRunOver();
   EXPECT_EQ(run.verdict, Verdict::kError);
   EXPECT_THAT(run.reason, HasSubstr("sessions a minute"));
   lab.ExpectHonestRunPasses();

@@ -14,7 +14,6 @@
 namespace lk::api {
 namespace {
 
-using campaign::Run;
 using campaign::Verdict;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -71,8 +70,8 @@ class ReportServiceTest : public testing::Test {
     EXPECT_TRUE(store_->PutKernel(kernel).ok());
   }
 
-  Run& Add(const std::string& kernel, Verdict verdict) {
-    Run& run = runs_.emplace_back();
+  campaign::Run& Add(const std::string& kernel, Verdict verdict) {
+    campaign::Run& run = runs_.emplace_back();
     run.cell = static_cast<uint32_t>(runs_.size());
     run.id = fmt::format("c0abc-{:03}", run.cell);
     run.campaign_id = "c0abc";
@@ -125,7 +124,7 @@ class ReportServiceTest : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::ReportService::Stub> stub_;
 
-  std::vector<Run> runs_;
+  std::vector<campaign::Run> runs_;
   v1::CompareKernelsResponse comparison_;
   std::string report_;
   size_t largest_ = 0;
@@ -176,7 +175,7 @@ TEST_F(ReportServiceTest, SaysHowManyMoreWouldDecide) {
 
 TEST_F(ReportServiceTest, TellsAttemptsAndEmulationApart) {
   Add(kLab, Verdict::kFail);
-  Run again = runs_.back();
+  campaign::Run again = runs_.back();
   again.id += ".2";
   again.attempt = 2;
   again.verdict = Verdict::kPass;
@@ -230,14 +229,15 @@ TEST_F(ReportServiceTest, RefusesWhatCannotBeCompared) {
 }
 
 TEST_F(ReportServiceTest, GivesAReportInBoundedPieces) {
-  Run& failed = Add(kLab, Verdict::kFail);
+  campaign::Run& failed = Add(kLab, Verdict::kFail);
   failed.reason = "BUG: soft lockup in f";
+  const std::string id = failed.id;
   Add(kMutant, Verdict::kFail);
   Store();
   // Longer than what is inlined; the first line of what is would be half a line.
   std::string console;
   for (int i = 0; console.size() < (200 << 10); ++i) console += fmt::format("[ {:8}.000000] line {}\n", i, i);
-  std::ofstream(directory_ / failed.id, std::ios::binary) << console;
+  std::ofstream(directory_ / id, std::ios::binary) << console;
 
   ASSERT_TRUE(Report("c0a", "html").ok());
   EXPECT_LE(largest_, 64u << 10);
@@ -246,7 +246,7 @@ TEST_F(ReportServiceTest, GivesAReportInBoundedPieces) {
 }
 
 TEST_F(ReportServiceTest, InlinesTheEndOfAConsole) {
-  Run& failed = Add(kLab, Verdict::kFail);
+  campaign::Run& failed = Add(kLab, Verdict::kFail);
   Store();
   std::string console;
   for (int i = 0; console.size() < (200 << 10); ++i) console += fmt::format("line {:08}\n", i);

@@ -121,9 +121,10 @@ std::vector<std::string> BashOffers(const std::vector<std::string>& line) {
 
 TEST(Completion, BashFollowsTheTree) {
   EXPECT_THAT(BashOffers({"lkctl", ""}),
-              UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "detect", "completion", "version"));
+              UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "webhook", "token", "audit", "detect",
+                                   "completion", "version"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", ""}),
-              UnorderedElementsAre("start", "validate", "list", "show", "watch", "cancel"));
+              UnorderedElementsAre("start", "validate", "list", "show", "watch", "report", "cancel"));
   EXPECT_THAT(BashOffers({"lkctl", "-o", "json", "host", "re"}), UnorderedElementsAre("resume", "remove"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", "start", "--w"}), ElementsAre("--wait"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", "start", "--ser"}), ElementsAre("--server"));

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 const std::string kCommit(40, 'a');
 
-campaign::Run Run(const std::string& id, Verdict verdict) {
+campaign::Run MakeRun(const std::string& id, Verdict verdict) {
   campaign::Run run;
   run.id = id;
   run.campaign_id = "c1";
@@ -39,7 +39,7 @@ Outcome Failed() {
   outcome.campaign.finished = absl::FromUnixSeconds(1'700'000'100);
   outcome.campaign.spec.name = "nightly";
   outcome.campaign.spec.labels = {{"repository", "octo/linux"}, {"commit", kCommit}};
-  outcome.runs = {Run("c1-1", Verdict::kPass), Run("c1-2", Verdict::kFail)};
+  outcome.runs = {MakeRun("c1-1", Verdict::kPass), MakeRun("c1-2", Verdict::kFail)};
   detect::Finding finding;
   finding.kind = detect::Kind::kSoftLockup;
   finding.title = "BUG: soft lockup in f";
@@ -91,7 +91,7 @@ TEST(Formats, LksOwn) {
 TEST(Formats, LargeCampaignsStaySmall) {
   Outcome outcome = Failed();
   for (int i = 0; i < 1000; ++i) {
-    outcome.runs.push_back(Run("c1-" + std::to_string(i + 3), Verdict::kFail));
+    outcome.runs.push_back(MakeRun("c1-" + std::to_string(i + 3), Verdict::kFail));
     outcome.runs.back().reason = std::string(100000, '\xff');
   }
   const std::string body = LkJson(outcome);

@@ -82,7 +82,8 @@ class SenderTest : public testing::Test {
   static PostReply Reply(uint32_t status) { return {.status = status, .retry_after = std::nullopt}; }
   std::map<std::string, uint64_t> Totals() {
     std::map<std::string, uint64_t> totals;
-    for (const store::WebhookTotal& total : store_->WebhookTotals().value()) {
+    const std::vector<store::WebhookTotal> all = store_->WebhookTotals().value();
+    for (const store::WebhookTotal& total : all) {
       totals[total.target + " " + total.result] = total.attempts;
     }
     return totals;

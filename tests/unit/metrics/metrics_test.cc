@@ -167,7 +167,7 @@ TEST_F(MetricsTest, BuildsStandInReleaseOrder) {
             HasSubstr(R"(lk_kernel_order{kernel="6.1.0-9-cloud-amd64",arch="x86_64",tree="stable"} 600100099000010)"),
             HasSubstr(R"(lk_kernel_order{kernel="6.1.0-40-cloud-amd64",arch="x86_64",tree="stable"} 600100099000040)"),
             HasSubstr(R"(lk_kernel_order{kernel="6.12.1",arch="x86_64",tree=""} 601200199000000)"),
-            Not(HasSubstr("lab"))));
+            Not(HasSubstr("6.1.0-lk-lab"))));
 }
 
 TEST_F(MetricsTest, RemovedKernelLeaves) {

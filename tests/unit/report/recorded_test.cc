@@ -15,15 +15,14 @@
 namespace lk::report {
 namespace {
 
-using campaign::Run;
 using nlohmann::json;
 
-std::vector<Run> ReadRecord(const std::string& name) {
-  std::vector<Run> runs;
+std::vector<campaign::Run> ReadRecord(const std::string& name) {
+  std::vector<campaign::Run> runs;
   std::ifstream file(std::string(LK_RECORDED_DIR) + "/" + name);
   for (std::string line; std::getline(file, line);) {
     const json record = json::parse(line);
-    Run& run = runs.emplace_back();
+    campaign::Run& run = runs.emplace_back();
     run.state = campaign::RunState::kDone;
     run.campaign_id = name;
     run.kernel_release = record["kernel"].get<std::string>();
@@ -49,12 +48,12 @@ std::vector<Run> ReadRecord(const std::string& name) {
 template <typename Range>
 Samples ToSamples(const Range& runs) {
   Evidence evidence;
-  for (const Run& run : runs) evidence.Add(run);
+  for (const campaign::Run& run : runs) evidence.Add(run);
   return evidence.ToSamples();
 }
 
 // How many of so many divisions of the record call a difference between its halves.
-int Called(std::vector<Run> record, int comparisons, const CompareOptions& options) {
+int Called(std::vector<campaign::Run> record, int comparisons, const CompareOptions& options) {
   Dice dice(2026);
   int called = 0;
   for (int i = 0; i < comparisons; ++i) {
@@ -71,7 +70,7 @@ int Called(std::vector<Run> record, int comparisons, const CompareOptions& optio
 }
 
 TEST(Recorded, OneKernelDiffersFromItselfAtMostAsOftenAsStated) {
-  const std::vector<Run> record = ReadRecord("baseline.jsonl");
+  const std::vector<campaign::Run> record = ReadRecord("baseline.jsonl");
   ASSERT_GE(record.size(), 20u);
   CompareOptions options;
   // Few comparisons: more than this would come about once in a thousand times, were alarms as frequent as stated.
@@ -86,9 +85,9 @@ TEST(Recorded, OneKernelDiffersFromItselfAtMostAsOftenAsStated) {
 }
 
 TEST(Recorded, AMutantIsWorseThanItsKernel) {
-  const std::vector<Run> record = ReadRecord("mutant.jsonl");
-  std::vector<Run> lab, mutant;
-  for (const Run& run : record) (run.control ? mutant : lab).push_back(run);
+  const std::vector<campaign::Run> record = ReadRecord("mutant.jsonl");
+  std::vector<campaign::Run> lab, mutant;
+  for (const campaign::Run& run : record) (run.control ? mutant : lab).push_back(run);
   const Comparison comparison = Compare(ToSamples(lab), ToSamples(mutant));
   ASSERT_FALSE(comparison.rows.empty());
   const Row& row = comparison.rows[0];

@@ -26,7 +26,7 @@ TEST(Failure, AnAgentThatBreaksTheRulesLosesItsRun) {
   world.BringCanary();
   EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 7, "of a session that is not"}), IsEmpty());
   EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 1, "its scenario does not declare attach_dimm"}),
-              ElementsAre("save c-1 finishing", "drop c-1/1", "destroy c-1"));
+              ElementsAre("save c-1 finishing", "drop c-1/1", "flush c-1", "destroy c-1"));
   EXPECT_THAT(world.Said("c-1", AgentDone{"ok", "", 9, {}}), IsEmpty()) << "it is heard no more";
   EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
   EXPECT_EQ(world.run().blame, Blame::kTest);

@@ -384,7 +384,8 @@ TEST_P(StoreTest, DoneRunsOfAKernelInPagesNewestFirst) {
   ASSERT_TRUE(store_->Apply({.campaigns = {}, .runs = runs, .events = {}, .time = {}}).ok());
   const auto ids = [&](const std::string& scenario, const std::string& before, int limit) {
     std::vector<std::string> result;
-    for (const campaign::Run& run : store_->DoneRunsOfKernel("k0123456789ab", scenario, before, limit).value()) {
+    const std::vector<campaign::Run> found = store_->DoneRunsOfKernel("k0123456789ab", scenario, before, limit).value();
+    for (const campaign::Run& run : found) {
       EXPECT_FALSE(run.latencies.empty());
       result.push_back(run.id);
     }
