@@ -226,7 +226,8 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
   api::Audit audit(*store, *api_pool, clock);
   http::Intake intake(config.webhooks, *store, std::move(fetcher),
-                      MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance, config.state_directory / "spool" / "webhooks");
+                      MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance,
+                      config.state_directory / "spool" / "webhooks");
   http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
   api::WebhookService webhooks(intake, *sender, *store, *api_pool);
   api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/output/json.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <absl/strings/str_replace.h>
+#include <google/protobuf/util/json_util.h>
 #include <yaml-cpp/yaml.h>
 
 #include <nlohmann/json.hpp>

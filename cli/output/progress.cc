@@ -39,7 +39,8 @@ bool FindingNews::IsNews(const v1::RunFinding& finding) {
 std::string EventLine(const v1::CampaignEvent& event, bool color) {
   const auto line = [&](std::string_view word, const std::string& rest) {
     const bool judges = !event.run().control();
-    return Paint(fmt::format("{:<10}", Escape(std::string(word))), ColorOf(word), color && judges) + "  " + Escape(rest);
+    return Paint(fmt::format("{:<10}", Escape(std::string(word))), ColorOf(word), color && judges) + "  " +
+           Escape(rest);
   };
   switch (event.event_case()) {
     case v1::CampaignEvent::kCampaign: {

@@ -332,7 +332,8 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
         samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit())};
       }
       for (const v1::Table& table : message.samples().tables()) {
-        if (samples.tables.size() < campaign::kMostTables) samples.tables[Bounded(table.name())] = TableFromProto(table);
+        if (samples.tables.size() < campaign::kMostTables)
+          samples.tables[Bounded(table.name())] = TableFromProto(table);
       }
       return samples;
     }

@@ -143,7 +143,8 @@ class HttplibServer final : public Server {
     server_.set_write_timeout(kTimeoutSeconds);
     server_.set_payload_max_length(options.most_body_bytes);
     // The library's default, SO_REUSEPORT, would share the port with another lkd instead of failing.
-    server_.set_socket_options([](socket_t socket) {
+    server_.set_socket_options([this](socket_t socket) {
+      listener_ = socket;
       const int on = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     });
@@ -172,14 +173,18 @@ class HttplibServer final : public Server {
     thread_.join();
   }
 
-  Status Listen(const std::string& listen) {
-    LK_ASSIGN_OR_RETURN(const Address address, ParseAddress(listen));
+  Status Listen(const std::string& listen_on) {
+    LK_ASSIGN_OR_RETURN(const Address address, ParseAddress(listen_on));
     errno = 0;
     const int port = address.port != 0 ? (server_.bind_to_port(address.host, address.port) ? address.port : -1)
                                        : server_.bind_to_any_port(address.host);
     if (port < 0) {
       const char* reason = errno != 0 ? std::strerror(errno) : "no such address";
-      return absl::UnavailableError(fmt::format("cannot listen on {}: {}", listen, reason));
+      return absl::UnavailableError(fmt::format("cannot listen on {}: {}", listen_on, reason));
+    }
+    // The library lets five wait; whoever comes sixth at once tries again a second later (net.ipv4.tcp_syn_retries).
+    if (listen(listener_, SOMAXCONN) != 0) {
+      return absl::UnavailableError(fmt::format("cannot listen on {}: {}", listen_on, std::strerror(errno)));
     }
     port_ = static_cast<uint16_t>(port);
     thread_ = std::thread([this] {
@@ -195,6 +200,7 @@ class HttplibServer final : public Server {
 
  private:
   httplib::Server server_;
+  socket_t listener_ = -1;
   uint16_t port_ = 0;
   std::atomic<bool> ended_ = false;
   std::thread thread_;

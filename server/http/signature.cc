@@ -55,9 +55,9 @@ bool Equal(const Digest& right, std::string_view given) {
 std::string FromHex(std::string_view prefix, std::string_view given) {
   if (!given.starts_with(prefix)) return "";
   const std::string text(given.substr(prefix.size()));
-  if (text.size() != 2 * kDigestBytes ||
-      !std::all_of(text.begin(), text.end(),
-                   [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); })) {
+  if (text.size() != 2 * kDigestBytes || !std::all_of(text.begin(), text.end(), [](char c) {
+        return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+      })) {
     return "";
   }
   return absl::HexStringToBytes(text);

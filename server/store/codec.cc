@@ -135,7 +135,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Run, cell, repeat, attempt, reas
                                                 created, started, phase_seconds, counters, tables, canary_console,
                                                 canary_kmsg, operations, console_bytes, cmdline, skipped_parts, journal,
                                                 post_mortem, paused_seconds, steal_seconds, token, canary_nonce, ending,
-                                                boot_id, agent_sequence, reboot_until, announced_boots, seed, provenance)
+                                                boot_id, agent_sequence, reboot_until, announced_boots, seed,
+                                                provenance)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KernelBuild, id, release, arch, flavour, labels, config_sha256, config,
                                                 has_modules, guest_modules, image_bytes, banner, added, source)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator,

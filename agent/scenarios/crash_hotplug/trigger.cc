@@ -230,7 +230,8 @@ Result Run(Context& context) {
   const Status loaded = LoadCrashKernel();
   if (absl::IsFailedPrecondition(loaded)) return Result::Skip(Words(loaded));
   // As on most arm64 kernels.
-  if (absl::IsUnimplemented(loaded)) context.SkipPart("crash kernel: the kernel has no kexec_file_load (CONFIG_KEXEC_FILE)");
+  if (absl::IsUnimplemented(loaded))
+    context.SkipPart("crash kernel: the kernel has no kexec_file_load (CONFIG_KEXEC_FILE)");
   if (!loaded.ok() && !absl::IsUnimplemented(loaded)) return Result::Error(Words(loaded));
 
   uint64_t readers = context.Integer("readersPerEvent");

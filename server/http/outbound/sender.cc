@@ -187,8 +187,8 @@ void Sender::Attempt(const Target& target, store::Notification notification) {
     notification.state = result = "delivered";
     notification.error.clear();
   } else {
-    notification.error =
-        reply.ok() ? fmt::format("the receiver answers {}", reply->status) : Printable(std::string(reply.status().message()));
+    notification.error = reply.ok() ? fmt::format("the receiver answers {}", reply->status)
+                                    : Printable(std::string(reply.status().message()));
     absl::Duration pause = Backoff(config_.retry.first, config_.retry.most, notification.attempts, chance_());
     if (reply.ok() && reply->retry_after) pause = std::max(pause, std::min(*reply->retry_after, kMostRetryAfter));
     notification.next_attempt = now + pause;

@@ -62,8 +62,8 @@ lk_probe_guest_end:
 
 #elif defined(__aarch64__)
 
-// An arm64 Image (Documentation/arch/arm64/booting.rst), entered with the MMU off. Machine virt has its PL011 at 0x09000000
-// (QEMU hw/arm/virt.c).
+// An arm64 Image (Documentation/arch/arm64/booting.rst), entered with the MMU off. Machine virt has its PL011 at
+// 0x09000000 (QEMU hw/arm/virt.c).
 asm(R"(
   .section .rodata
   .balign 16

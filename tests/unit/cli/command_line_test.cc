@@ -121,8 +121,8 @@ std::vector<std::string> BashOffers(const std::vector<std::string>& line) {
 
 TEST(Completion, BashFollowsTheTree) {
   EXPECT_THAT(BashOffers({"lkctl", ""}),
-              UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "webhook", "token", "audit", "detect",
-                                   "completion", "version"));
+              UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "webhook", "token", "audit",
+                                   "detect", "completion", "version"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", ""}),
               UnorderedElementsAre("start", "validate", "list", "show", "watch", "report", "cancel"));
   EXPECT_THAT(BashOffers({"lkctl", "-o", "json", "host", "re"}), UnorderedElementsAre("resume", "remove"));
