@@ -22,7 +22,7 @@ spec:
   retries: { error: 1, fail: 0 }
   maxParallel: 1
 YAML
-jq -r '.runs[] | "\(.kernel) \(.profile) \(.scenario) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add | floor) s]"' "$T/result.json"
+jq -r '.runs[] | "\(.kernel) \(.profile) \(.scenario) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add // 0 | floor) s]"' "$T/result.json"
 # run PROFILE SCENARIO FILTER
 run() { json "$T/result.json" ".runs[] | select((.superseded // false | not) and .profile == \"$1\" and .scenario == \"$2\") | $3"; }
 check "exit 0: nothing failed" same $status 0

@@ -26,7 +26,7 @@ spec:
   positiveControls: require
   maxParallel: 1
 YAML
-jq -r '.runs[] | "\(.kernel) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add | floor) s]"' "$T/result.json"
+jq -r '.runs[] | "\(.kernel) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add // 0 | floor) s]"' "$T/result.json"
 passing='.runs[] | select((.control // false | not) and (.superseded // false | not))'
 check "exit 0" same $status 0
 check "all but the mutant pass" json "$T/result.json" "[$passing | .verdict == \"pass\"] | all and length == $(($# + 1))"
