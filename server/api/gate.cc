@@ -32,7 +32,7 @@ constexpr std::string_view kRolePrefix = "lk-";
 // A token is 68 bytes; nothing longer is looked at.
 constexpr size_t kMostTokenBytes = 256;
 
-std::string_view View(grpc::string_ref text) {
+std::string_view View(const grpc::string_ref& text) {
   return {text.data(), text.size()};
 }
 
@@ -150,7 +150,7 @@ Status Gate::Check(const grpc::AuthContext& connection, const Metadata& metadata
   const std::string_view method = Only(metadata, ":path", several).value_or("");
   // Open calls ask nobody who they are; a bad token is refused all the same where one is shown.
   const auto caller = Identify(connection, metadata);
-  const Status decision = caller.ok() ? Decide(method, *caller) : caller.status();
+  Status decision = caller.ok() ? Decide(method, *caller) : caller.status();
   if (decision.ok()) return decision;
   Complain(method, decision);
   const Rule* rule = FindRule(method);

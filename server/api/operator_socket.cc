@@ -60,7 +60,7 @@ OperatorSocket::~OperatorSocket() {
 
 void OperatorSocket::Register(
     grpc::ServerBuilder& builder,
-    std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)> processor) {
+    const std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)>& processor) {
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
   for (size_t i = 0; i < kMostUsers; ++i) {
     auto user = std::make_shared<std::atomic<uid_t>>(static_cast<uid_t>(-1));

@@ -29,7 +29,7 @@ class OperatorSocket {
 
   // Before the server is started: `processor` makes the gate for a user.
   void Register(grpc::ServerBuilder& builder,
-                std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)> processor);
+                const std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)>& processor);
   // When it is started.
   void Accept();
 
