@@ -137,7 +137,7 @@ http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, 
     request.set_spec_yaml(yaml);
     request.mutable_set()->Assign(set.begin(), set.end());
     v1::StartCampaignResponse response;
-    const Status started = FromGrpc(campaigns.Start(request, id, response));
+    Status started = FromGrpc(campaigns.Start(request, id, response));
     record("/lk.v1.CampaignService/StartCampaign", id, started);
     return started;
   };
