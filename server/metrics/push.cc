@@ -71,7 +71,7 @@ Status Pusher::PushAll() {
                       store_.UnpushedCampaigns(clock_.Now() - kGiveUpAfter, kCampaignsAtOnce));
   Status first;
   for (const campaign::Campaign& campaign : campaigns) {
-    const Status status = Push(campaign);
+    Status status = Push(campaign);
     // Nobody there: the next one would wait in vain too.
     if (absl::IsUnavailable(status)) return status;
     if (status.ok()) LK_RETURN_IF_ERROR(store_.MarkPushed(campaign.id));

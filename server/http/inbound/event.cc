@@ -2,6 +2,7 @@
 #include "server/http/inbound/event.h"
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <fmt/format.h>
 
@@ -25,8 +26,8 @@ class Reader {
   }
 
   const Status& status() const { return status_; }
-  void Refuse(std::string message) {
-    if (status_.ok()) status_ = absl::InvalidArgumentError(std::move(message));
+  void Refuse(const std::string& message) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(message);
   }
 
   // "workflow_run.head_repository.full_name". Null: not there, or null itself.
@@ -93,8 +94,8 @@ class Reader {
     for (const json& item : *list) {
       Event::Artifact artifact;
       artifact.name = Text(Get(item, "name"), path + ".name");
-      artifact.url = Text(Get(item, url), path + "." + url);
-      std::string sum = Text(Get(item, digest), path + "." + digest);
+      artifact.url = Text(Get(item, url), absl::StrCat(path, ".", url));
+      std::string sum = Text(Get(item, digest), absl::StrCat(path, ".", digest));
       // GitHub's has the algorithm before it.
       const bool other = sum.find(':') != std::string::npos && !sum.starts_with("sha256:");
       artifact.sha256 = other ? "" : absl::AsciiStrToLower(absl::StripPrefix(sum, "sha256:"));

@@ -179,7 +179,7 @@ absl::Time Intake::Step() {
 
 Status Intake::Work(store::InboundWebhook& webhook) {
   if (!webhook.campaign_id.empty()) {
-    const Status found = port_.find_campaign(webhook.campaign_id);
+    Status found = port_.find_campaign(webhook.campaign_id);
     if (!absl::IsNotFound(found)) return found;
   }
   LK_ASSIGN_OR_RETURN(const Event event, FromJson(webhook.event));
