@@ -98,7 +98,7 @@ Status Measure(uint32_t max_series) {
     kernel.id = "k" + kernel.release;
     kernel.labels = {{"tree", "stable"}};
     // As many symbols as a distribution's configuration has.
-    for (int symbol = 0; symbol < 9000; ++symbol) kernel.config[fmt::format("SYMBOL_NUMBER_{}", symbol)] = "y";
+    for (int symbol = 0; symbol < 9000; ++symbol) kernel.config.emplace(fmt::format("SYMBOL_NUMBER_{}", symbol), "y");
     LK_RETURN_IF_ERROR(store->PutKernel(kernel));
   }
   std::mt19937_64 random(1);
