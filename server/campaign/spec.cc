@@ -2,10 +2,12 @@
 #include "server/campaign/spec.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/spec_node.h"
@@ -131,18 +133,41 @@ class FileReader {
   CampaignSpec spec_;
 };
 
+class Uninterested final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// 0, 1, or 2 for more. YAML::LoadAll finds documents without end in a file like "a: }".
+int CountDocuments(const std::string& text) {
+  std::istringstream input(text);
+  YAML::Parser parser(input);
+  Uninterested handler;
+  int documents = 0;
+  while (documents < 2 && parser.HandleNextDocument(handler)) ++documents;
+  return documents;
+}
+
 }  // namespace
 
 SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set, const Descriptors& descriptors) {
   SpecResult result;
   YAML::Node root;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() != 1) {
-      result.errors = {{0, 0, "", fmt::format("the file holds {} YAML documents; one is right", documents.size())}};
+    const std::string text(yaml);
+    if (const int documents = CountDocuments(text); documents != 1) {
+      result.errors = {{0, 0, "", fmt::format("the file holds {} YAML documents; one is right", documents)}};
       return result;
     }
-    root = documents.front();
+    root = YAML::Load(text);
   } catch (const YAML::Exception& e) {
     Mistakes syntax({});
     syntax.AddAt(e.mark, "", fmt::format("this is not YAML: {}", e.msg));
