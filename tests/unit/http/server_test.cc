@@ -20,15 +20,15 @@ Options On(const std::string& listen) {
 }
 
 TEST(Http, HealthAndReadinessAreTwoThings) {
-  Status ready = absl::UnavailableError("no host is up");
-  const auto server =
-      Server::Start({.listen = "127.0.0.1:0", .routes = HealthRoutes([&ready] { return ready; })}).value();
+  std::atomic<bool> up = false;
+  const auto ready = [&up] { return up ? absl::OkStatus() : absl::UnavailableError("no host is up"); };
+  const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = HealthRoutes(ready)}).value();
   ASSERT_NE(server->port(), 0);
   httplib::Client client("127.0.0.1", server->port());
   EXPECT_EQ(client.Get("/healthz")->status, 200);
   EXPECT_EQ(client.Get("/readyz")->status, 503);
   EXPECT_EQ(client.Get("/readyz")->body, "no host is up\n");
-  ready = absl::OkStatus();
+  up = true;
   EXPECT_EQ(client.Get("/readyz")->status, 200);
   EXPECT_EQ(client.Get("/elsewhere")->status, 404);
 }
