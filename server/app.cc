@@ -103,17 +103,6 @@ std::set<std::string> TargetNames(const config::Webhooks& webhooks) {
   return names;
 }
 
-// gRPC's codes have the same numbers. Of mistakes in a campaign file the first is told.
-Status FromGrpc(const grpc::Status& status) {
-  std::string message = status.error_message();
-  v1::SpecErrors mistakes;
-  if (mistakes.ParseFromString(status.error_details()) && mistakes.errors_size() > 0) {
-    const v1::SpecError& first = mistakes.errors(0);
-    message += fmt::format("; {}:{}: {}: {}", first.line(), first.column(), first.path(), first.message());
-  }
-  return {static_cast<absl::StatusCode>(status.error_code()), message};
-}
-
 // What a webhook leads to is a change like an operator's.
 http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
                                 api::Audit& audit, const Clock& clock) {
@@ -137,7 +126,7 @@ http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, 
     request.set_spec_yaml(yaml);
     request.mutable_set()->Assign(set.begin(), set.end());
     v1::StartCampaignResponse response;
-    Status started = FromGrpc(campaigns.Start(request, id, response));
+    Status started = api::FromGrpc(campaigns.Start(request, id, response));
     record("/lk.v1.CampaignService/StartCampaign", id, started);
     return started;
   };

@@ -288,6 +288,17 @@ v1::SpecErrors ToProto(const std::vector<campaign::SpecError>& errors) {
   return proto;
 }
 
+// gRPC's codes have the same numbers.
+Status FromGrpc(const grpc::Status& status) {
+  std::string message = status.error_message();
+  v1::SpecErrors mistakes;
+  if (mistakes.ParseFromString(status.error_details()) && mistakes.errors_size() > 0) {
+    const v1::SpecError& first = mistakes.errors(0);
+    message += fmt::format("; {}:{}: {}: {}", first.line(), first.column(), first.path(), first.message());
+  }
+  return {static_cast<absl::StatusCode>(status.error_code()), message};
+}
+
 scheduler::Announcer MakeAnnouncer() {
   scheduler::Announcer announcer;
   announcer.campaign = [](const campaign::Campaign& campaign, const campaign::Counts& counts, absl::Time time) {

@@ -2,6 +2,8 @@
 // Domain -> proto, and what comes from clients and agents -> domain. The one place where both are known.
 #pragma once
 
+#include <grpcpp/support/status.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +31,8 @@ void AddRuns(const std::vector<campaign::Run>& runs, v1::Campaign& proto);
 v1::KernelBuild ToProto(const campaign::KernelBuild& kernel, bool config, uint32_t runs);
 v1::Host ToProto(const campaign::Host& host, std::pair<uint32_t, uint64_t> allocated);
 v1::SpecErrors ToProto(const std::vector<campaign::SpecError>& errors);
+// Of mistakes in a campaign file the first is told.
+Status FromGrpc(const grpc::Status& status);
 
 scheduler::Announcer MakeAnnouncer();
 

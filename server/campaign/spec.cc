@@ -2,17 +2,16 @@
 #include "server/campaign/spec.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/spec_node.h"
 #include "server/campaign/spec_reader.h"
 #include "server/campaign/spec_set.h"
+#include "server/campaign/yaml_documents.h"
 
 namespace lk::campaign {
 namespace {
@@ -133,29 +132,6 @@ class FileReader {
   CampaignSpec spec_;
 };
 
-class Uninterested final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
-// 0, 1, or 2 for more. YAML::LoadAll finds documents without end behind a stray bracket (tests/fuzz/campaigns).
-int CountDocuments(const std::string& text) {
-  std::istringstream input(text);
-  YAML::Parser parser(input);
-  Uninterested handler;
-  int documents = 0;
-  while (documents < 2 && parser.HandleNextDocument(handler)) ++documents;
-  return documents;
-}
-
 }  // namespace
 
 SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set, const Descriptors& descriptors) {
@@ -163,7 +139,7 @@ SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set,
   YAML::Node root;
   try {
     const std::string text(yaml);
-    if (const int documents = CountDocuments(text); documents != 1) {
+    if (const size_t documents = Documents(text).size(); documents != 1) {
       result.errors = {{0, 0, "", fmt::format("the file holds {} YAML documents; one is right", documents)}};
       return result;
     }

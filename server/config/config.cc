@@ -15,6 +15,7 @@
 #include <set>
 #include <variant>
 
+#include "server/campaign/yaml_documents.h"
 #include "server/config/webhooks_reader.h"
 #include "support/quantity.h"
 
@@ -228,9 +229,11 @@ class Reader {
 
   std::vector<ConfigError> Read(std::string_view yaml) {
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-      if (documents.size() > 1) Complain(documents[1].Mark(), "a second document: there must be one");
-      if (!documents.empty() && !documents[0].IsNull()) ReadMap(documents[0], "");
+      const std::string text(yaml);
+      const std::vector<YAML::Mark> documents = campaign::Documents(text);
+      if (documents.size() > 1) Complain(documents[1], "a second document: there must be one");
+      const YAML::Node first = YAML::Load(text);
+      if (!first.IsNull()) ReadMap(first, "");
     } catch (const YAML::Exception& error) {
       Complain(error.mark, error.msg);
     }

@@ -21,8 +21,6 @@
 namespace lk::http {
 namespace {
 
-// A client that is slow takes one of these for as long as it is; health must still find one.
-constexpr size_t kThreads = 16;
 constexpr size_t kMostWaiting = 256;
 constexpr time_t kTimeoutSeconds = 5;
 
@@ -50,8 +48,8 @@ StatusOr<Address> ParseAddress(const std::string& listen) {
 // The library's pool with a bound: who comes when it is reached waits in the kernel's backlog.
 class Connections final : public httplib::TaskQueue {
  public:
-  Connections() {
-    for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  explicit Connections(size_t threads) {
+    for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
   }
   void enqueue(std::function<void()> connection) override {
     const MutexLock lock(&mutex_);
@@ -96,13 +94,14 @@ class Connections final : public httplib::TaskQueue {
   std::vector<std::thread> threads_;
 };
 
-void Give(const Response& answer, httplib::Response& response) {
+void Give(Response answer, httplib::Response& response) {
   response.status = answer.status;
   for (const auto& [name, value] : answer.headers) response.set_header(name, value);
   // Nobody guesses what it is, and no other page embeds it.
   response.set_header("X-Content-Type-Options", "nosniff");
   response.set_header("X-Frame-Options", "DENY");
-  response.set_content(answer.body, answer.content_type);
+  response.set_header("Content-Type", answer.content_type);
+  response.body = std::move(answer.body);
 }
 
 std::map<std::string, std::string> Headers(const httplib::Request& request) {
@@ -136,7 +135,7 @@ Response Answer(const httplib::Request& request, const httplib::ContentReader& r
 class HttplibServer final : public Server {
  public:
   explicit HttplibServer(const Options& options) {
-    server_.new_task_queue = [] { return new Connections; };
+    server_.new_task_queue = [threads = options.threads] { return new Connections(threads); };
     // A connection that is kept open would keep its thread.
     server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(kTimeoutSeconds);

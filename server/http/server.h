@@ -46,6 +46,8 @@ struct Options {
   Folders folders = {};
   PostRoutes posts = {};
   size_t most_body_bytes = 64 << 10;
+  // A client that is slow takes one for as long as it is (seconds); health must still find one.
+  size_t threads = 16;
 };
 
 class Server {

@@ -106,7 +106,7 @@ LeftOut Bound(store::RunStatistics& statistics, const Limits& limits) {
       continue;
     }
     if (kernel.latency_series > 0) ++left_out.latencies;
-    for (Row& row : kernel.rows) row.latencies.clear();
+    for (Row& row : kernel.rows) row.latencies = {};
   }
   left_out.kernels = dropped.size();
   std::erase_if(statistics.rows, [&dropped](const Row& row) { return dropped.contains(row.key.kernel); });

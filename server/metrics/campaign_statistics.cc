@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <set>
 
 #include "server/metrics/push.h"
@@ -28,10 +27,7 @@ void Add(const Run& run, RunStatistics& statistics, RunStatistics::Row& row) {
     ++row.titles[{kind, LabelValue(finding.title)}].findings;
   }
   for (const auto& [probe, histogram] : run.latencies) {
-    auto sums = std::make_shared<store::LatencySums>(histogram);
-    std::shared_ptr<const store::LatencySums>& all = row.latencies[probe];
-    if (all != nullptr) sums->Add(*all);
-    all = std::move(sums);
+    row.latencies.Add(probe, store::LatencySums(histogram));
   }
   for (const auto& [phase, seconds] : run.phase_seconds) {
     statistics.phases[phase].Record(static_cast<uint64_t>(std::llround(std::max(seconds, 0.0) * 1e9)));

@@ -6,8 +6,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 namespace lk::metrics {
+namespace {
+
+// Into memory that is asked for once: TextSerializer's own string grows and is copied, which costs more than writing
+// it.
+std::string InText(const std::vector<prometheus::MetricFamily>& families) {
+  constexpr size_t kBytesOfASample = 192;
+  size_t samples = 0;
+  for (const prometheus::MetricFamily& family : families) {
+    for (const prometheus::ClientMetric& metric : family.metric) samples += 1 + metric.histogram.bucket.size();
+  }
+  std::string text;
+  text.reserve(samples * kBytesOfASample);
+  std::ostringstream out(std::move(text));
+  prometheus::TextSerializer().Serialize(out, families);
+  return std::move(out).str();
+}
+
+}  // namespace
 
 void StoreLatency::Observe(std::string_view operation, double seconds) {
   const MutexLock lock(&mutex_);
@@ -36,10 +55,13 @@ Status Exporter::Start(const std::string& listen) {
   const auto scrape = [collector = collector_] {
     // The text format: https://prometheus.io/docs/instrumenting/exposition_formats/.
     return http::Response{.status = 200,
-                          .body = prometheus::TextSerializer().Serialize(collector->Collect()),
+                          .body = InText(collector->Collect()),
                           .content_type = "text/plain; version=0.0.4; charset=utf-8"};
   };
-  LK_ASSIGN_OR_RETURN(server_, http::Server::Start({.listen = listen, .routes = {{"/metrics", scrape}}}));
+  // Each thread keeps the memory that its largest scrape took.
+  constexpr size_t kThreads = 4;
+  LK_ASSIGN_OR_RETURN(server_,
+                      http::Server::Start({.listen = listen, .routes = {{"/metrics", scrape}}, .threads = kThreads}));
   return absl::OkStatus();
 }
 

@@ -22,21 +22,19 @@ double Seconds(uint64_t ns) {
   return static_cast<double>(ns) / 1e9;
 }
 
-LabelValues Clean(const LabelValues& values) {
-  LabelValues clean;
-  clean.reserve(values.size());
-  for (const std::string& value : values) clean.push_back(LabelValue(value));
-  return clean;
+LabelValues Clean(LabelValues values) {
+  for (std::string& value : values) value = LabelValue(value);
+  return values;
 }
 
 prometheus::MetricFamily Head(const Metric& metric) {
   return {.name = metric.name, .help = metric.help, .type = metric.type, .metric = {}};
 }
 
-prometheus::ClientMetric Labelled(const Metric& metric, const LabelValues& values) {
+prometheus::ClientMetric Labelled(const Metric& metric, LabelValues values) {
   prometheus::ClientMetric sample;
   sample.label.reserve(values.size());
-  for (size_t i = 0; i < values.size(); ++i) sample.label.push_back({metric.labels.at(i), values[i]});
+  for (size_t i = 0; i < values.size(); ++i) sample.label.push_back({metric.labels.at(i), std::move(values[i])});
   return sample;
 }
 
@@ -46,45 +44,48 @@ std::span<const uint64_t> PhaseBounds() {
   return kPhaseBounds;
 }
 
-void Family::Add(const LabelValues& labels, double value) {
-  values_[Clean(labels)] += value;
+void Family::Add(LabelValues labels, double value) {
+  values_[Clean(std::move(labels))] += value;
 }
 
-prometheus::MetricFamily Family::Make() const {
+prometheus::MetricFamily Family::Make() {
   prometheus::MetricFamily family = Head(metric_);
   family.metric.reserve(values_.size());
-  for (const auto& [labels, value] : values_) {
-    prometheus::ClientMetric& sample = family.metric.emplace_back(Labelled(metric_, labels));
-    (metric_.type == Type::Counter ? sample.counter.value : sample.gauge.value) = value;
+  while (!values_.empty()) {
+    auto labels_and_value = values_.extract(values_.begin());
+    prometheus::ClientMetric& sample = family.metric.emplace_back(Labelled(metric_, std::move(labels_and_value.key())));
+    (metric_.type == Type::Counter ? sample.counter.value : sample.gauge.value) = labels_and_value.mapped();
   }
   return family;
 }
 
-HistogramFamily::Sums& HistogramFamily::Of(const LabelValues& labels) {
-  Sums& sums = values_[Clean(labels)];
+HistogramFamily::Sums& HistogramFamily::Of(LabelValues labels) {
+  Sums& sums = values_[Clean(std::move(labels))];
   sums.at_most.resize(bounds_.size());
   return sums;
 }
 
-void HistogramFamily::Add(const LabelValues& labels, const lk::Histogram& histogram) {
-  Sums& sums = Of(labels);
+void HistogramFamily::Add(LabelValues labels, const lk::Histogram& histogram) {
+  Sums& sums = Of(std::move(labels));
   sums.count += histogram.count();
   sums.sum_ns += histogram.sum_ns();
   for (size_t i = 0; i < bounds_.size(); ++i) sums.at_most[i] += histogram.CountAtMost(bounds_[i]);
 }
 
-void HistogramFamily::Add(const LabelValues& labels, const store::LatencySums& latencies) {
-  Sums& sums = Of(labels);
+void HistogramFamily::Add(LabelValues labels, const store::LatencySums& latencies) {
+  Sums& sums = Of(std::move(labels));
   sums.count += latencies.count();
   sums.sum_ns += latencies.sum_ns();
   for (size_t i = 0; i < sums.at_most.size(); ++i) sums.at_most[i] += latencies.AtMost(i);
 }
 
-prometheus::MetricFamily HistogramFamily::Make() const {
+prometheus::MetricFamily HistogramFamily::Make() {
   prometheus::MetricFamily family = Head(metric_);
   family.metric.reserve(values_.size());
-  for (const auto& [labels, sums] : values_) {
-    prometheus::ClientMetric& sample = family.metric.emplace_back(Labelled(metric_, labels));
+  while (!values_.empty()) {
+    auto labels_and_sums = values_.extract(values_.begin());
+    const Sums& sums = labels_and_sums.mapped();
+    prometheus::ClientMetric& sample = family.metric.emplace_back(Labelled(metric_, std::move(labels_and_sums.key())));
     sample.histogram.sample_count = sums.count;
     sample.histogram.sample_sum = Seconds(sums.sum_ns);
     sample.histogram.bucket.reserve(bounds_.size());

@@ -27,8 +27,9 @@ using LabelValues = std::vector<std::string>;
 class Family {
  public:
   explicit Family(const Metric& metric) : metric_(metric) {}
-  void Add(const LabelValues& labels, double value);
-  prometheus::MetricFamily Make() const;
+  void Add(LabelValues labels, double value);
+  // Leaves nothing here, as there may be tens of thousands.
+  prometheus::MetricFamily Make();
 
  private:
   const Metric& metric_;
@@ -40,10 +41,10 @@ class Family {
 class HistogramFamily {
  public:
   HistogramFamily(const Metric& metric, std::span<const uint64_t> bounds) : metric_(metric), bounds_(bounds) {}
-  void Add(const LabelValues& labels, const lk::Histogram& histogram);
+  void Add(LabelValues labels, const lk::Histogram& histogram);
   // Only where the bounds are those of LatencySums.
-  void Add(const LabelValues& labels, const store::LatencySums& sums);
-  prometheus::MetricFamily Make() const;
+  void Add(LabelValues labels, const store::LatencySums& sums);
+  prometheus::MetricFamily Make();
 
  private:
   struct Sums {
@@ -51,7 +52,7 @@ class HistogramFamily {
     uint64_t sum_ns = 0;
     std::vector<uint64_t> at_most;  // of each bound
   };
-  Sums& Of(const LabelValues& labels);
+  Sums& Of(LabelValues labels);
 
   const Metric& metric_;
   std::span<const uint64_t> bounds_;

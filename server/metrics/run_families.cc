@@ -81,16 +81,16 @@ std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& st
       titles.Add(And(cell, {title.first, title.second}), static_cast<double>(counted.findings));
     }
     for (const auto& [verdict, run] : row.last_runs) last_runs.Add(And(cell, {verdict, run.id}), Seconds(run.finished));
-    for (const auto& [probe, sums] : row.latencies) latencies.Add(And(cell, {probe}), *sums);
+    for (const auto& [probe, sums] : row.latencies) latencies.Add(And(cell, {probe}), sums);
   }
   for (const auto& [phase, histogram] : statistics.phases) phases.Add({phase}, histogram);
   for (const auto& mutant : statistics.mutants) mutants.Add({mutant.kernel, mutant.scenario, mutant.state}, 1);
   console_bytes.Add({}, static_cast<double>(statistics.console_bytes));
 
   std::vector<prometheus::MetricFamily> families = {PassRatios(statistics), Order(statistics)};
-  for (const Family* family : {&runs, &findings, &titles, &last_runs, &mutants, &console_bytes})
+  for (Family* family : {&runs, &findings, &titles, &last_runs, &mutants, &console_bytes})
     families.push_back(family->Make());
-  for (const HistogramFamily* family : {&latencies, &phases}) families.push_back(family->Make());
+  for (HistogramFamily* family : {&latencies, &phases}) families.push_back(family->Make());
   return families;
 }
 

@@ -32,4 +32,16 @@ void LatencySums::Add(const LatencySums& other) {
   for (size_t i = 0; i < kBounds; ++i) at_most_[i] += other.at_most_[i];
 }
 
+void ProbeLatencies::Set(const std::string& probe, const LatencySums& sums) {
+  auto map = std::make_shared<Map>(*map_);
+  (*map)[probe] = sums;
+  map_ = std::move(map);
+}
+
+void ProbeLatencies::Add(const std::string& probe, const LatencySums& sums) {
+  auto map = std::make_shared<Map>(*map_);
+  (*map)[probe].Add(sums);
+  map_ = std::move(map);
+}
+
 }  // namespace lk::store

@@ -3,7 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <span>
+#include <string>
 
 #include "support/histogram.h"
 
@@ -32,6 +35,24 @@ class LatencySums {
   uint64_t count_ = 0;
   uint64_t sum_ns_ = 0;
   std::array<uint64_t, kBounds> at_most_{};
+};
+
+// Those of each probe. Copies share them: there may be tens of thousands, and each scrape reads all.
+class ProbeLatencies {
+ public:
+  using Map = std::map<std::string, LatencySums>;
+
+  Map::const_iterator begin() const { return map_->begin(); }
+  Map::const_iterator end() const { return map_->end(); }
+  size_t size() const { return map_->size(); }
+  const LatencySums& at(const std::string& probe) const { return map_->at(probe); }
+
+  // Other copies keep what they have.
+  void Set(const std::string& probe, const LatencySums& sums);
+  void Add(const std::string& probe, const LatencySums& sums);
+
+ private:
+  std::shared_ptr<const Map> map_ = std::make_shared<const Map>();
 };
 
 }  // namespace lk::store

@@ -69,8 +69,7 @@ struct RunStatistics {
     std::map<std::string, uint64_t> findings;
     // (kind, title as LabelValue makes it) -> the same
     std::map<std::pair<std::string, std::string>, Title> titles;
-    // probe -> all runs together; shared, since there may be tens of thousands
-    std::map<std::string, std::shared_ptr<const LatencySums>> latencies;
+    ProbeLatencies latencies;  // of all runs together
     absl::Time last_finished = absl::InfinitePast();
   };
   // What the campaign that was finished last found of it; where that decided nothing, the last one that did.

@@ -71,7 +71,7 @@ class TotalsReader {
     std::map<std::pair<std::string, bool>, Sums> verdicts;
     std::map<std::string, uint64_t> findings;
     std::map<std::pair<std::string, std::string>, RunStatistics::Title> titles;
-    std::map<std::string, std::shared_ptr<const LatencySums>> latencies;
+    ProbeLatencies latencies;
   };
 
   void ReadNewer(soci::session& sql);

@@ -52,6 +52,7 @@ RunStatistics TotalsReader::Read(soci::session& sql) {
   statistics.work = ReadWork(sql);
   for (const auto& [kernel, tree] : kernels.trees) statistics.kernels.push_back({kernel.first, kernel.second, tree});
   std::ranges::stable_sort(statistics.kernels, campaign::ReleaseLess, &RunStatistics::Kernel::release);
+  statistics.rows.reserve(cells_.size());
   for (const auto& [key, cell] : cells_) {
     for (const auto& [verdict, sums] : cell.verdicts) statistics.console_bytes += sums.console_bytes;
     if (!kernels.releases.contains(key.kernel)) continue;
@@ -120,7 +121,7 @@ void TotalsReader::ReadNewerRuns(soci::session& sql) {
                                soci::into(key.kernel), soci::into(key.arch), soci::into(key.profile),
                                soci::into(key.scenario), soci::into(name), soci::into(body), soci::use(revision_));
   for (latencies.execute(); latencies.fetch();) {
-    cells_[key].latencies[name] = std::make_shared<const LatencySums>(DecodeHistogram(body));
+    cells_[key].latencies.Set(name, LatencySums(DecodeHistogram(body)));
   }
 }
 

@@ -223,7 +223,8 @@ TEST(Config, AllErrorsAtOnceInOrderOfPlace) {
 
 TEST(Config, BrokenYamlHasAPlace) {
   EXPECT_THAT(Errors("a: [1,\nb: {\n"), ElementsAre(testing::ContainsRegex("^[1-9][0-9]*:[1-9]")));
-  EXPECT_THAT(Errors("workers: 1\n---\nworkers: 2\n"), ElementsAre(HasSubstr("second document")));
+  EXPECT_THAT(Errors("workers: 1\n---\nworkers: 2\n"), ElementsAre(HasSubstr("2:1 a second document")));
+  EXPECT_THAT(Errors("a: }]\n"), ElementsAre(testing::ContainsRegex("^1:[1-9]")));
   EXPECT_THAT(Errors("just text"), ElementsAre(HasSubstr("1:1 the file must hold settings")));
   EXPECT_THAT(Errors("? [a, b]\n: 1\n"), ElementsAre(HasSubstr("1:3 unknown key")));
 }

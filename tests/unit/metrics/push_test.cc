@@ -173,7 +173,7 @@ TEST_F(PushTest, LargeCampaignIsReadInParts) {
   const auto statistics = CampaignStatistics(*store_, "c1");
   ASSERT_EQ(statistics->rows.size(), 1u);
   EXPECT_EQ((statistics->rows[0].verdicts.at({"pass", true})), 120u);
-  EXPECT_EQ(statistics->rows[0].latencies.at("timer_wakeup")->count(), 1200u);
+  EXPECT_EQ(statistics->rows[0].latencies.at("timer_wakeup").count(), 1200u);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST_P(StatisticsTest, SumsFinishedRuns) {
   EXPECT_THAT(row.verdicts,
               ElementsAre(Pair(Pair("fail", true), 1), Pair(Pair("pass", false), 1), Pair(Pair("pass", true), 1)));
   EXPECT_THAT(row.findings, ElementsAre(Pair("soft_lockup", 2)));
-  EXPECT_EQ(row.latencies.at("timer_wakeup")->count(), 22u);
+  EXPECT_EQ(row.latencies.at("timer_wakeup").count(), 22u);
   EXPECT_EQ(row.last_finished, pass.finished);
 }
 
@@ -139,7 +139,7 @@ TEST_P(StatisticsTest, RunSavedAgainCountsOnce) {
   run.superseded = true;
   Save(run);
   EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(Pair("pass", true), 1)));
-  EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup")->count(), 11u);
+  EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup").count(), 11u);
   EXPECT_EQ(store_->Statistics()->console_bytes, 1000u);
 }
 
@@ -152,7 +152,7 @@ TEST_P(StatisticsTest, RunJudgedAnewMovesOver) {
   Save(run);
   EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(Pair("pass", true), 0), Pair(Pair("unproven", true), 1)));
   EXPECT_EQ(store_->Statistics()->console_bytes, 1500u);
-  EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup")->count(), 11u);
+  EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup").count(), 11u);
 }
 
 TEST_P(StatisticsTest, OutliveARestartAndAreSharedBetweenControllers) {
@@ -161,7 +161,7 @@ TEST_P(StatisticsTest, OutliveARestartAndAreSharedBetweenControllers) {
   EXPECT_EQ(other->Statistics()->rows[0].verdicts.size(), 1u);
   Save(DoneRun("c1-2", Verdict::kPass));
   EXPECT_EQ((other->Statistics()->rows[0].verdicts.at({"pass", true})), 2u);
-  EXPECT_EQ(other->Statistics()->rows[0].latencies.at("timer_wakeup")->count(), 22u);
+  EXPECT_EQ(other->Statistics()->rows[0].latencies.at("timer_wakeup").count(), 22u);
 }
 
 TEST_P(StatisticsTest, TitlesCountAsFindingsDo) {
