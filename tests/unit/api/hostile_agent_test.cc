@@ -256,6 +256,9 @@ struct Attack {
   std::function<void(Session&)> act;
   std::string reason;  // part of the run's
 };
+void PrintTo(const Attack& attack, std::ostream* out) {
+  *out << attack.name;
+}
 
 class Attacks : public testing::TestWithParam<Attack> {};
 

@@ -20,6 +20,9 @@ struct Family {
   int runs_a, runs_b;
   double error_rate;
 };
+void PrintTo(const Family& family, std::ostream* out) {
+  *out << family.runs_a << " runs against " << family.runs_b;
+}
 
 // How many of the comparisons of a kernel with itself call at least one row worse, or better.
 struct Alarms {

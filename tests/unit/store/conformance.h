@@ -17,6 +17,9 @@ struct Backend {
   // URL of a database with nothing in it, or a reason why there is none.
   std::function<StatusOr<std::string>()> fresh;
 };
+inline void PrintTo(const Backend& backend, std::ostream* out) {
+  *out << backend.name;
+}
 
 class StoreTest : public testing::TestWithParam<Backend> {
  protected:

@@ -55,6 +55,9 @@ struct Case {
   const char* name;
   std::function<VmSpec()> spec;
 };
+void PrintTo(const Case& param, std::ostream* out) {
+  *out << param.name;
+}
 
 // Each is compared with golden/<name>.xml (LK_UPDATE_GOLDEN=1 writes it anew) and checked with libvirt's own schema.
 const Case kCases[] = {
