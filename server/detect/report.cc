@@ -238,7 +238,12 @@ const Stack* Report::Choose() const {
   // The stack of another CPU or task says nothing about the one that is stuck.
   switch (header_.signature->walk) {
     case Walk::kStall:
-      if (header_.signature->nmi) return find([](const Stack& s) { return !IsIdle(s) && !IsInUserMode(s); });
+      if (header_.signature->nmi) {
+        // Rather who has a lock than who waits for it.
+        const auto busy = [](const Stack& s) { return !IsIdle(s) && !IsInUserMode(s); };
+        const Stack* const at_work = find([&](const Stack& s) { return busy(s) && !IsSpinning(s); });
+        return at_work != nullptr ? at_work : find(busy);
+      }
       if (!victim_cpus_.empty() || !victim_pids_.empty()) {
         return find([&](const Stack& s) { return IsVictim(s) && !(IsLookedAtLate() && IsIdle(s)); });
       }

@@ -285,6 +285,14 @@ const Names& Helpers() {
   return names;
 }
 
+// Taking a lock that spins (kernel/locking/{spinlock,qspinlock,qrwlock}.c).
+const Names& Spins() {
+  static const Names names = {"_raw_spin_lock*",   "_raw_read_lock*",    "_raw_write_lock*",  "do_raw_spin_lock*",
+                              "do_raw_read_lock*", "do_raw_write_lock*", "queued_spin_lock*", "native_queued_spin*",
+                              "queued_read_lock*", "queued_write_lock*"};
+  return names;
+}
+
 // Scheduler, lock or wait: where every hung task is.
 const Names& Waits() {
   static const Names names = {"context_switch",
@@ -397,6 +405,11 @@ size_t ReporterFrames(const Stack& stack) {
 bool IsIdle(const Stack& stack) {
   const Frame* const named = BeforeAnchor(WithoutReporter(stack.frames));
   return named != nullptr && Is(IdleLoop(), *named);
+}
+
+bool IsSpinning(const Stack& stack) {
+  const Frames frames = WithoutReporter(stack.frames);
+  return !frames.empty() && Is(Spins(), frames.front());
 }
 
 bool IsInUserMode(const Stack& stack) {

@@ -19,6 +19,9 @@ size_t ReporterFrames(const Stack& stack);
 // Nothing ran there: the idle loop, and no handler of an interrupt above it.
 bool IsIdle(const Stack& stack);
 
+// It waited for a lock that somebody else has.
+bool IsSpinning(const Stack& stack);
+
 // The kernel did not run there: an interrupt or NMI that looked at it found a program.
 bool IsInUserMode(const Stack& stack);
 

@@ -278,6 +278,22 @@ constexpr std::string_view kNmi =
     "RIP: 0010:qi_submit_sync+0x1/0x2\n"
     "Call Trace:\n <TASK>\n ksys_read+0x1/0x2\n do_syscall_64+0x1/0x2\n </TASK>\n";
 
+TEST(Reports, InjectedNmiShowsWhoHasALockRatherThanWhoWaitsForIt) {
+  const std::string waiter =
+      "NMI backtrace for cpu 2\nCPU: 2 PID: 62 Comm: fio Not tainted 6.12.0 #1\n"
+      "RIP: 0010:native_queued_spin_lock_slowpath+0x1/0x2\n"
+      "Call Trace:\n <TASK>\n _raw_spin_lock_irqsave+0x1/0x2\n ksys_write+0x1/0x2\n do_syscall_64+0x1/0x2\n </TASK>\n";
+  const size_t holder = kNmi.find("NMI backtrace for cpu 1");
+  const std::string nmi(kNmi.substr(0, holder)), rest(kNmi.substr(holder));
+  const auto both = Detect(nmi + waiter + rest);
+  ASSERT_EQ(both.size(), 1u);
+  EXPECT_EQ(both[0].task, "dd:61");
+  ASSERT_EQ(both[0].others.size(), 2u);
+  const auto waiting = Detect(nmi + waiter);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0].task, "fio:62");
+}
+
 TEST(Reports, InjectedNmiShowsWhoIsStuck) {
   const auto findings = Detect(kNmi);
   ASSERT_EQ(findings.size(), 1u);
