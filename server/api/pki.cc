@@ -50,8 +50,8 @@ StatusOr<Certificate> Sign(const char* name, EVP_PKEY* subject, const X509* issu
   // Two certificates of one issuer must not share a serial number.
   std::random_device random;
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), (uint64_t{random()} << 31) | random());
-  // Guests may believe that it is the year of their firmware; being valid early costs nothing here.
-  ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "20000101000000Z");
+  // A guest without a driver for its clock begins in 1970; being valid early costs nothing here.
+  ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "19700101000000Z");
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kTenYears);
   X509_set_pubkey(certificate.get(), subject);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,

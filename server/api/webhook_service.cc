@@ -21,36 +21,36 @@ void Set(google::protobuf::Timestamp* proto, absl::Time time) {
   *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
-v1::Webhook ToProto(const store::InboundWebhook& webhook) {
+// What both directions have.
+template <typename Row>
+v1::Webhook Common(const Row& row, absl::Time created, std::string_view waiting) {
   v1::Webhook proto;
-  proto.set_id(webhook.id);
+  proto.set_id(row.id);
+  proto.set_state(row.state);
+  proto.set_campaign_id(row.campaign_id);
+  proto.set_attempts(row.attempts);
+  proto.set_error(row.error);
+  Set(proto.mutable_created(), created);
+  if (row.state == waiting) Set(proto.mutable_next_attempt(), row.next_attempt);
+  return proto;
+}
+
+v1::Webhook ToProto(const store::InboundWebhook& webhook) {
+  v1::Webhook proto = Common(webhook, webhook.received, "queued");
   proto.set_direction("in");
   proto.set_peer(webhook.source);
-  proto.set_state(webhook.state);
-  proto.set_campaign_id(webhook.campaign_id);
-  proto.set_attempts(webhook.attempts);
-  proto.set_error(webhook.error);
   proto.set_rule(webhook.rule);
   proto.set_delivery(webhook.delivery);
-  Set(proto.mutable_created(), webhook.received);
-  if (webhook.state == "queued") Set(proto.mutable_next_attempt(), webhook.next_attempt);
   if (const StatusOr<http::Event> event = http::FromJson(webhook.event); event.ok()) proto.set_event(event->type);
   return proto;
 }
 
 v1::Webhook ToProto(const store::Notification& notification) {
-  v1::Webhook proto;
-  proto.set_id(notification.id);
+  v1::Webhook proto = Common(notification, notification.created, "pending");
   proto.set_direction("out");
   proto.set_peer(notification.target);
   proto.set_event(notification.event);
-  proto.set_state(notification.state);
-  proto.set_campaign_id(notification.campaign_id);
-  proto.set_attempts(notification.attempts);
   proto.set_last_status(notification.last_status);
-  proto.set_error(notification.error);
-  Set(proto.mutable_created(), notification.created);
-  if (notification.state == "pending") Set(proto.mutable_next_attempt(), notification.next_attempt);
   return proto;
 }
 

@@ -34,7 +34,8 @@ std::string Normalise(std::string_view text) {
 
 std::string_view WithoutSuffix(std::string_view function) {
   constexpr std::string_view kSuffixes[] = {"isra", "constprop", "part", "cold", "llvm", "lto_priv"};
-  const size_t dot = function.find('.');
+  // Not the one that a symbol may begin with, as those of ppc64 did.
+  const size_t dot = function.find('.', 1);
   if (dot == std::string_view::npos) return function;
   const std::string_view rest = function.substr(dot + 1);
   const bool known = std::ranges::any_of(kSuffixes, [&](std::string_view suffix) {

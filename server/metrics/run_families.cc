@@ -26,25 +26,16 @@ double Seconds(absl::Time time) {
 
 // Passes of those that passed or failed. Controls do not count: they are to fail.
 prometheus::MetricFamily PassRatios(const store::RunStatistics& statistics) {
-  struct Judged {
-    uint64_t passed = 0, failed = 0;
-  };
-  std::map<LabelValues, Judged> judged;
-  for (const Row& row : statistics.rows) {
-    Judged& runs = judged[CellOf(row)];
-    for (const auto& [kind, count] : row.verdicts) {
-      if (kind.first == "pass") runs.passed += count;
-      if (kind.first == "fail") runs.failed += count;
-    }
-    for (const auto& [verdict, count] : row.controls) {
-      if (verdict == "pass") runs.passed -= count;
-      if (verdict == "fail") runs.failed -= count;
-    }
-  }
   Family ratios(kPassRatio);
-  for (const auto& [cell, runs] : judged) {
-    const uint64_t all = runs.passed + runs.failed;
-    if (all > 0) ratios.Add(cell, static_cast<double>(runs.passed) / static_cast<double>(all));
+  for (const Row& row : statistics.rows) {
+    const auto judged = [&row](const std::string& verdict) {
+      uint64_t runs = 0;
+      for (const auto& [kind, count] : row.verdicts) runs += kind.first == verdict ? count : 0;
+      const auto controls = row.controls.find(verdict);
+      return runs - (controls == row.controls.end() ? 0 : controls->second);
+    };
+    const uint64_t passed = judged("pass"), all = passed + judged("fail");
+    if (all > 0) ratios.Add(CellOf(row), static_cast<double>(passed) / static_cast<double>(all));
   }
   return ratios.Make();
 }

@@ -32,6 +32,11 @@ void LatencySums::Add(const LatencySums& other) {
   for (size_t i = 0; i < kBounds; ++i) at_most_[i] += other.at_most_[i];
 }
 
+const std::shared_ptr<const ProbeLatencies::Map>& ProbeLatencies::None() {
+  static const auto none = std::make_shared<const Map>();
+  return none;
+}
+
 void ProbeLatencies::Set(const std::string& probe, const LatencySums& sums) {
   auto map = std::make_shared<Map>(*map_);
   (*map)[probe] = sums;

@@ -52,7 +52,9 @@ class ProbeLatencies {
   void Add(const std::string& probe, const LatencySums& sums);
 
  private:
-  std::shared_ptr<const Map> map_ = std::make_shared<const Map>();
+  static const std::shared_ptr<const Map>& None();
+
+  std::shared_ptr<const Map> map_ = None();
 };
 
 }  // namespace lk::store

@@ -102,6 +102,7 @@ TEST(Title, NumbersAndSuffixesGo) {
             "stack-protector: Kernel stack is corrupted in: f");
   EXPECT_EQ(PlainFunction("__mutex_lock.constprop.0"), "__mutex_lock");
   EXPECT_EQ(PlainFunction("check.isra.0.cold"), "check");
+  EXPECT_EQ(PlainFunction(".cold"), ".cold");
   EXPECT_EQ(PlainFunction("__ia32_compat_sys_ioctl"), "sys_ioctl");
   EXPECT_EQ(MakeTitle("{text} in {f}", {.function = std::string(200, 'f'), .text = "a {f}", .access = ""}).size(),
             kMaxTitle);
