@@ -87,6 +87,15 @@ void AddPostMortem(Node parent, const Run& run) {
   }
 }
 
+void AddTable(Node parent, const std::string& name, const campaign::Table& rows) {
+  AddText(parent, "h3", name);
+  Table table(parent, rows.columns);
+  for (const std::vector<std::string>& row : rows.rows) {
+    table.Row();
+    for (const std::string& cell : row) table.Cell(cell, "mono");
+  }
+}
+
 void AddConsole(Node parent, const CampaignReport& report, const Run& run) {
   const auto console = report.consoles.find(run.id);
   if (console == report.consoles.end() || console->second.text.empty()) {
@@ -148,6 +157,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
       table.Cell(counter.unit == "1" ? "" : counter.unit);
     }
   }
+  for (const auto& [name, rows] : run.tables) AddTable(details, name, rows);
   if (!run.journal.empty()) {
     std::string lines;
     for (const std::string& line : run.journal) lines += line + '\n';

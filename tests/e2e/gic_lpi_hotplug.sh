@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # gic_lpi_hotplug on distribution kernels, with and without PREEMPT_RT, and on the lab kernel and its mutant. To be run by
 # hand: half an hour under emulation on two cores, besides the builds.
-#   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     in place of the four that it fetches
+#   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     in place of the four that it fetches; a kernel that comes in several
+#                                              packages is one argument
 kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}
 . "$(dirname "$0")/lib.sh"
 fetch() { XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/fetch" --arch arm64 "$@"; }
 if [ $# -eq 0 ]; then
-  set -- $(fetch bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64') $(fetch bookworm 'linux-image-6.1.0-*-rt-arm64') \
-    $(fetch bookworm-backports 'linux-image-6.12*-cloud-arm64') $(fetch bookworm-backports 'linux-image-6.12*-rt-arm64')
+  # 6.1 with PREEMPT_RT has a warning of its own to tell (README.md of the scenario).
+  set -- "$(fetch bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64')" \
+    "$(fetch bookworm-backports 'linux-image-6.12*-cloud-arm64')" \
+    "$(fetch bookworm-backports 'linux-image-6.12*-rt-arm64')" "$(fetch forky 'linux-image-*-rt-arm64')"
 fi
 mutant=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" --arch arm64 --flavour rt --mutant gic_lpi_hotplug)
 lab=$(dirname "$mutant")/$(sed -n 's/^mutant-of=//p' "$mutant/labels")
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
-for kernel in "$@" "$lab" "$mutant"; do lkctl kernel add "$kernel"; done
+# shellcheck disable=SC2086  # several packages
+for kernel in "$@" "$lab" "$mutant"; do lkctl kernel add $kernel; done
 status=0
 timeout 3600 lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<'YAML' || status=$?
 apiVersion: lk/v1

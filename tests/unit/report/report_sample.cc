@@ -209,6 +209,9 @@ CampaignReport SampleReport() {
   locked.reason = "BUG: soft lockup in crash_handle_hotplug_event";
   locked.emulated = true;
   locked.counters = {{"blocks_onlined", {.value = 96, .unit = "1"}}};
+  locked.tables = {
+      {"lpi_tables",
+       {.columns = {"boot", "cpu", "table", "address"}, .rows = {{"0", "1", "allocated", "<0x401b0000>"}}}}};
   locked.skipped_parts = {"kexec: CONFIG_CRASH_HOTPLUG is not set"};
   locked.journal = {"0.5s VM started", fmt::format("12.0s {}", kMarkup)};
   locked.post_mortem = {{.step = campaign::PostMortemStep::Step::kRegisters,
