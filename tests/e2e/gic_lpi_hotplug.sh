@@ -16,8 +16,11 @@ mutant=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" --arch arm64 --f
 lab=$(dirname "$mutant")/$(sed -n 's/^mutant-of=//p' "$mutant/labels")
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
-# shellcheck disable=SC2086  # several packages
-for kernel in "$@" "$lab" "$mutant"; do lkctl kernel add $kernel; done
+for kernel in "$@"; do
+  # shellcheck disable=SC2086  # a build may be several packages
+  lkctl kernel add --together $kernel
+done
+lkctl kernel add "$lab" "$mutant"
 status=0
 timeout 3600 lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<'YAML' || status=$?
 apiVersion: lk/v1
