@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "server/symbols/symbols.h"
+#include "support/archive_error.h"
 
 namespace lk::cli {
 namespace {
@@ -100,8 +101,7 @@ Status AddToArchive(struct archive* tar, const std::string& name, const fs::path
     if (n < 0) return CannotRead(path);
     good = archive_write_data(tar, buffer.data(), static_cast<size_t>(n)) == n;
   }
-  return good ? absl::OkStatus()
-              : absl::ResourceExhaustedError(fmt::format("packing modules: {}", archive_error_string(tar)));
+  return good ? absl::OkStatus() : absl::ResourceExhaustedError(fmt::format("packing modules: {}", ArchiveError(tar)));
 }
 
 StatusOr<UniqueFd> PackModules(const fs::path& directory) {
@@ -118,7 +118,7 @@ StatusOr<UniqueFd> PackModules(const fs::path& directory) {
   archive_write_open_fd(tar.get(), fd.get());
   for (const auto& [path, file] : files) LK_RETURN_IF_ERROR(AddToArchive(tar.get(), path, file));
   if (archive_write_close(tar.get()) != ARCHIVE_OK) {
-    return absl::ResourceExhaustedError(fmt::format("packing modules: {}", archive_error_string(tar.get())));
+    return absl::ResourceExhaustedError(fmt::format("packing modules: {}", ArchiveError(tar.get())));
   }
   lseek(fd.get(), 0, SEEK_SET);
   return fd;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/kernels/files.h"
+#include "support/archive_error.h"
 
 namespace lk::kernels {
 namespace {
@@ -38,8 +39,7 @@ Status Invalid(const std::string& name, std::string_view why) {
 }
 
 Status Broken(const std::string& name, archive* a) {
-  const char* why = archive_error_string(a);
-  return Invalid(name, why == nullptr ? "the archive is damaged" : why);
+  return Invalid(name, ArchiveError(a));
 }
 
 bool Leaves(const fs::path& path) {
@@ -122,7 +122,7 @@ struct Member {
     auto* member = static_cast<Member*>(self);
     *data = member->buffer.data();
     const la_ssize_t got = archive_read_data(member->outer, member->buffer.data(), member->buffer.size());
-    if (got < 0) archive_set_error(inner, archive_errno(member->outer), "%s", archive_error_string(member->outer));
+    if (got < 0) archive_set_error(inner, archive_errno(member->outer), "%s", ArchiveError(member->outer));
     return got < 0 ? -1 : got;
   }
 };
@@ -133,14 +133,14 @@ Status Unpacker::DebianPackage(const fs::path& file, const std::string& name, co
   const Reader outer = NewReader();
   archive_read_support_format_ar(outer.get());
   if (archive_read_open_filename(outer.get(), file.c_str(), kChunk) != ARCHIVE_OK) {
-    return Invalid(name, fmt::format("not a Debian package ({})", archive_error_string(outer.get())));
+    return Invalid(name, fmt::format("not a Debian package ({})", ArchiveError(outer.get())));
   }
   while (true) {
     archive_entry* entry = nullptr;
     const int result = archive_read_next_header(outer.get(), &entry);
     if (result == ARCHIVE_EOF) return Invalid(name, "not a Debian package: it has no data.tar member");
     if (result < ARCHIVE_WARN) {
-      return Invalid(name, fmt::format("not a Debian package ({})", archive_error_string(outer.get())));
+      return Invalid(name, fmt::format("not a Debian package ({})", ArchiveError(outer.get())));
     }
     const char* member_name = archive_entry_pathname(entry);
     if (member_name != nullptr && std::string_view(member_name).starts_with("data.tar")) break;

@@ -17,6 +17,7 @@
 
 #include "server/kernels/files.h"
 #include "server/kernels/modules.h"
+#include "support/archive_error.h"
 #include "support/random.h"
 
 namespace lk::vm {
@@ -85,7 +86,7 @@ class CpioWriter {
   }
   void Check(int result) {
     if (result >= ARCHIVE_WARN || !status_.ok()) return;
-    status_ = absl::InternalError(fmt::format("initramfs: {}", archive_error_string(archive_.get())));
+    status_ = absl::InternalError(fmt::format("initramfs: {}", ArchiveError(archive_.get())));
   }
 
   struct Free {

@@ -156,6 +156,9 @@ TEST_F(UnpackerTest, RefusesWhatIsNoArchive) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr("not a Debian package"));
   }
+  // A gzip member behind an empty one, cut off: libarchive fails without a word.
+  constexpr std::string_view kCut("\x1f\x8b\x08\x00\x38\x82\x0a\x1f\x8b\x1f\x8b\x00\x00\x40\x60\x00\x00\x08\x00", 19);
+  EXPECT_EQ(UnpackDeb(std::string(kCut)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UnpackTar(std::string(2000, '\x7f')).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(UnpackDeb(Deb("junk", "other.tar")).message()), HasSubstr("data.tar"));
 }
