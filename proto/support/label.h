@@ -3,18 +3,17 @@
 
 #include <algorithm>
 #include <string>
-#include <string_view>
 
 namespace lk {
 
 // A word that came from a guest, fit for a label of a metric and for any database: at most 128 bytes, what is not
 // printable ASCII replaced by "_".
-inline std::string LabelValue(std::string_view text) {
+inline std::string LabelValue(std::string text) {
   constexpr size_t kMaxBytes = 128;
-  std::string value(text.substr(0, kMaxBytes));
+  if (text.size() > kMaxBytes) text.resize(kMaxBytes);
   std::ranges::replace_if(
-      value, [](char c) { return c < ' ' || c > '~'; }, '_');
-  return value;
+      text, [](char c) { return c < ' ' || c > '~'; }, '_');
+  return text;
 }
 
 }  // namespace lk

@@ -23,7 +23,7 @@ double Seconds(uint64_t ns) {
 }
 
 LabelValues Clean(LabelValues values) {
-  for (std::string& value : values) value = LabelValue(value);
+  for (std::string& value : values) value = LabelValue(std::move(value));
   return values;
 }
 

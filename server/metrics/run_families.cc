@@ -11,9 +11,12 @@ namespace {
 
 using Row = store::RunStatistics::Row;
 
-LabelValues And(LabelValues labels, std::initializer_list<std::string> more) {
-  labels.insert(labels.end(), more);
-  return labels;
+LabelValues And(const LabelValues& labels, std::initializer_list<std::string_view> more) {
+  LabelValues all;
+  all.reserve(labels.size() + more.size());
+  all.assign(labels.begin(), labels.end());
+  for (const std::string_view value : more) all.emplace_back(value);
+  return all;
 }
 
 LabelValues CellOf(const Row& row) {
