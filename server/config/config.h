@@ -59,7 +59,7 @@ struct Config {
   struct Metrics {
     std::string listen = "127.0.0.1:9464";
     // Series of kernels served at most. The histograms of builds longest not run leave first, then such builds.
-    uint32_t max_series = 50000;
+    uint32_t max_series = 30000;
     // Titles of findings served of each build at most; later ones are summed up.
     uint32_t max_titles = 200;
     // Pushgateway that each finished campaign is pushed to, http(s)://host:port; empty: none.
