@@ -53,7 +53,7 @@ uint64_t Histogram::Quantile(double q) const {
 uint64_t Histogram::CountAtMost(uint64_t ns) const {
   uint64_t seen = 0;
   for (size_t i = 0; i < kBuckets && BucketUpper(i) - 1 <= ns; ++i) seen += buckets_[i];
-  return ns >= max_ ? count_ : seen;
+  return seen;
 }
 
 StatusOr<Histogram> Histogram::FromProto(const v1::Histogram& proto) {

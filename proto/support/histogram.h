@@ -35,7 +35,7 @@ class Histogram {
   uint64_t max_ns() const { return max_; }
   // Least upper bound of the q-quantile (0 < q <= 1), never above the maximum recorded; 0 when empty.
   uint64_t Quantile(double q) const;
-  // Observations that are certainly <= ns (whole buckets).
+  // Observations in buckets that are wholly <= ns: with more observations never less, so the maximum must not matter.
   uint64_t CountAtMost(uint64_t ns) const;
 
   // Error: INVALID_ARGUMENT when the message is inconsistent or its buckets are out of range.

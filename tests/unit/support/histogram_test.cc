@@ -129,6 +129,23 @@ TEST(HistogramProperty, CountAtMostNeverCountsAValueAbove) {
   EXPECT_EQ(histogram.CountAtMost(UINT64_MAX), histogram.count());
 }
 
+TEST(HistogramProperty, CountAtMostNeverGoesBack) {
+  Histogram histogram;
+  std::vector<uint64_t> limits = Values(8).Take(50);
+  limits.push_back(100'000);
+  std::vector<uint64_t> counts(limits.size());
+  std::vector<uint64_t> values = Values(9).Take(500);
+  // The first one is the greatest at first, in the bucket that the last limit divides.
+  values.insert(values.begin(), {99'000, 101'000});
+  for (const uint64_t value : values) {
+    histogram.Record(value);
+    for (size_t i = 0; i < limits.size(); ++i) {
+      ASSERT_GE(histogram.CountAtMost(limits[i]), counts[i]) << limits[i] << " after " << value;
+      counts[i] = histogram.CountAtMost(limits[i]);
+    }
+  }
+}
+
 TEST(HistogramProperty, SurvivesTheWire) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const Histogram histogram = Of(Values(seed).Take(seed * 10));
