@@ -152,7 +152,12 @@ drill_over() {
 # within SECONDS: the run took no longer from the lease to its end.
 within() { json "$T/run.json" "[.phases[] | select(.phase != \"image\" and .phase != \"define\" and .phase != \"boot\") | .seconds] | add < $1"; }
 # findings FILTER: over the findings that are held against the kernel.
-findings() { json "$T/run.json" "[.findings[] | select(.tolerated | not) | select(.distrust == null or .distrust == \"\")] | $1"; }
+findings() {
+  local held='[.findings[] | select(.tolerated | not) | select(.distrust == null or .distrust == "")]'
+  json "$T/run.json" "$held | $1" >/dev/null && return
+  echo "  $1 does not hold for: $(jq -c "$held | map({kind, title, altTitles, witnesses, functions: [.frames[].function]})" "$T/run.json")"
+  return 1
+}
 
 # wait_for SECONDS COMMAND...: until it succeeds; for states that only a look can tell.
 wait_for() {
