@@ -250,7 +250,7 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   };
   live.agents_connected = [&agents] { return agents.connected(); };
   live.agent_samples = [&agents] { return agents.samples(); };
-  metrics::Exporter exporter(*store, live, store_latency, {config.metrics.max_series, config.metrics.max_titles});
+  metrics::Exporter exporter(*store, live, store_latency, config.metrics.limits);
   LK_RETURN_IF_ERROR(exporter.Start(config.metrics.listen));
   std::unique_ptr<metrics::Pusher> pusher;
   if (!config.metrics.push_to.empty()) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/config/webhooks.h"
+#include "server/metrics/limits.h"
 #include "server/scheduler/core.h"
 #include "support/status.h"
 
@@ -58,10 +59,7 @@ struct Config {
 
   struct Metrics {
     std::string listen = "127.0.0.1:9464";
-    // Series of kernels served at most. The histograms of builds longest not run leave first, then such builds.
-    uint32_t max_series = 30000;
-    // Titles of findings served of each build at most; later ones are summed up.
-    uint32_t max_titles = 200;
+    metrics::Limits limits;  // maxSeries, maxTitles
     // Pushgateway that each finished campaign is pushed to, http(s)://host:port; empty: none.
     std::string push_to;
     // Label "instance" of what is pushed. Empty: this machine's host name.

@@ -160,8 +160,8 @@ testHooks: [ drop_console ]
   EXPECT_EQ(c.agent.max_messages_per_second, 3u);
   EXPECT_EQ(c.http.listen, "[::1]:4");
   EXPECT_EQ(c.metrics.listen, "localhost:5");
-  EXPECT_EQ(c.metrics.max_series, 6u);
-  EXPECT_EQ(c.metrics.max_titles, 7u);
+  EXPECT_EQ(c.metrics.limits.max_series, 6u);
+  EXPECT_EQ(c.metrics.limits.max_titles, 7u);
   EXPECT_EQ(c.metrics.push_to, "https://push.example:9091/p");
   EXPECT_EQ(c.metrics.push_instance, "ci-1.a:b_");
   EXPECT_EQ(c.store, "postgresql://db/lk");
