@@ -239,8 +239,8 @@ StatusOr<KernelBuild> Library::Ingest(const std::vector<Upload>& uploads) try {
   if (!fs::exists(directory / kImage)) {
     return absl::InvalidArgumentError(
         fmt::format("no kernel image in {} (looked for boot/vmlinuz-<release> and lib/modules/<release>/vmlinuz in "
-                    "packages; packages "
-                    "of debug symbols go together with their image)",
+                    "packages; image, modules and debug symbols that are packaged apart make one build only when they "
+                    "are sent as one: lkctl kernel add --together)",
                     names.empty() ? "nothing" : names));
   }
   if (!fs::exists(directory / kConfig)) {

@@ -233,7 +233,7 @@ TEST_F(LibraryTest, RefusesDebugInformationThatIsNone) {
   EXPECT_THAT(Refusal({image, File("debug", "")}), HasSubstr("no debug information"));
   EXPECT_THAT(Refusal({File("debug", Vmlinux("build id 1"))}), HasSubstr("no kernel image"));
   EXPECT_THAT(Refusal({Package({{"./usr/lib/debug/boot/vmlinux-6.1", Vmlinux("x")}}, "dbg.deb")}),
-              HasSubstr("go together with their image"));
+              HasSubstr("lkctl kernel add --together"));
 }
 
 TEST_F(LibraryTest, RemovesABuild) {
