@@ -28,10 +28,19 @@ struct SpecArgs {
   bool wait = false;
 };
 
+struct RerunArgs {
+  v1::RerunCampaignRequest request;
+  bool wait = false;
+};
+
 struct ReportArgs {
   v1::GetCampaignReportRequest request;
   std::string file;  // empty or "-": stdout
 };
+
+std::string FileName(const SpecArgs& args) {
+  return args.file == "-" ? "<stdin>" : args.file;
+}
 
 StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(context.io.in), {});
@@ -41,14 +50,9 @@ StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
   return text;
 }
 
-// Sends the campaign file. Mistakes in it come back in `mistakes`, beside the error.
-StatusOr<v1::Campaign> Send(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
-  v1::StartCampaignRequest request;
-  LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
-  request.mutable_set()->Assign(args.set.begin(), args.set.end());
-  request.set_validate_only(validate_only);
-  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  auto response = client->Call(&Stub::StartCampaign, request);
+// The campaign of an answer. Mistakes in its file come back in `mistakes`, beside the error.
+StatusOr<v1::Campaign> CampaignOf(Context& context, StatusOr<v1::StartCampaignResponse> response,
+                                  v1::SpecErrors& mistakes) {
   if (response.ok()) {
     for (const std::string& note : response->notes()) context.io.err << "note: " << Escape(note) << '\n';
     return std::move(*response->mutable_campaign());
@@ -59,9 +63,18 @@ StatusOr<v1::Campaign> Send(Context& context, const SpecArgs& args, bool validat
   return response.status();
 }
 
+// Sends the campaign file.
+StatusOr<v1::Campaign> Send(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
+  v1::StartCampaignRequest request;
+  LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
+  request.mutable_set()->Assign(args.set.begin(), args.set.end());
+  request.set_validate_only(validate_only);
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  return CampaignOf(context, client->Call(&Stub::StartCampaign, request), mistakes);
+}
+
 // "nightly.yaml:12:7: spec.profiles[0].memory: ...", as compilers do it.
-void PrintMistakes(Context& context, const SpecArgs& args, const v1::SpecErrors& mistakes) {
-  const std::string file = args.file == "-" ? "<stdin>" : args.file;
+void PrintMistakes(Context& context, const std::string& file, const v1::SpecErrors& mistakes) {
   for (const v1::SpecError& mistake : mistakes.errors()) {
     std::string line = file;
     if (mistake.line() > 0) line += fmt::format(":{}:{}", mistake.line(), mistake.column());
@@ -129,20 +142,33 @@ StatusOr<int> Wait(Context& context, const v1::Campaign& started) {
   return ExitCodeOf(finished);
 }
 
-StatusOr<int> Start(Context& context, const SpecArgs& args) {
-  v1::SpecErrors mistakes;
-  const auto campaign = Send(context, args, false, mistakes);
+// Of the campaign that was asked for, from `file`.
+StatusOr<int> Started(Context& context, const StatusOr<v1::Campaign>& campaign, const std::string& file,
+                      const v1::SpecErrors& mistakes, bool wait) {
   if (mistakes.errors_size() > 0) {
-    PrintMistakes(context, args, mistakes);
+    PrintMistakes(context, file, mistakes);
     return kUsage;
   }
   LK_RETURN_IF_ERROR(campaign.status());
-  if (args.wait) {
+  if (wait) {
     context.io.err << "started " << Escape(campaign->id()) << std::endl;
     return Wait(context, *campaign);
   }
   Print(context, *campaign, [&](std::ostream& out) { out << "started " << Escape(campaign->id()) << '\n'; });
   return kPassed;
+}
+
+StatusOr<int> Start(Context& context, const SpecArgs& args) {
+  v1::SpecErrors mistakes;
+  const auto campaign = Send(context, args, false, mistakes);
+  return Started(context, campaign, FileName(args), mistakes, args.wait);
+}
+
+StatusOr<int> Rerun(Context& context, const RerunArgs& args) {
+  LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  v1::SpecErrors mistakes;
+  const auto campaign = CampaignOf(context, client->Call(&Stub::RerunCampaign, args.request), mistakes);
+  return Started(context, campaign, "file of campaign " + args.request.id(), mistakes, args.wait);
 }
 
 uint32_t Runs(const v1::Campaign& campaign) {
@@ -153,7 +179,7 @@ StatusOr<int> Validate(Context& context, const SpecArgs& args) {
   v1::SpecErrors mistakes;
   const auto campaign = Send(context, args, true, mistakes);
   if (mistakes.errors_size() == 0) LK_RETURN_IF_ERROR(campaign.status());
-  PrintMistakes(context, args, mistakes);
+  PrintMistakes(context, FileName(args), mistakes);
   if (context.format != Format::kTable) {
     auto json = ToJson(mistakes);
     if (campaign.ok()) json["runs"] = Runs(*campaign);
@@ -244,6 +270,10 @@ StatusOr<int> Report(Context& context, const ReportArgs& args) {
   return kPassed;
 }
 
+void WaitOption(CLI::App& command, bool& wait) {
+  command.add_flag("--wait", wait, "Follow it to its end; the exit code tells the verdict");
+}
+
 void SpecOptions(CLI::App& command, SpecArgs& args) {
   command.add_option("FILE", args.file, "Campaign file; - is stdin")->required()->type_name("");
   command.add_option("--set", args.set, "Set a value of the file, like spec.repeats=2; may be given again")
@@ -257,7 +287,7 @@ void AddCampaign(CLI::App& root, Context& context) {
   CLI::App& campaign = AddNoun(root, "campaign", "Kernels x profiles x scenarios x repeats, judged");
   AddCommand<SpecArgs>(campaign, context, "start", "Start a campaign", Start, [](CLI::App& command, SpecArgs& args) {
     SpecOptions(command, args);
-    command.add_flag("--wait", args.wait, "Follow it to its end; the exit code tells the verdict");
+    WaitOption(command, args.wait);
   });
   AddCommand<SpecArgs>(campaign, context, "validate", "Check a campaign file, start nothing", Validate, SpecOptions);
   AddCommand(campaign, context, "list", "List campaigns, newest first", List);
@@ -284,6 +314,16 @@ void AddCampaign(CLI::App& root, Context& context) {
                         "Name under which results are submitted to KCIDB [lk]")
             ->type_name("NAME");
       });
+  AddCommand<RerunArgs>(campaign, context, "rerun", "Start a finished campaign again, with the same kernels and seeds",
+                        Rerun, [](CLI::App& command, RerunArgs& args) {
+                          command.add_option("ID", *args.request.mutable_id(), "Campaign id, or a beginning of it")
+                              ->required()
+                              ->type_name("");
+                          command.add_flag_callback(
+                              "--failed", [&args] { args.request.set_failed(true); },
+                              "Only what did not pass, with the positive controls of those scenarios");
+                          WaitOption(command, args.wait);
+                        });
   AddCommand(campaign, context, "cancel", "Stop a campaign", Cancel, "ID", "Campaign id");
 }
 

@@ -10,6 +10,7 @@
 #include "server/api/convert.h"
 #include "server/api/paging.h"
 #include "server/campaign/matrix.h"
+#include "server/campaign/rerun.h"
 #include "support/random.h"
 
 namespace lk::api {
@@ -44,6 +45,16 @@ std::vector<campaign::SpecError> UnknownTargets(const campaign::SpecResult& pars
   return errors;
 }
 
+campaign::Campaign Made(absl::Time now) {
+  campaign::Campaign campaign;
+  campaign.created = now;
+  campaign.finished = absl::InfinitePast();
+  return campaign;
+}
+
+// Beginning of the override that labels a campaign with the one that it runs again.
+constexpr std::string_view kRerunOf = "metadata.labels.rerunOf=";
+
 }  // namespace
 
 std::string NewCampaignId(absl::Time now) {
@@ -65,41 +76,101 @@ grpc::Status CampaignService::Start(const v1::StartCampaignRequest& request, con
   if (request.spec_yaml().size() > kMostSpecBytes) {
     return {grpc::StatusCode::INVALID_ARGUMENT, "the campaign file is larger than 1 MiB"};
   }
-  campaign::Campaign campaign;
+  campaign::Campaign campaign = Made(clock_.Now());
   campaign.spec_yaml = request.spec_yaml();
   campaign.overrides = {request.set().begin(), request.set().end()};
-  campaign::SpecResult parsed = campaign::ParseSpec(campaign.spec_yaml, campaign.overrides, descriptors_);
+  campaign::SpecResult parsed = Parse(campaign);
   const auto known = store_.ListKernels();
   if (!known.ok()) return ToGrpc(known.status());
-  campaign::KernelResolution resolution = campaign::ResolveKernels(parsed.spec, *known);
+  const campaign::KernelResolution resolution = campaign::ResolveKernels(parsed.spec, *known);
   parsed.errors.insert(parsed.errors.end(), resolution.errors.begin(), resolution.errors.end());
+  if (!parsed.ok()) return Mistakes(std::move(parsed.errors));
+  campaign.spec = std::move(parsed.spec);
+  campaign.seed = std::random_device{}();
+  if (!request.validate_only()) campaign.id = id.empty() ? NewCampaignId(campaign.created) : id;
+
+  std::vector<std::string> ids;
+  for (const campaign::KernelBuild& kernel : resolution.kernels) ids.push_back(kernel.id);
+  const auto kernels = Kernels(ids);
+  if (!kernels.ok()) return ToGrpc(kernels.status());
+  std::vector<campaign::Run> runs = Expand(campaign, *kernels);
+  const std::vector<std::string> idle = campaign::WithoutRuns(campaign.spec, *kernels, runs);
+  if (runs.empty()) return Mistakes({{0, 0, "spec", fmt::format("nothing to run: {}", fmt::join(idle, "; "))}});
+  response.mutable_notes()->Assign(idle.begin(), idle.end());
+  return Begin(std::move(campaign), std::move(runs), response);
+}
+
+grpc::ServerUnaryReactor* CampaignService::RerunCampaign(grpc::CallbackServerContext* context,
+                                                         const v1::RerunCampaignRequest* request,
+                                                         v1::StartCampaignResponse* response) {
+  return Answer(context, pool_, [this, request, response] { return Rerun(*request, *response); });
+}
+
+grpc::Status CampaignService::Rerun(const v1::RerunCampaignRequest& request, v1::StartCampaignResponse& response) {
+  const auto id = store_.ResolveCampaign(request.id());
+  if (!id.ok()) return ToGrpc(id.status());
+  const auto earlier = store_.GetCampaign(*id);
+  if (!earlier.ok()) return ToGrpc(earlier.status());
+  if (!earlier->verdict) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            fmt::format("campaign {} is not finished: wait for it (lkctl campaign watch), or cancel it", *id)};
+  }
+  const auto runs = store_.ListRuns(*id, std::nullopt, "", 0);
+  if (!runs.ok()) return ToGrpc(runs.status());
+  const auto kernels = Kernels(campaign::KernelsOf(*runs));
+  if (absl::IsNotFound(kernels.status())) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            fmt::format("campaign {} cannot be run again: {}", *id, std::string(kernels.status().message()))};
+  }
+  if (!kernels.ok()) return ToGrpc(kernels.status());
+
+  campaign::Campaign campaign = Made(clock_.Now());
+  campaign.id = NewCampaignId(campaign.created);
+  campaign.spec_yaml = earlier->spec_yaml;
+  campaign.overrides = earlier->overrides;
+  std::erase_if(campaign.overrides, [](const std::string& set) { return set.starts_with(kRerunOf); });
+  campaign.overrides.push_back(std::string(kRerunOf) + *id);
+  campaign.seed = earlier->seed;
+  campaign::SpecResult parsed = Parse(campaign);
+  if (!parsed.ok()) return Mistakes(std::move(parsed.errors));
+  campaign.spec = std::move(parsed.spec);
+  std::vector<campaign::Run> again = campaign::Again(*runs, Expand(campaign, *kernels), request.failed());
+  if (again.empty()) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            fmt::format("nothing of campaign {} is to be run again: all runs passed or were skipped", *id)};
+  }
+  return Begin(std::move(campaign), std::move(again), response);
+}
+
+campaign::SpecResult CampaignService::Parse(const campaign::Campaign& campaign) const {
+  campaign::SpecResult parsed = campaign::ParseSpec(campaign.spec_yaml, campaign.overrides, descriptors_);
   const std::vector<campaign::SpecError> untold = UnknownTargets(parsed, notify_targets_);
   parsed.errors.insert(parsed.errors.end(), untold.begin(), untold.end());
-  if (!parsed.ok()) return Mistakes(std::move(parsed.errors));
+  return parsed;
+}
 
-  // Configurations are left out of a listing; whether a scenario can run is judged by them.
-  for (campaign::KernelBuild& kernel : resolution.kernels) {
-    auto full = store_.GetKernel(kernel.id);
-    if (!full.ok()) return ToGrpc(full.status());
-    kernel = *std::move(full);
+StatusOr<std::vector<campaign::KernelBuild>> CampaignService::Kernels(const std::vector<std::string>& ids) const {
+  std::vector<campaign::KernelBuild> kernels;
+  for (const std::string& id : ids) {
+    LK_ASSIGN_OR_RETURN(kernels.emplace_back(), store_.GetKernel(id));
   }
-  const absl::Time now = clock_.Now();
-  campaign.id = request.validate_only() ? "" : id.empty() ? NewCampaignId(now) : id;
-  campaign.spec = std::move(parsed.spec);
-  campaign.created = now;
-  campaign.finished = absl::InfinitePast();
-  campaign.seed = std::random_device{}();
-  std::vector<campaign::Run> runs =
-      campaign::Expand(campaign, resolution.kernels, descriptors_, now, [](size_t bytes) { return RandomHex(bytes); });
-  const std::vector<std::string> idle = campaign::WithoutRuns(campaign.spec, resolution.kernels, runs);
-  if (runs.empty()) return Mistakes({{0, 0, "spec", fmt::format("nothing to run: {}", fmt::join(idle, "; "))}});
+  return kernels;
+}
+
+std::vector<campaign::Run> CampaignService::Expand(const campaign::Campaign& campaign,
+                                                   const std::vector<campaign::KernelBuild>& kernels) const {
+  return campaign::Expand(campaign, kernels, descriptors_, campaign.created,
+                          [](size_t bytes) { return RandomHex(bytes); });
+}
+
+grpc::Status CampaignService::Begin(campaign::Campaign campaign, std::vector<campaign::Run> runs,
+                                    v1::StartCampaignResponse& response) {
   if (runs.size() > kMostRuns) {
     return Mistakes(
         {{0, 0, "spec", fmt::format("{} runs are more than a campaign may have ({})", runs.size(), kMostRuns)}});
   }
   *response.mutable_campaign() = ToProto(campaign, campaign::Count(runs));
-  response.mutable_notes()->Assign(idle.begin(), idle.end());
-  if (request.validate_only()) return grpc::Status::OK;
+  if (campaign.id.empty()) return grpc::Status::OK;
 
   const auto unfinished = store_.UnfinishedCampaigns();
   if (!unfinished.ok()) return ToGrpc(unfinished.status());

@@ -31,6 +31,8 @@ class CampaignService final : public v1::CampaignService::CallbackService {
 
   grpc::ServerUnaryReactor* StartCampaign(grpc::CallbackServerContext* context, const v1::StartCampaignRequest* request,
                                           v1::StartCampaignResponse* response) override;
+  grpc::ServerUnaryReactor* RerunCampaign(grpc::CallbackServerContext* context, const v1::RerunCampaignRequest* request,
+                                          v1::StartCampaignResponse* response) override;
   grpc::ServerUnaryReactor* ListCampaigns(grpc::CallbackServerContext* context, const v1::ListCampaignsRequest* request,
                                           v1::ListCampaignsResponse* response) override;
   grpc::ServerUnaryReactor* GetCampaign(grpc::CallbackServerContext* context, const v1::GetCampaignRequest* request,
@@ -41,6 +43,15 @@ class CampaignService final : public v1::CampaignService::CallbackService {
                                            const v1::CancelCampaignRequest* request, v1::Campaign* response) override;
 
  private:
+  grpc::Status Rerun(const v1::RerunCampaignRequest& request, v1::StartCampaignResponse& response);
+  // The campaign's file with its overrides, all but its kernels checked.
+  campaign::SpecResult Parse(const campaign::Campaign& campaign) const;
+  // With configurations, which a listing leaves out and by which it is judged whether a scenario can run.
+  StatusOr<std::vector<campaign::KernelBuild>> Kernels(const std::vector<std::string>& ids) const;
+  std::vector<campaign::Run> Expand(const campaign::Campaign& campaign,
+                                    const std::vector<campaign::KernelBuild>& kernels) const;
+  // Answers with the campaign, and stores and queues it if it has an id.
+  grpc::Status Begin(campaign::Campaign campaign, std::vector<campaign::Run> runs, v1::StartCampaignResponse& response);
   // Without runs.
   StatusOr<v1::Campaign> Load(const std::string& prefix);
 

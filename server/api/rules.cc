@@ -33,6 +33,11 @@ std::string CampaignStarted(const void* response) {
   return fmt::format("{} {}", campaign.id(), campaign.name());
 }
 
+std::optional<std::string> RerunAsked(const void* request) {
+  const auto& rerun = *static_cast<const v1::RerunCampaignRequest*>(request);
+  return rerun.failed() ? rerun.id() + " failed" : rerun.id();
+}
+
 std::optional<std::string> KernelAsked(const void* request) {
   const auto& part = *static_cast<const v1::AddKernelRequest*>(request);
   return part.has_file() ? part.file().name() : "";
@@ -75,6 +80,7 @@ constexpr Rule kRules[] = {
     {"/lk.v1.CampaignService/GetCampaign", Role::kViewer},
     {"/lk.v1.CampaignService/WatchCampaign", Role::kViewer},
     {"/lk.v1.CampaignService/StartCampaign", Role::kOperator, CampaignAsked, CampaignStarted},
+    {"/lk.v1.CampaignService/RerunCampaign", Role::kOperator, RerunAsked, CampaignStarted},
     {"/lk.v1.CampaignService/CancelCampaign", Role::kOperator, Id<v1::CancelCampaignRequest>},
 
     {"/lk.v1.RunService/ListRuns", Role::kViewer},

@@ -20,4 +20,17 @@ tail -c +$((start + 1)) "$T/console" | head -c $((end - start)) >"$T/excerpt"
 check "the offsets are those of the report" grep -q 'Kernel panic - not syncing: sysrq triggered crash' "$T/excerpt"
 check "lkctl detect finds it in the same bytes" bash -c "lkctl -o json detect '$T/console' | jq -e '.findings[] | select(.kind == \"panic\") | .startOffset == $start and .endOffset == $end'"
 check "run show prints the excerpt" bash -c "lkctl run show $run | grep -q 'not syncing'"
+
+id=$(jq -r .id "$T/result.json")
+status=0
+lkctl -o json campaign rerun "$id" --failed --wait >"$T/again.json" 2>/dev/null || status=$?
+check "run again, they fail again" same $status 1
+cells() { jq -c '[.runs[] | [.kernelId, .profile, .scenario, .repeat, .seed]]' "$1"; }
+check "the same runs with the same seeds" same "$(cells "$T/again.json")" "$(cells "$T/result.json")"
+check "which says what it runs again" json "$T/again.json" ".id != \"$id\" and .labels.rerunOf == \"$id\""
+lkctl kernel remove "$(jq -r '.runs[0].kernelId' "$T/result.json")" >/dev/null
+status=0
+lkctl campaign rerun "$id" 2>"$T/refused" || status=$?
+check "without its kernels it is refused" same $status 4
+check "with the reason" grep -q "campaign $id cannot be run again: .*$(jq -r '.runs[0].kernelId' "$T/result.json")" "$T/refused"
 check "nothing is left" nothing_left

@@ -124,7 +124,7 @@ TEST(Completion, BashFollowsTheTree) {
               UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "webhook", "token", "audit",
                                    "detect", "completion", "version"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", ""}),
-              UnorderedElementsAre("start", "validate", "list", "show", "watch", "report", "cancel"));
+              UnorderedElementsAre("start", "validate", "list", "show", "watch", "report", "rerun", "cancel"));
   EXPECT_THAT(BashOffers({"lkctl", "-o", "json", "host", "re"}), UnorderedElementsAre("resume", "remove"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", "start", "--w"}), ElementsAre("--wait"));
   EXPECT_THAT(BashOffers({"lkctl", "campaign", "start", "--ser"}), ElementsAre("--server"));

@@ -37,6 +37,7 @@ class FakeCampaigns final : public v1::CampaignService::Service {
 
   std::vector<std::string> notes;
   v1::StartCampaignRequest started;
+  v1::RerunCampaignRequest rerun;
   std::vector<v1::ListCampaignsRequest> list_requests;
   std::string authorization;
 
@@ -63,6 +64,13 @@ class FakeCampaigns final : public v1::CampaignService::Service {
     response->mutable_notes()->Assign(notes.begin(), notes.end());
     if (!request->validate_only()) response->mutable_campaign()->set_state("queued");
     return grpc::Status::OK;
+  }
+
+  grpc::Status RerunCampaign(grpc::ServerContext* context, const v1::RerunCampaignRequest* request,
+                             v1::StartCampaignResponse* response) override {
+    rerun = *request;
+    const v1::StartCampaignRequest start;
+    return StartCampaign(context, &start, response);
   }
 
   // Two to a page.

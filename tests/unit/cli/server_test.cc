@@ -57,6 +57,24 @@ TEST(Start, MistakesHavePositionsAndStdoutStaysEmpty) {
   }
 }
 
+TEST(Rerun, AsksForTheCampaignAndPrintsTheNewOne) {
+  FakeLkd lkd;
+  lkd.campaigns.campaign = SampleCampaign();
+  const Result all = lkd.Lkctl({"campaign", "rerun", "c0000"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_EQ(all.out, "started c00000000abc\n");
+  EXPECT_EQ(lkd.campaigns.rerun.id(), "c0000");
+  EXPECT_FALSE(lkd.campaigns.rerun.failed());
+
+  EXPECT_EQ(lkd.Lkctl({"-o", "json", "campaign", "rerun", "--failed", "c1"}).json()["id"], "c00000000abc");
+  EXPECT_TRUE(lkd.campaigns.rerun.failed());
+
+  AddMistakes(lkd.campaigns.mistakes);
+  const Result gone = lkd.Lkctl({"campaign", "rerun", "c1"});
+  EXPECT_EQ(gone.code, 2);
+  EXPECT_THAT(gone.err, HasSubstr("file of campaign c1:12:7: spec.profiles[0].memory: the unit is missing\n"));
+}
+
 TEST(Validate, TellsRunsOrMistakes) {
   FakeLkd lkd;
   lkd.campaigns.campaign.mutable_counts()->set_total(20);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/campaign/rerun.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lk::campaign {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+campaign::Run Done(const std::string& kernel, const std::string& scenario, Verdict verdict, uint32_t repeat = 1) {
+  campaign::Run run;
+  run.kernel_id = kernel;
+  run.profile = "small";
+  run.scenario = scenario;
+  run.repeat = repeat;
+  run.state = RunState::kDone;
+  run.verdict = verdict;
+  run.seed = static_cast<uint32_t>(100 * kernel.size() + 10 * scenario.size() + repeat);
+  return run;
+}
+campaign::Run Control(const std::string& kernel, const std::string& scenario, Verdict verdict) {
+  campaign::Run run = Done(kernel, scenario, verdict);
+  run.control = true;
+  return run;
+}
+// The same cells anew.
+std::vector<campaign::Run> Expanded(std::vector<campaign::Run> runs) {
+  for (campaign::Run& run : runs) {
+    run.state = RunState::kQueued;
+    run.seed = 0;
+  }
+  return runs;
+}
+// "kernel scenario repeat" of each.
+std::vector<std::string> Words(const std::vector<campaign::Run>& runs) {
+  std::vector<std::string> words;
+  words.reserve(runs.size());
+  for (const campaign::Run& run : runs) {
+    words.push_back(run.kernel_id + " " + run.scenario + " " + std::to_string(run.repeat));
+  }
+  return words;
+}
+
+TEST(Again, IsEverythingWithTheSeedsItHad) {
+  const std::vector<campaign::Run> earlier = {Done("a", "x", Verdict::kPass), Done("bb", "x", Verdict::kFail),
+                                              Done("a", "x", Verdict::kPass, 2)};
+  const std::vector<campaign::Run> again = Again(earlier, Expanded(earlier), false);
+  EXPECT_THAT(Words(again), ElementsAre("a x 1", "bb x 1", "a x 2"));
+  for (size_t i = 0; i < again.size(); ++i) EXPECT_EQ(again[i].seed, earlier[i].seed);
+}
+
+TEST(Again, CanBeWhatDidNotPassInAllItsRepeats) {
+  const std::vector<campaign::Run> earlier = {
+      Done("a", "pass", Verdict::kPass),   Done("a", "fail", Verdict::kFail), Done("a", "fail", Verdict::kPass, 2),
+      Done("a", "error", Verdict::kError), Done("a", "miss", Verdict::kMiss), Done("a", "unproven", Verdict::kUnproven),
+      Done("a", "skip", Verdict::kSkip),   Done("bb", "fail", Verdict::kPass)};
+  EXPECT_THAT(Words(Again(earlier, Expanded(earlier), true)),
+              ElementsAre("a fail 1", "a fail 2", "a error 1", "a miss 1", "a unproven 1"));
+}
+
+TEST(Again, AnAttemptThatAnotherReplacedSaysNothing) {
+  campaign::Run first = Done("a", "x", Verdict::kError);
+  first.superseded = true;
+  const std::vector<campaign::Run> earlier = {first, Done("a", "x", Verdict::kPass)};
+  EXPECT_THAT(Again(earlier, Expanded({earlier[1]}), true), IsEmpty());
+}
+
+TEST(Again, WhatWasCancelledDidNotPass) {
+  campaign::Run run = Done("a", "x", Verdict::kSkip);
+  run.ending = Ending{Ending::Kind::kCancelled, "", {}, {}};
+  EXPECT_THAT(Words(Again({run}, Expanded({run}), true)), ElementsAre("a x 1"));
+}
+
+TEST(Again, ControlsFailWhereTheMutantSurvivesAndComeWithTheirScenario) {
+  const std::vector<campaign::Run> earlier = {
+      Control("killed", "x", Verdict::kFail), Control("survived", "y", Verdict::kPass),
+      Control("other", "z", Verdict::kFail),  Done("a", "x", Verdict::kFail),
+      Done("a", "y", Verdict::kSkip),         Done("a", "z", Verdict::kPass)};
+  EXPECT_THAT(Words(Again(earlier, Expanded(earlier), true)), ElementsAre("killed x 1", "survived y 1", "a x 1"));
+}
+
+TEST(KernelsOf, ComeOnceInOrder) {
+  EXPECT_THAT(
+      KernelsOf({Done("b", "x", Verdict::kPass), Done("a", "x", Verdict::kPass), Done("b", "y", Verdict::kPass)}),
+      ElementsAre("b", "a"));
+}
+
+}  // namespace
+}  // namespace lk::campaign
