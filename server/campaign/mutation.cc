@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStates = {"skipped", "killed", "undecided", "pending", "survived"};
 
-bool WasCancelled(const Run& run) {
-  return run.ending && run.ending->kind == Ending::Kind::kCancelled;
-}
-
 }  // namespace
 
 std::string_view ToString(ControlState state) {
@@ -24,6 +20,10 @@ std::string_view ToString(ControlState state) {
 std::string MutantOf(const KernelBuild& kernel) {
   const auto label = kernel.labels.find("mutant");
   return label == kernel.labels.end() ? "" : label->second;
+}
+
+bool WasCancelled(const Run& run) {
+  return run.ending && run.ending->kind == Ending::Kind::kCancelled;
 }
 
 ControlState StateOf(const Run& control) {

@@ -28,6 +28,9 @@ std::string_view ToString(ControlState state);
 // The scenario that a build is a mutant of, as its label "mutant" says; empty: it is none.
 std::string MutantOf(const KernelBuild& kernel);
 
+// Its campaign was cancelled before it was over.
+bool WasCancelled(const Run& run);
+
 ControlState StateOf(const Run& control);
 
 // A mutant in one campaign.

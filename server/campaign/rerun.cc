@@ -18,7 +18,7 @@ Cell CellOf(const Run& run) {
 
 bool Failed(const Run& run) {
   if (run.superseded) return false;
-  if (run.ending && run.ending->kind == Ending::Kind::kCancelled) return true;
+  if (WasCancelled(run)) return true;
   if (run.control) return StateOf(run) == ControlState::kSurvived || StateOf(run) == ControlState::kUndecided;
   return run.verdict != Verdict::kPass && run.verdict != Verdict::kSkip;
 }

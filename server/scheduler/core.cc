@@ -27,10 +27,6 @@ std::tuple<std::string_view, uint32_t, uint32_t> Parts(std::string_view id) {
   return {id.substr(0, dash), number, attempt};
 }
 
-bool WasCancelled(const Run& run) {
-  return run.ending && run.ending->kind == Ending::Kind::kCancelled;
-}
-
 }  // namespace
 
 Run Outline(const Run& run) {
@@ -88,7 +84,7 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
   for (Campaign& campaign : campaigns) state.campaigns[campaign.id].campaign = std::move(campaign);
   for (Run& run : runs) {
     CampaignEntry& entry = state.EntryOf(run);
-    entry.cancelled = entry.cancelled || WasCancelled(run);
+    entry.cancelled = entry.cancelled || campaign::WasCancelled(run);
     if (run.state == RunState::kDone) {
       entry.AddDone(run);
       continue;

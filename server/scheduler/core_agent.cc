@@ -65,8 +65,7 @@ void Core::State::On(const AgentConnected& event) {
   }
   if (t->run.ending && t->run.ending->kind == Ending::Kind::kDone) Do(SendFinish{t->run.id});
   if (t->cancel_sent != kNever) Do(SendCancel{t->run.id, "over its time"});
-  if (t->run.ending && t->run.ending->kind == Ending::Kind::kCancelled)
-    Do(SendCancel{t->run.id, "the campaign was cancelled"});
+  if (campaign::WasCancelled(t->run)) Do(SendCancel{t->run.id, "the campaign was cancelled"});
 }
 
 bool Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
