@@ -2,6 +2,8 @@
 #include "cli/client.h"
 
 #include <fmt/format.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <unistd.h>
 
 #include <algorithm>

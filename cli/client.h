@@ -3,7 +3,9 @@
 #pragma once
 
 #include <absl/time/time.h>
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
 
 #include <memory>
 #include <string>

@@ -12,6 +12,7 @@
 
 #include "cli/follow.h"
 #include "cli/output/progress.h"
+#include "cli/save.h"
 #include "lk/v1/run.grpc.pb.h"
 #include "support/unique_fd.h"
 
@@ -22,12 +23,6 @@ namespace fs = std::filesystem;
 
 // Of one artifact.
 constexpr absl::Duration kDownloadDeadline = absl::Hours(12);
-// How often an interrupt is looked for.
-constexpr absl::Duration kTick = absl::Milliseconds(200);
-
-Status CannotWrite(const fs::path& path, int error) {
-  return absl::InvalidArgumentError(fmt::format("{} can't be written: {}", path.string(), std::strerror(error)));
-}
 
 Status WriteAll(const UniqueFd& fd, const fs::path& path, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -39,8 +34,8 @@ Status WriteAll(const UniqueFd& fd, const fs::path& path, std::string_view bytes
   return absl::OkStatus();
 }
 
-Status Receive(Context& context, const Client& client, const v1::GetArtifactRequest& request, uint64_t size,
-               const Interrupt& interrupt, const fs::path& path, const UniqueFd& fd) {
+Status ReceiveArtifact(Context& context, const Client& client, const v1::GetArtifactRequest& request, uint64_t size,
+                       const Interrupt& interrupt, const fs::path& path, const UniqueFd& fd) {
   v1::RunService::Stub stub(client.channel());
   grpc::ClientContext call;
   client.Prepare(call, kDownloadDeadline);
@@ -88,7 +83,8 @@ Status Download(Context& context, const std::string& run_id, const v1::ListArtif
     v1::GetArtifactRequest request;
     request.set_run_id(run_id);
     request.set_name(artifact.name());
-    Status status = Receive(context, *client, request, static_cast<uint64_t>(artifact.size()), interrupt, path, fd);
+    Status status =
+        ReceiveArtifact(context, *client, request, static_cast<uint64_t>(artifact.size()), interrupt, path, fd);
     if (!status.ok()) {
       fs::remove(path, error);
       return status;

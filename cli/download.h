@@ -6,7 +6,11 @@
 #include <string>
 
 #include "cli/context.h"
-#include "lk/v1/run.pb.h"
+#include "support/status.h"
+
+namespace lk::v1 {
+class ListArtifactsResponse;
+}
 
 namespace lk::cli {
 

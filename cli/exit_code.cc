@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/exit_code.h"
 
+#include "lk/v1/campaign.pb.h"
+
 namespace lk::cli {
 
 int ExitCodeOf(const Status& status) {

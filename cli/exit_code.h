@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lk/v1/campaign.pb.h"
 #include "support/status.h"
+
+namespace lk::v1 {
+class Campaign;
+}
 
 namespace lk::cli {
 

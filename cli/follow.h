@@ -4,7 +4,8 @@
 
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -22,6 +23,9 @@
 #include "support/status.h"
 
 namespace lk::cli {
+
+// How often an interrupt is looked for.
+inline constexpr absl::Duration kTick = absl::Milliseconds(200);
 
 // While it lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it. One at a time.
 class Interrupt {
@@ -121,7 +125,6 @@ struct Following {
 // within policy.give_up.
 template <typename Message>
 Status Follow(const Client& client, const RetryPolicy& policy, const Following<Message>& following) {
-  constexpr absl::Duration kTick = absl::Milliseconds(200);
   // Each attempt has a deadline like any other call; a stream that outlives it is opened again.
   constexpr absl::Duration kStreamDeadline = absl::Hours(1);
   const Interrupt interrupt;

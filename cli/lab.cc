@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 // One more attempt at what a signal has interrupted.
 template <typename Function>
-auto Retry(Function function) {
+auto RetryInterrupted(Function function) {
   auto result = function();
   while (result < 0 && errno == EINTR) result = function();
   return result;
@@ -98,7 +98,7 @@ class Child {
   // The exit status; 128 + N where signal N ended it.
   int Wait() {
     int status = 0;
-    Retry([&] { return waitpid(pid_, &status, 0); });
+    RetryInterrupted([&] { return waitpid(pid_, &status, 0); });
     pid_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
@@ -152,7 +152,7 @@ StatusOr<fs::path> RunLab(Io& io, const fs::path& lab, const std::vector<std::st
     for (pollfd& end : ends) {
       if (end.fd < 0 || end.revents == 0) continue;
       std::array<char, 4096> buffer;
-      const ssize_t n = Retry([&] { return read(end.fd, buffer.data(), buffer.size()); });
+      const ssize_t n = RetryInterrupted([&] { return read(end.fd, buffer.data(), buffer.size()); });
       if (n <= 0) {
         end.fd = -1;
       } else if (end.fd == out.read.get()) {

@@ -13,13 +13,10 @@
 #include <utility>
 
 namespace lk::cli {
-namespace {
 
 Status CannotWrite(const std::filesystem::path& path, int error) {
   return absl::InvalidArgumentError(fmt::format("{} can't be written: {}", path.string(), std::strerror(error)));
 }
-
-}  // namespace
 
 StatusOr<SavedFile> SavedFile::Create(const std::filesystem::path& path) {
   std::error_code ignored;

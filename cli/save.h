@@ -10,6 +10,9 @@
 
 namespace lk::cli {
 
+// INVALID_ARGUMENT, with the words of an errno.
+Status CannotWrite(const std::filesystem::path& path, int error);
+
 // A file that is there whole or not at all: written beside its place, with mode 0644 less the umask, and moved there by
 // Commit, over what was there before. Without Commit nothing is left.
 class SavedFile {

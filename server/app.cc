@@ -204,7 +204,7 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   auto api_pool = std::make_unique<scheduler::WorkerPool>(kApiThreads);
   api::CampaignService campaigns(driver, *store, *api_pool, clock, descriptors, TargetNames(config.webhooks));
   api::RunService runs(driver, *store, *api_pool);
-  api::KernelService kernel_service(library, *store, *api_pool, clock, config.state_directory / "spool");
+  api::KernelService kernel_service(library, *store, images, *api_pool, clock, config.state_directory / "spool");
   api::HostService host_service(hosts, driver, *api_pool);
   api::ScenarioService scenarios(descriptors);
   const api::Reports reports(

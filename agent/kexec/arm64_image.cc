@@ -17,7 +17,7 @@ namespace {
 // Documentation/arch/arm64/booting.rst: the image lies at text_offset from a 2 MiB boundary, and takes up image_size
 // from there on, more than the file has.
 constexpr uint64_t kBoundary = uint64_t{2} << 20;
-constexpr size_t kTextOffset = 8, kImageSize = 16, kMagic = 56, kHeader = 64;
+constexpr size_t kTextOffset = 8, kImageSize = 16, kImageMagic = 56, kImageHeader = 64;
 
 // Room for what is added to the device tree beside the command line.
 constexpr size_t kTreeRoom = 4096;
@@ -76,7 +76,7 @@ Ranges FreeMemory(std::string_view iomem) {
 }
 
 StatusOr<KexecPlan> PlanArm64(const Arm64Boot& boot, const Ranges& free) {
-  if (boot.kernel.size() < kHeader || boot.kernel.substr(kMagic, 4) != "ARM\x64") {
+  if (boot.kernel.size() < kImageHeader || boot.kernel.substr(kImageMagic, 4) != "ARM\x64") {
     return absl::InvalidArgumentError("the kernel is no arm64 Image");
   }
   const uint64_t text_offset = Word(boot.kernel, kTextOffset);

@@ -11,7 +11,7 @@
 namespace lk::agent {
 namespace {
 
-constexpr uint32_t kMagic = 0xd00dfeed, kVersion = 17, kCompatible = 16;
+constexpr uint32_t kTreeMagic = 0xd00dfeed, kTreeVersion = 17, kCompatibleVersion = 16;
 constexpr uint32_t kBeginNode = 1, kEndNode = 2, kProperty = 3, kNop = 4, kEnd = 9;
 // Words of the header, in their order.
 enum {
@@ -133,8 +133,8 @@ StatusOr<std::string> WithChosen(std::string_view tree, const std::map<std::stri
   Reader words(tree);
   for (uint32_t& word : header) word = words.Word();
   const auto lies_within = [&](uint64_t offset, uint64_t size) { return offset + size <= tree.size(); };
-  if (words.broken() || header[kMagicWord] != kMagic || header[kVersionWord] < kVersion ||
-      header[kCompatibleWord] > kVersion || !lies_within(header[kStruct], header[kStructSize]) ||
+  if (words.broken() || header[kMagicWord] != kTreeMagic || header[kVersionWord] < kTreeVersion ||
+      header[kCompatibleWord] > kTreeVersion || !lies_within(header[kStruct], header[kStructSize]) ||
       !lies_within(header[kStrings], header[kStringsSize]) || header[kReserved] > tree.size()) {
     return absl::InvalidArgumentError("no device tree of version 17, or cut off");
   }
@@ -149,13 +149,14 @@ StatusOr<std::string> WithChosen(std::string_view tree, const std::map<std::stri
   const std::string structure = Change(tree.substr(header[kStruct], header[kStructSize]), strings, set, removed);
   if (structure.empty()) return absl::InvalidArgumentError("the device tree is broken, or has no /chosen");
 
-  constexpr uint32_t kHeader = kWords * sizeof(uint32_t);
-  const auto struct_at = static_cast<uint32_t>(kHeader + reservations.size());
+  constexpr uint32_t kHeaderSize = kWords * sizeof(uint32_t);
+  const auto struct_at = static_cast<uint32_t>(kHeaderSize + reservations.size());
   const auto strings_at = static_cast<uint32_t>(struct_at + structure.size());
   const auto total = static_cast<uint32_t>(strings_at + strings.size());
   std::string out;
-  for (const uint32_t word : {kMagic, total, struct_at, strings_at, kHeader, kVersion, kCompatible, header[kBootCpu],
-                              static_cast<uint32_t>(strings.size()), static_cast<uint32_t>(structure.size())}) {
+  for (const uint32_t word :
+       {kTreeMagic, total, struct_at, strings_at, kHeaderSize, kTreeVersion, kCompatibleVersion, header[kBootCpu],
+        static_cast<uint32_t>(strings.size()), static_cast<uint32_t>(structure.size())}) {
     out += BigEndian32(word);
   }
   return out + reservations + structure + strings;

@@ -3,7 +3,9 @@
 
 #include <vector>
 
-#include "lk/v1/scenario.pb.h"
+namespace lk::v1 {
+class ScenarioDescriptor;
+}  // namespace lk::v1
 
 namespace lk {
 

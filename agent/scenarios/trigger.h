@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/session/context.h"
+#include "support/status.h"
 
 namespace lk::agent {
 
@@ -20,6 +21,11 @@ struct Result {
   static Result Skip(std::string missing) { return {Outcome::kSkip, std::move(missing)}; }
   static Result Error(std::string reason) { return {Outcome::kError, std::move(reason)}; }
 };
+
+// An error's words, for a Result or a part that is skipped.
+inline std::string Words(const Status& status) {
+  return std::string(status.message());
+}
 
 struct Trigger {
   std::string name;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lk/v1/agent.pb.h"
+
 namespace lk::agent {
 namespace {
 

@@ -5,8 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "lk/v1/agent.pb.h"
 #include "support/status.h"
+
+namespace lk::v1 {
+class Carried;
+}  // namespace lk::v1
 
 namespace lk::agent {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/session/channel.h"
 
+#include <google/protobuf/message_lite.h>
 #include <sys/socket.h>
 
 #include <cerrno>

@@ -3,12 +3,14 @@
 // sequence), the supervisor ControllerMessage.
 #pragma once
 
-#include <google/protobuf/message_lite.h>
-
 #include <utility>
 
 #include "support/status.h"
 #include "support/unique_fd.h"
+
+namespace google::protobuf {
+class MessageLite;
+}  // namespace google::protobuf
 
 namespace lk::agent {
 

@@ -14,31 +14,15 @@
 #include "agent/kexec/initramfs.h"
 #include "agent/session/carried.h"
 #include "agent/session/channel.h"
+#include "agent/session/proto_time.h"
+#include "lk/v1/agent.pb.h"
+#include "support/histogram_proto.h"
 
 namespace lk::agent {
 namespace {
 
 // Beyond what the boot may take, for the supervisor to get the announcement through.
 constexpr absl::Duration kRebootPatience = absl::Minutes(1);
-
-absl::Duration ToDuration(const google::protobuf::Duration& proto) {
-  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-
-absl::Time ToTime(const google::protobuf::Timestamp& proto) {
-  return absl::UnixEpoch() + absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-void Set(google::protobuf::Timestamp& proto, absl::Time time) {
-  const timespec parts = absl::ToTimespec(time);
-  proto.set_seconds(parts.tv_sec);
-  proto.set_nanos(static_cast<int32_t>(parts.tv_nsec));
-}
-
-// Of the run, by the controller's clock: a guest's own does not outlive its boot.
-absl::Duration Used(const v1::Lease& lease, const v1::Carried& carried) {
-  if (carried.boots() == 0) return absl::ZeroDuration();
-  return std::max(absl::ZeroDuration(), ToTime(lease.now()) - ToTime(carried.began()));
-}
 
 }  // namespace
 
@@ -47,24 +31,34 @@ Histogram Recorder::Take() {
   return std::exchange(histogram_, Histogram());
 }
 
-Context::Context(v1::Lease lease, int fd, SharedState& shared, v1::Carried carried)
-    : lease_(std::move(lease)),
-      carried_(std::move(carried)),
+Context::Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::Carried& carried)
+    : scenario_(lease.scenario()),
+      parameters_(lease.parameters().begin(), lease.parameters().end()),
+      seed_(lease.seed()),
+      boots_(carried.boots()),
+      carried_(carried.state()),
+      lease_time_(ToTime(lease.now())),
+      began_(boots_ == 0 ? lease_time_ : ToTime(carried.began())),
+      announced_(ToTime(carried.announced())),
       leased_at_(BootNow()),
       fd_(fd),
       shared_(shared),
-      end_(leased_at_ + ToDuration(lease_.duration()) - Used(lease_, carried_)),
-      emulated_(carried_.emulated()),
-      skipped_parts_(carried_.skipped_parts().begin(), carried_.skipped_parts().end()) {
-  for (const v1::Counter& counter : carried_.counters()) counters_[counter.name()] = counter;
-  for (const v1::Table& table : carried_.tables()) tables_[table.name()] = table;
-  shared_.progress.fetch_add(carried_.operations(), std::memory_order_relaxed);
+      end_(leased_at_ + ToDuration(lease.duration()) - UsedBefore()),
+      emulated_(carried.emulated()),
+      skipped_parts_(carried.skipped_parts().begin(), carried.skipped_parts().end()) {
+  for (const v1::Counter& counter : carried.counters()) counters_[counter.name()] = {counter.value(), counter.unit()};
+  for (const v1::Table& proto : carried.tables()) {
+    Table& table = tables_[proto.name()];
+    table.columns = {proto.columns().begin(), proto.columns().end()};
+    for (const v1::Table::Row& row : proto.rows()) table.rows.emplace_back(row.cells().begin(), row.cells().end());
+  }
+  shared_.progress.fetch_add(carried.operations(), std::memory_order_relaxed);
 }
 
 const std::string& Context::Text(const std::string& name) const {
-  const auto it = lease_.parameters().find(name);
-  if (it == lease_.parameters().end()) {
-    fmt::print(stderr, "lk-agent: the lease of {} has no parameter {}\n", lease_.scenario(), name);
+  const auto it = parameters_.find(name);
+  if (it == parameters_.end()) {
+    fmt::print(stderr, "lk-agent: the lease of {} has no parameter {}\n", scenario_, name);
     std::abort();
   }
   return it->second;
@@ -102,65 +96,77 @@ Recorder& Context::NewRecorder(const std::string& probe) {
 
 void Context::Count(const std::string& counter, double delta, const std::string& unit) {
   absl::MutexLock lock(&mutex_);
-  v1::Counter& entry = counters_[counter];
-  entry.set_value(entry.value() + delta);
-  entry.set_unit(unit);
+  Counter& entry = counters_[counter];
+  entry.value += delta;
+  entry.unit = unit;
 }
 
 void Context::SetCounter(const std::string& counter, double value, const std::string& unit) {
   absl::MutexLock lock(&mutex_);
-  v1::Counter& entry = counters_[counter];
-  entry.set_value(value);
-  entry.set_unit(unit);
+  counters_[counter] = {value, unit};
 }
 
 void Context::RaiseCounter(const std::string& counter, double at_least, const std::string& unit) {
   absl::MutexLock lock(&mutex_);
-  v1::Counter& entry = counters_[counter];
-  entry.set_value(std::max(entry.value(), at_least));
-  entry.set_unit(unit);
+  Counter& entry = counters_[counter];
+  entry.value = std::max(entry.value, at_least);
+  entry.unit = unit;
 }
 
 void Context::AddRow(const std::string& table, const std::vector<std::string>& columns,
                      const std::vector<std::string>& cells) {
   absl::MutexLock lock(&mutex_);
-  v1::Table& entry = tables_[table];
-  entry.set_name(table);
-  if (entry.columns().empty()) *entry.mutable_columns() = {columns.begin(), columns.end()};
-  *entry.add_rows()->mutable_cells() = {cells.begin(), cells.end()};
+  Table& entry = tables_[table];
+  if (entry.columns.empty()) entry.columns = columns;
+  entry.rows.push_back(cells);
 }
 
-v1::Table Context::TableNamed(const std::string& name) const {
+Rows Context::RowsOf(const std::string& table) const {
   absl::MutexLock lock(&mutex_);
-  const auto it = tables_.find(name);
-  return it == tables_.end() ? v1::Table() : it->second;
+  const auto it = tables_.find(table);
+  return it == tables_.end() ? Rows() : it->second.rows;
+}
+
+absl::Duration Context::UsedBefore() const {
+  return std::max(absl::ZeroDuration(), lease_time_ - began_);
 }
 
 absl::Duration Context::reboot_took() const {
-  return boots() == 0 ? absl::ZeroDuration() : ToTime(lease_.now()) - ToTime(carried_.announced());
+  return boots_ == 0 ? absl::ZeroDuration() : lease_time_ - announced_;
 }
 
 absl::Duration Context::elapsed() const {
-  return Used(lease_, carried_) + (BootNow() - leased_at_);
+  return UsedBefore() + (BootNow() - leased_at_);
+}
+
+template <typename Message>
+void Context::AddCountersAndTables(Message& message) const {
+  for (const auto& [name, counter] : counters_) {
+    v1::Counter& proto = *message.add_counters();
+    proto.set_name(name);
+    proto.set_value(counter.value);
+    proto.set_unit(counter.unit);
+  }
+  for (const auto& [name, table] : tables_) {
+    v1::Table& proto = *message.add_tables();
+    proto.set_name(name);
+    *proto.mutable_columns() = {table.columns.begin(), table.columns.end()};
+    for (const auto& cells : table.rows) *proto.add_rows()->mutable_cells() = {cells.begin(), cells.end()};
+  }
 }
 
 Status Context::Reboot(const std::string& reason, const std::string& state, absl::Duration within,
                        const std::string& kernel) {
   v1::Carried next;
   next.set_boots(boots() + 1);
-  *next.mutable_began() = boots() == 0 ? lease_.now() : carried_.began();
-  Set(*next.mutable_announced(), ToTime(lease_.now()) + (BootNow() - leased_at_));
+  *next.mutable_began() = ToTimestamp(began_);
+  *next.mutable_announced() = ToTimestamp(lease_time_ + (BootNow() - leased_at_));
   next.set_operations(operations());
   next.set_emulated(emulated());
   next.set_state(state);
   {
     absl::MutexLock lock(&mutex_);
-    for (const auto& [name, counter] : counters_) {
-      v1::Counter& copy = *next.add_counters();
-      copy = counter;
-      copy.set_name(name);
-    }
-    for (const auto& [name, table] : tables_) *next.add_tables() = table;
+    AddCountersAndTables(next);
     *next.mutable_skipped_parts() = {skipped_parts_.begin(), skipped_parts_.end()};
   }
   LK_ASSIGN_OR_RETURN(std::string command_line, ReadFile("/proc/cmdline"));
@@ -207,7 +213,25 @@ void Context::ReportFinding(const std::string& kind, const std::string& title, c
   (void)Send(message);
 }
 
-StatusOr<v1::HostActionReply> Context::HostAction(v1::HostActionRequest request, absl::Duration timeout) {
+StatusOr<HostActionDone> Context::AttachDimm(uint64_t bytes, absl::Duration timeout) {
+  v1::HostActionRequest request;
+  request.mutable_attach_dimm()->set_size_bytes(bytes);
+  return HostAction(std::move(request), timeout);
+}
+
+StatusOr<HostActionDone> Context::DetachDimm(const std::string& alias, absl::Duration timeout) {
+  v1::HostActionRequest request;
+  request.mutable_detach_dimm()->set_alias(alias);
+  return HostAction(std::move(request), timeout);
+}
+
+StatusOr<HostActionDone> Context::ResizeVirtioMem(uint64_t bytes, absl::Duration timeout) {
+  v1::HostActionRequest request;
+  request.mutable_resize_virtio_mem()->set_requested_bytes(bytes);
+  return HostAction(std::move(request), timeout);
+}
+
+StatusOr<HostActionDone> Context::HostAction(v1::HostActionRequest request, absl::Duration timeout) {
   v1::AgentMessage message;
   absl::MutexLock lock(&mutex_);
   const uint64_t id = next_action_++;
@@ -226,16 +250,15 @@ StatusOr<v1::HostActionReply> Context::HostAction(v1::HostActionRequest request,
     return absl::DeadlineExceededError(
         fmt::format("no answer to a host action within {}", absl::FormatDuration(timeout)));
   }
-  v1::HostActionReply reply = std::move(it->second);
+  HostReply reply = std::move(it->second);
   replies_.erase(it);
-  if (!reply.error().empty()) return absl::AbortedError(reply.error());
-  return reply;
+  if (!reply.error.empty()) return absl::AbortedError(reply.error);
+  return std::move(reply.done);
 }
 
-void Context::OnHostActionReply(v1::HostActionReply reply) {
+void Context::OnHostActionReply(const v1::HostActionReply& reply) {
   absl::MutexLock lock(&mutex_);
-  const uint64_t id = reply.id();
-  replies_[id] = std::move(reply);
+  replies_[reply.id()] = {reply.error(), {reply.alias(), ToDuration(reply.took())}};
 }
 
 Status Context::SendSamples() {
@@ -246,14 +269,9 @@ Status Context::SendSamples() {
     std::map<std::string, Histogram> merged;
     for (Named& named : recorders_) merged[named.probe].Merge(named.recorder.Take());
     for (const auto& [probe, histogram] : merged) {
-      if (histogram.count() > 0) *samples.add_histograms() = histogram.ToProto(probe);
+      if (histogram.count() > 0) *samples.add_histograms() = ToProto(histogram, probe);
     }
-    for (const auto& [name, counter] : counters_) {
-      v1::Counter& copy = *samples.add_counters();
-      copy = counter;
-      copy.set_name(name);
-    }
-    for (const auto& [name, table] : tables_) *samples.add_tables() = table;
+    AddCountersAndTables(samples);
   }
   if (samples.histograms().empty() && samples.counters().empty() && samples.tables().empty()) return absl::OkStatus();
   return Send(message);

@@ -16,9 +16,16 @@
 #include "agent/kexec/kexec.h"
 #include "agent/session/boot_time.h"
 #include "agent/session/shared_state.h"
-#include "lk/v1/agent.pb.h"
 #include "support/histogram.h"
 #include "support/status.h"
+
+namespace lk::v1 {
+class AgentMessage;
+class Carried;
+class HostActionReply;
+class HostActionRequest;
+class Lease;
+}  // namespace lk::v1
 
 namespace lk::agent {
 
@@ -38,18 +45,27 @@ class Recorder {
   Histogram histogram_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Rows of a table, a cell for each column.
+using Rows = std::vector<std::vector<std::string>>;
+
+// What lkd did to this VM.
+struct HostActionDone {
+  std::string alias;    // of the device attached
+  absl::Duration took;  // on the host
+};
+
 // Thread-safe. Lives in the worker process; `fd` is its end of the channel to the supervisor.
 class Context {
  public:
-  // `carried`: what the boot before has handed on; nothing in a run's first boot.
-  Context(v1::Lease lease, int fd, SharedState& shared, v1::Carried carried = {});
+  // `carried`: what the boot before has handed on; empty in a run's first boot.
+  Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::Carried& carried);
 
   // Parameters, as the lease has them. A name the descriptor has not is a mistake of the trigger: aborts.
   const std::string& Text(const std::string& name) const;
   uint64_t Integer(const std::string& name) const;  // also sizes, in bytes
   absl::Duration Duration(const std::string& name) const;
   bool Bool(const std::string& name) const;
-  uint32_t seed() const { return lease_.seed(); }
+  uint32_t seed() const { return seed_; }
 
   // The scenario's duration is over, or the run was cancelled.
   bool Over() const { return cancelled_ || BootNow() >= end_; }
@@ -70,13 +86,14 @@ class Context {
 
   // Adds a row to a table; columns are set by the first one.
   void AddRow(const std::string& table, const std::vector<std::string>& columns, const std::vector<std::string>& cells);
-  v1::Table TableNamed(const std::string& name) const;
+  // None where there is no such table.
+  Rows RowsOf(const std::string& table) const;
 
   // Boots before this one in the same run. What is counted, told in tables or skipped goes on where they left it, and
   // Over() counts their time.
-  uint32_t boots() const { return carried_.boots(); }
+  uint32_t boots() const { return boots_; }
   // What the trigger gave to Reboot in the boot before.
-  const std::string& carried() const { return carried_.state(); }
+  const std::string& carried() const { return carried_; }
   // From Reboot in the boot before to this boot's lease, by the controller's clock. 0 in the first boot.
   absl::Duration reboot_took() const;
   // Since the run's first lease.
@@ -97,19 +114,31 @@ class Context {
   bool emulated() const { return emulated_; }
   void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
 
-  // Asks lkd to do something to this VM, and waits. Errors: ABORTED (lkd did not or could not, with its words),
+  // Ask lkd to do something to this VM, and wait. Errors: ABORTED (lkd did not or could not, with its words),
   // DEADLINE_EXCEEDED, CANCELLED.
-  StatusOr<v1::HostActionReply> HostAction(v1::HostActionRequest request, absl::Duration timeout);
-  void OnHostActionReply(v1::HostActionReply reply);
+  StatusOr<HostActionDone> AttachDimm(uint64_t bytes, absl::Duration timeout);
+  StatusOr<HostActionDone> DetachDimm(const std::string& alias, absl::Duration timeout);
+  StatusOr<HostActionDone> ResizeVirtioMem(uint64_t bytes, absl::Duration timeout);
+  void OnHostActionReply(const v1::HostActionReply& reply);
 
   // Sends what was recorded since the last time.
   Status SendSamples();
 
  private:
+  // Of the duration, in the boots before this one.
+  absl::Duration UsedBefore() const;
+  template <typename Message>
+  void AddCountersAndTables(Message& message) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  StatusOr<HostActionDone> HostAction(v1::HostActionRequest request, absl::Duration timeout);
   Status Send(const v1::AgentMessage& message);
 
-  const v1::Lease lease_;
-  const v1::Carried carried_;
+  const std::string scenario_;
+  const std::map<std::string, std::string> parameters_;
+  const uint32_t seed_;
+  const uint32_t boots_;
+  const std::string carried_;
+  // By the controller's clock: a guest's own does not outlive its boot.
+  const absl::Time lease_time_, began_, announced_;
   const absl::Time leased_at_;
   const int fd_;
   SharedState& shared_;
@@ -122,12 +151,24 @@ class Context {
     std::string probe;
     Recorder recorder;
   };
+  struct Counter {
+    double value = 0;
+    std::string unit;
+  };
+  struct Table {
+    std::vector<std::string> columns;
+    Rows rows;
+  };
+  struct HostReply {
+    std::string error;
+    HostActionDone done;
+  };
   std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque: recorders never move
-  std::map<std::string, v1::Counter> counters_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, v1::Table> tables_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Counter> counters_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Table> tables_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> skipped_parts_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_action_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::map<uint64_t, v1::HostActionReply> replies_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, HostReply> replies_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lk::agent

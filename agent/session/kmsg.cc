@@ -42,18 +42,16 @@ std::string Unescape(std::string_view text) {
 
 }  // namespace
 
-std::optional<v1::KernelLog::Record> ParseKmsgRecord(std::string_view raw) {
+std::optional<KmsgRecord> ParseKmsgRecord(std::string_view raw) {
   uint64_t priority = 0, sequence = 0, timestamp = 0;
   if (!TakeNumber(raw, ',', priority) || !TakeNumber(raw, ',', sequence) || !TakeNumber(raw, ',', timestamp)) return {};
   const size_t semicolon = raw.find(';');
   if (semicolon == raw.npos) return {};
   raw.remove_prefix(semicolon + 1);
-  v1::KernelLog::Record record;
-  record.set_sequence(sequence);
-  record.set_timestamp_us(timestamp);
-  record.set_level(static_cast<uint32_t>(priority & 7));  // the rest is the facility
-  record.set_text(Unescape(raw.substr(0, raw.find('\n'))));
-  return record;
+  return KmsgRecord{.sequence = sequence,
+                    .timestamp_us = timestamp,
+                    .level = static_cast<uint32_t>(priority & 7),  // the rest is the facility
+                    .text = Unescape(raw.substr(0, raw.find('\n')))};
 }
 
 StatusOr<KmsgReader> KmsgReader::Open(From from) {
@@ -63,8 +61,8 @@ StatusOr<KmsgReader> KmsgReader::Open(From from) {
   return KmsgReader(std::move(fd));
 }
 
-v1::KernelLog KmsgReader::Read(size_t max_bytes) {
-  v1::KernelLog log;
+KmsgPiece KmsgReader::Read(size_t max_bytes) {
+  KmsgPiece piece;
   std::array<char, 8192> buffer;  // CONSOLE_EXT_LOG_MAX, the most that one record can be
   for (size_t bytes = 0; bytes < max_bytes;) {
     const ssize_t got = read(fd_.get(), buffer.data(), buffer.size());
@@ -74,13 +72,13 @@ v1::KernelLog KmsgReader::Read(size_t max_bytes) {
     bytes += static_cast<size_t>(got);
     auto record = ParseKmsgRecord({buffer.data(), static_cast<size_t>(got)});
     if (!record) continue;
-    if (last_sequence_ && record->sequence() > *last_sequence_ + 1) {
-      log.set_lost(log.lost() + record->sequence() - *last_sequence_ - 1);
+    if (last_sequence_ && record->sequence > *last_sequence_ + 1) {
+      piece.lost += record->sequence - *last_sequence_ - 1;
     }
-    last_sequence_ = record->sequence();
-    *log.add_records() = std::move(*record);
+    last_sequence_ = record->sequence;
+    piece.records.push_back(std::move(*record));
   }
-  return log;
+  return piece;
 }
 
 }  // namespace lk::agent

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "lk/v1/agent.pb.h"
 #include "support/status.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent {
 
+struct KmsgRecord {
+  uint64_t sequence = 0;
+  uint64_t timestamp_us = 0;
+  uint32_t level = 0;
+  std::string text;  // any bytes
+};
+
 // One record as read(2) of /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg): "level,sequence,timestamp,flags;
 // text\n", dictionary lines after it left out, "\xNN" escapes undone. Nothing: not such a record.
-std::optional<v1::KernelLog::Record> ParseKmsgRecord(std::string_view raw);
+std::optional<KmsgRecord> ParseKmsgRecord(std::string_view raw);
+
+// Consecutive records, and how many were overwritten before they could be read.
+struct KmsgPiece {
+  std::vector<KmsgRecord> records;
+  uint64_t lost = 0;
+};
 
 // Reads /dev/kmsg.
 class KmsgReader {
@@ -26,7 +41,7 @@ class KmsgReader {
   // Readable when there is something for Read.
   int fd() const { return fd_.get(); }
   // What there is now, at most about `max_bytes` of text; empty: nothing new. Never blocks.
-  v1::KernelLog Read(size_t max_bytes);
+  KmsgPiece Read(size_t max_bytes);
 
  private:
   explicit KmsgReader(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "support/histogram.h"
+#include "support/histogram_proto.h"
 
 namespace lk::agent {
 
@@ -18,11 +18,11 @@ void MergeSamples(const v1::Samples& more, v1::Samples& samples) {
       *samples.add_histograms() = histogram;
       continue;
     }
-    auto merged = Histogram::FromProto(*same);
-    const auto added = Histogram::FromProto(histogram);
-    if (!merged.ok() || !added.ok()) continue;  // made by Histogram::ToProto, so never
+    auto merged = HistogramFromProto(*same);
+    const auto added = HistogramFromProto(histogram);
+    if (!merged.ok() || !added.ok()) continue;  // made by ToProto, so never
     merged->Merge(*added);
-    *same = merged->ToProto(histogram.probe());
+    *same = ToProto(*merged, histogram.probe());
   }
   for (const v1::Counter& counter : more.counters()) {
     const auto same = std::find_if(samples.mutable_counters()->begin(), samples.mutable_counters()->end(),

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/session/boot_time.h"
+#include "lk/v1/agent.grpc.pb.h"
 
 namespace lk::agent {
 namespace {
@@ -20,7 +21,7 @@ constexpr int kMaxMessageBytes = 1 << 20;
 
 // Each attempt gets a channel of its own, so that the waits between attempts are ours and not those gRPC keeps for an
 // address; nothing is looked up, as the address is numeric.
-std::shared_ptr<grpc::Channel> MakeChannel(const Session::Endpoint& endpoint) {
+std::shared_ptr<grpc::Channel> MakeGrpcChannel(const Session::Endpoint& endpoint) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = endpoint.ca_pem;
   grpc::ChannelArguments arguments;
@@ -48,7 +49,7 @@ class Session::Call final : public grpc::ClientBidiReactor<v1::AgentMessage, v1:
  public:
   Call(Session& session, const v1::AgentMessage& hello)
       : session_(session),
-        channel_(MakeChannel(session.endpoint_)),
+        channel_(MakeGrpcChannel(session.endpoint_)),
         stub_(v1::AgentService::NewStub(channel_)),
         writing_(hello),
         heard_(BootNow()) {}

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/session/outbox.h"
-#include "lk/v1/agent.grpc.pb.h"
+#include "lk/v1/agent.pb.h"
 #include "support/status.h"
 #include "support/unique_fd.h"
 

@@ -27,6 +27,7 @@
 #include "agent/session/boot_time.h"
 #include "agent/session/channel.h"
 #include "agent/session/kmsg.h"
+#include "agent/session/proto_time.h"
 #include "agent/session/session.h"
 #include "agent/session/worker_process.h"
 #include "agent/witness/grace_periods.h"
@@ -51,10 +52,6 @@ constexpr absl::Duration kLogPause = absl::Milliseconds(20);
 constexpr absl::Duration kAnnounceLimit = absl::Seconds(30);
 constexpr absl::Duration kClockTolerance = absl::Seconds(1);
 
-absl::Duration ToDuration(const google::protobuf::Duration& proto) {
-  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-
 std::string FirstLine(const char* path) {
   const auto text = ReadFile(path);
   return text.ok() ? text->substr(0, text->find('\n')) : "";
@@ -77,7 +74,7 @@ v1::Hello MakeHello(const Config& config, const std::string& hypervisor) {
 
 // Guests have no clock of their own that can be trusted; logs and certificates go by it.
 void SetClock(const google::protobuf::Timestamp& now) {
-  const absl::Time theirs = absl::FromUnixSeconds(now.seconds()) + absl::Nanoseconds(now.nanos());
+  const absl::Time theirs = ToTime(now);
   const absl::Duration off = theirs - absl::Now();
   if (now.seconds() == 0 || absl::AbsDuration(off) <= kClockTolerance) return;
   const timespec time = absl::ToTimespec(theirs);
@@ -337,10 +334,19 @@ void Supervisor::PushFigures() {
 }
 
 void Supervisor::StreamLog(absl::Time now) {
-  v1::AgentMessage message;
-  *message.mutable_kernel_log() = kmsg_.Read(kLogBytes);
-  if (message.kernel_log().records_size() == 0) return;
+  KmsgPiece piece = kmsg_.Read(kLogBytes);
+  if (piece.records.empty()) return;
   next_log_ = now + kLogPause;
+  v1::AgentMessage message;
+  v1::KernelLog& log = *message.mutable_kernel_log();
+  log.set_lost(piece.lost);
+  for (KmsgRecord& record : piece.records) {
+    v1::KernelLog::Record& proto = *log.add_records();
+    proto.set_sequence(record.sequence);
+    proto.set_timestamp_us(record.timestamp_us);
+    proto.set_level(record.level);
+    proto.set_text(std::move(record.text));
+  }
   Push(std::move(message));
 }
 

@@ -22,6 +22,7 @@
 #include "agent/session/channel.h"
 #include "agent/session/context.h"
 #include "agent/session/worker_process.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent {
 namespace {
@@ -83,7 +84,7 @@ int WorkerMain() {
     carried = *std::move(decoded);
   }
   // Never destroyed: the listener and whatever threads a trigger left behind use it until the process ends.
-  Context& context = *new Context(first.lease(), kWorkerChannelFd, **state, std::move(carried));
+  Context& context = *new Context(first.lease(), kWorkerChannelFd, **state, carried);
   std::thread(ListenToSupervisor, std::ref(context)).detach();
 
   Result result;

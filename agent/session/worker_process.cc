@@ -12,6 +12,7 @@
 
 #include "agent/session/channel.h"
 #include "agent/session/worker.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent {
 

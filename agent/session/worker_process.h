@@ -4,11 +4,15 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <utility>
 
 #include "agent/session/shared_state.h"
-#include "lk/v1/agent.pb.h"
 #include "support/status.h"
 #include "support/unique_fd.h"
+
+namespace lk::v1 {
+class Lease;
+}  // namespace lk::v1
 
 namespace lk::agent {
 

@@ -10,14 +10,15 @@
 #include <utility>
 
 #include "agent/init/config.h"
+#include "lk/v1/latency.pb.h"
 
 namespace lk::agent {
 namespace {
 
 // Words of a line, one after the other; empty at its end.
-class Words {
+class LineWords {
  public:
-  explicit Words(std::string_view line) : rest_(line) {}
+  explicit LineWords(std::string_view line) : rest_(line) {}
   std::string_view Next() {
     rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_not_of(' ')));
     const std::string_view word = rest_.substr(0, rest_.find(' '));
@@ -40,17 +41,17 @@ using Parse = std::optional<double> (*)(std::string_view line, std::string_view 
 
 // The whole line is a number.
 std::optional<double> Number(std::string_view line, std::string_view) {
-  return Words(line).NextNumber();
+  return LineWords(line).NextNumber();
 }
 // "pgfault 1234"
 std::optional<double> Named(std::string_view line, std::string_view key) {
-  Words words(line);
+  LineWords words(line);
   if (words.Next() != key) return {};
   return words.NextNumber();
 }
 // "CAL:   1234   5678   Function call interrupts": one number for each CPU.
 std::optional<double> OfAllCpus(std::string_view line, std::string_view key) {
-  Words words(line);
+  LineWords words(line);
   if (words.Next() != key) return {};
   double sum = 0;
   while (const auto number = words.NextNumber()) sum += *number;
@@ -58,7 +59,7 @@ std::optional<double> OfAllCpus(std::string_view line, std::string_view key) {
 }
 // " 254  0 vda READS merged sectors ms WRITES ...": requests completed by disks whose names begin so.
 std::optional<double> Requests(std::string_view line, std::string_view key) {
-  Words words(line);
+  LineWords words(line);
   words.Next();
   words.Next();
   if (!words.Next().starts_with(key)) return {};

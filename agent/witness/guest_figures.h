@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "lk/v1/agent.pb.h"
+namespace lk::v1 {
+class Counter;
+}  // namespace lk::v1
 
 namespace lk::agent {
 

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <optional>
 
+#include "lk/v1/agent.pb.h"
+
 namespace lk::agent {
 
 // Both counts and taint flags only ever rise while the kernel runs.

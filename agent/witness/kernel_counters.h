@@ -7,8 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "lk/v1/agent.pb.h"
 #include "support/unique_fd.h"
+
+namespace lk::v1 {
+class GuestFinding;
+}  // namespace lk::v1
 
 namespace lk::agent {
 

@@ -8,11 +8,11 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::AuditService::Stub;
+using AuditStub = v1::AuditService::Stub;
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListAuditEntriesRequest, v1::ListAuditEntriesResponse, v1::AuditEntry>(
-      context, &Stub::ListAuditEntries, {}, &v1::ListAuditEntriesResponse::entries,
+StatusOr<int> ListAuditEntries(Context& context) {
+  return PrintList<AuditStub, v1::ListAuditEntriesRequest, v1::ListAuditEntriesResponse, v1::AuditEntry>(
+      context, &AuditStub::ListAuditEntries, {}, &v1::ListAuditEntriesResponse::entries,
       {"TIME", "WHO", "WHAT", "ABOUT", "OUTCOME"}, [&context](const v1::AuditEntry& entry) -> Table::Row {
         return {FormatTime(entry.time(), context.time_zone), entry.caller(), entry.method(), entry.subject(),
                 Cell(entry.outcome(), entry.outcome() == "OK" ? Color::kNone : Color::kRed)};
@@ -23,7 +23,7 @@ StatusOr<int> List(Context& context) {
 
 void AddAudit(CLI::App& root, Context& context) {
   CLI::App& audit = AddNoun(root, "audit", "Who changed what");
-  AddCommand(audit, context, "list", "List all changes that were asked for, newest first", List);
+  AddCommand(audit, context, "list", "List all changes that were asked for, newest first", ListAuditEntries);
 }
 
 }  // namespace lk::cli

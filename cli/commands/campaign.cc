@@ -20,7 +20,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::CampaignService::Stub;
+using CampaignStub = v1::CampaignService::Stub;
 
 struct SpecArgs {
   std::string file;
@@ -64,13 +64,13 @@ StatusOr<v1::Campaign> CampaignOf(Context& context, StatusOr<v1::StartCampaignRe
 }
 
 // Sends the campaign file.
-StatusOr<v1::Campaign> Send(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
+StatusOr<v1::Campaign> SendSpec(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
   v1::StartCampaignRequest request;
   LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
   request.mutable_set()->Assign(args.set.begin(), args.set.end());
   request.set_validate_only(validate_only);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  return CampaignOf(context, client->Call(&Stub::StartCampaign, request), mistakes);
+  return CampaignOf(context, client->Call(&CampaignStub::StartCampaign, request), mistakes);
 }
 
 // "nightly.yaml:12:7: spec.profiles[0].memory: ...", as compilers do it.
@@ -83,11 +83,11 @@ void PrintMistakes(Context& context, const std::string& file, const v1::SpecErro
   }
 }
 
-StatusOr<v1::Campaign> Get(Context& context, const std::string& id, bool wait_for_ready = false) {
+StatusOr<v1::Campaign> GetCampaign(Context& context, const std::string& id, bool wait_for_ready = false) {
   v1::GetCampaignRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  return client->Call(&Stub::GetCampaign, request, kCallDeadline, wait_for_ready);
+  return client->Call(&CampaignStub::GetCampaign, request, kCallDeadline, wait_for_ready);
 }
 
 // Hands every event to `show` until the campaign has ended, and to `note` what is worth a line to the user. Errors: as
@@ -96,7 +96,7 @@ Status FollowCampaign(Context& context, const std::string& id,
                       const std::function<void(const v1::CampaignEvent&)>& show,
                       const std::function<void(const std::string&)>& note, const std::function<void()>& tick) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  Stub stub(client->channel());
+  CampaignStub stub(client->channel());
   uint32_t last_sequence = 0;
   bool ended = false;
   Following<v1::CampaignEvent> following;
@@ -136,7 +136,7 @@ StatusOr<int> Wait(Context& context, const v1::Campaign& started) {
         [&](const std::string& line) { progress.Note(line); }, [&] { progress.Tick(absl::Now()); });
   }
   LK_RETURN_IF_ERROR(status);
-  LK_ASSIGN_OR_RETURN(const v1::Campaign finished, Get(context, started.id(), true));
+  LK_ASSIGN_OR_RETURN(const v1::Campaign finished, GetCampaign(context, started.id(), true));
   Print(context, finished,
         [&](std::ostream& out) { ShowCampaign(finished, context.time_zone, context.out_color(), out); });
   return ExitCodeOf(finished);
@@ -160,14 +160,14 @@ StatusOr<int> Started(Context& context, const StatusOr<v1::Campaign>& campaign, 
 
 StatusOr<int> Start(Context& context, const SpecArgs& args) {
   v1::SpecErrors mistakes;
-  const auto campaign = Send(context, args, false, mistakes);
+  const auto campaign = SendSpec(context, args, false, mistakes);
   return Started(context, campaign, FileName(args), mistakes, args.wait);
 }
 
 StatusOr<int> Rerun(Context& context, const RerunArgs& args) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   v1::SpecErrors mistakes;
-  const auto campaign = CampaignOf(context, client->Call(&Stub::RerunCampaign, args.request), mistakes);
+  const auto campaign = CampaignOf(context, client->Call(&CampaignStub::RerunCampaign, args.request), mistakes);
   return Started(context, campaign, "file of campaign " + args.request.id(), mistakes, args.wait);
 }
 
@@ -177,7 +177,7 @@ uint32_t Runs(const v1::Campaign& campaign) {
 
 StatusOr<int> Validate(Context& context, const SpecArgs& args) {
   v1::SpecErrors mistakes;
-  const auto campaign = Send(context, args, true, mistakes);
+  const auto campaign = SendSpec(context, args, true, mistakes);
   if (mistakes.errors_size() == 0) LK_RETURN_IF_ERROR(campaign.status());
   PrintMistakes(context, FileName(args), mistakes);
   if (context.format != Format::kTable) {
@@ -190,9 +190,9 @@ StatusOr<int> Validate(Context& context, const SpecArgs& args) {
   return campaign.ok() ? kPassed : kUsage;
 }
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListCampaignsRequest, v1::ListCampaignsResponse, v1::Campaign>(
-      context, &Stub::ListCampaigns, {}, &v1::ListCampaignsResponse::campaigns,
+StatusOr<int> ListCampaigns(Context& context) {
+  return PrintList<CampaignStub, v1::ListCampaignsRequest, v1::ListCampaignsResponse, v1::Campaign>(
+      context, &CampaignStub::ListCampaigns, {}, &v1::ListCampaignsResponse::campaigns,
       {"ID", "NAME", "STATE", "VERDICT", "CREATED", "RUNS"}, [&](const v1::Campaign& c) -> Table::Row {
         return {c.id(),
                 c.name(),
@@ -203,8 +203,8 @@ StatusOr<int> List(Context& context) {
       });
 }
 
-StatusOr<int> Show(Context& context, const std::string& id) {
-  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, Get(context, id));
+StatusOr<int> ShowCampaignById(Context& context, const std::string& id) {
+  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, GetCampaign(context, id));
   Print(context, campaign,
         [&](std::ostream& out) { ShowCampaign(campaign, context.time_zone, context.out_color(), out); });
   return kPassed;
@@ -212,7 +212,7 @@ StatusOr<int> Show(Context& context, const std::string& id) {
 
 StatusOr<int> Watch(Context& context, const std::string& id) {
   // Also makes a whole id of a beginning of one, and tells a server that is away before any retry.
-  LK_ASSIGN_OR_RETURN(v1::Campaign campaign, Get(context, id));
+  LK_ASSIGN_OR_RETURN(v1::Campaign campaign, GetCampaign(context, id));
   FindingNews news;
   const auto show = [&](const v1::CampaignEvent& event) {
     if (event.has_campaign()) campaign = event.campaign();
@@ -231,18 +231,16 @@ StatusOr<int> Cancel(Context& context, const std::string& id) {
   v1::CancelCampaignRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, client->Call(&Stub::CancelCampaign, request));
+  LK_ASSIGN_OR_RETURN(const v1::Campaign campaign, client->Call(&CampaignStub::CancelCampaign, request));
   Print(context, campaign, [&](std::ostream& out) { out << Escape(campaign.id() + " " + campaign.state()) << '\n'; });
   return kPassed;
 }
 
 // Of a report: it may be some 10 MB, and the store may be busy.
 constexpr absl::Duration kReportDeadline = absl::Minutes(5);
-// How often an interrupt is looked for.
-constexpr absl::Duration kTick = absl::Milliseconds(200);
 
-Status Receive(const Client& client, const v1::GetCampaignReportRequest& request,
-               const std::function<Status(const std::string&)>& take) {
+Status ReceiveReport(const Client& client, const v1::GetCampaignReportRequest& request,
+                     const std::function<Status(const std::string&)>& take) {
   v1::ReportService::Stub stub(client.channel());
   grpc::ClientContext call;
   client.Prepare(call, kReportDeadline);
@@ -258,14 +256,14 @@ Status Receive(const Client& client, const v1::GetCampaignReportRequest& request
 StatusOr<int> Report(Context& context, const ReportArgs& args) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   if (args.file.empty() || args.file == "-") {
-    LK_RETURN_IF_ERROR(Receive(*client, args.request, [&](const std::string& bytes) {
+    LK_RETURN_IF_ERROR(ReceiveReport(*client, args.request, [&](const std::string& bytes) {
       context.io.out << bytes;
       return absl::OkStatus();
     }));
     return kPassed;
   }
   LK_ASSIGN_OR_RETURN(SavedFile file, SavedFile::Create(args.file));
-  LK_RETURN_IF_ERROR(Receive(*client, args.request, [&](const std::string& bytes) { return file.Write(bytes); }));
+  LK_RETURN_IF_ERROR(ReceiveReport(*client, args.request, [&](const std::string& bytes) { return file.Write(bytes); }));
   LK_RETURN_IF_ERROR(file.Commit());
   return kPassed;
 }
@@ -290,8 +288,8 @@ void AddCampaign(CLI::App& root, Context& context) {
     WaitOption(command, args.wait);
   });
   AddCommand<SpecArgs>(campaign, context, "validate", "Check a campaign file, start nothing", Validate, SpecOptions);
-  AddCommand(campaign, context, "list", "List campaigns, newest first", List);
-  AddCommand(campaign, context, "show", "Show a campaign with verdicts, latencies and findings", Show, "ID",
+  AddCommand(campaign, context, "list", "List campaigns, newest first", ListCampaigns);
+  AddCommand(campaign, context, "show", "Show a campaign with verdicts, latencies and findings", ShowCampaignById, "ID",
              "Campaign id, or a beginning of it");
   AddCommand(campaign, context, "watch", "Print what happens until the campaign ends", Watch, "ID",
              "Campaign id, or a beginning of it");

@@ -12,12 +12,12 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::HostService::Stub;
+using HostStub = v1::HostService::Stub;
 
 // lkd connects and boots something to see which accelerator works.
 constexpr absl::Duration kAddDeadline = absl::Minutes(5);
 
-struct AddArgs {
+struct AddHostArgs {
   v1::AddHostRequest request;
   std::string max_memory;
 };
@@ -47,7 +47,8 @@ void ShowHost(const v1::Host& host, Context& context, std::ostream& out) {
 
 // A call that takes an id and gives the host back.
 template <typename Request>
-StatusOr<int> OnHost(Context& context, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Host*),
+StatusOr<int> OnHost(Context& context,
+                     grpc::Status (HostStub::*method)(grpc::ClientContext*, const Request&, v1::Host*),
                      const std::string& id, const std::function<void(const v1::Host&, std::ostream&)>& table) {
   Request request;
   request.set_id(id);
@@ -61,21 +62,21 @@ void PrintState(const v1::Host& host, std::ostream& out) {
   out << Escape(fmt::format("{}  {}  {}", host.id(), host.state(), host.uri())) << '\n';
 }
 
-StatusOr<int> Add(Context& context, const AddArgs& args) {
+StatusOr<int> AddHostByUri(Context& context, const AddHostArgs& args) {
   v1::AddHostRequest request = args.request;
   if (!args.max_memory.empty()) {
     LK_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(args.max_memory));
     request.set_max_memory_bytes(bytes);
   }
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::Host host, client->Call(&Stub::AddHost, request, kAddDeadline));
+  LK_ASSIGN_OR_RETURN(const v1::Host host, client->Call(&HostStub::AddHost, request, kAddDeadline));
   Print(context, host, [&](std::ostream& out) { ShowHost(host, context, out); });
   return kPassed;
 }
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListHostsRequest, v1::ListHostsResponse, v1::Host>(
-      context, &Stub::ListHosts, {}, &v1::ListHostsResponse::hosts,
+StatusOr<int> ListHosts(Context& context) {
+  return PrintList<HostStub, v1::ListHostsRequest, v1::ListHostsResponse, v1::Host>(
+      context, &HostStub::ListHosts, {}, &v1::ListHostsResponse::hosts,
       {"ID", "STATE", ">VCPUS", ">MEMORY", "ACCEL", "URI", "NOTE"}, [](const v1::Host& h) -> Table::Row {
         return {h.id(),
                 Cell(h.state(), ColorOf(h.state())),
@@ -87,22 +88,22 @@ StatusOr<int> List(Context& context) {
       });
 }
 
-StatusOr<int> Show(Context& context, const std::string& id) {
-  return OnHost(context, &Stub::GetHost, id,
+StatusOr<int> ShowHostById(Context& context, const std::string& id) {
+  return OnHost(context, &HostStub::GetHost, id,
                 [&](const v1::Host& host, std::ostream& out) { ShowHost(host, context, out); });
 }
 StatusOr<int> Drain(Context& context, const std::string& id) {
-  return OnHost(context, &Stub::DrainHost, id, PrintState);
+  return OnHost(context, &HostStub::DrainHost, id, PrintState);
 }
 StatusOr<int> Resume(Context& context, const std::string& id) {
-  return OnHost(context, &Stub::ResumeHost, id, PrintState);
+  return OnHost(context, &HostStub::ResumeHost, id, PrintState);
 }
 
-StatusOr<int> Remove(Context& context, const std::string& id) {
+StatusOr<int> RemoveHost(Context& context, const std::string& id) {
   v1::RemoveHostRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::RemoveHostResponse response, client->Call(&Stub::RemoveHost, request));
+  LK_ASSIGN_OR_RETURN(const v1::RemoveHostResponse response, client->Call(&HostStub::RemoveHost, request));
   Print(context, response, [&](std::ostream& out) { out << "removed " << Escape(id) << '\n'; });
   return kPassed;
 }
@@ -111,7 +112,7 @@ StatusOr<int> Remove(Context& context, const std::string& id) {
 
 void AddHost(CLI::App& root, Context& context) {
   CLI::App& host = AddNoun(root, "host", "libvirt hosts that runs are placed on");
-  AddCommand<AddArgs>(host, context, "add", "Add a host", Add, [](CLI::App& command, AddArgs& args) {
+  AddCommand<AddHostArgs>(host, context, "add", "Add a host", AddHostByUri, [](CLI::App& command, AddHostArgs& args) {
     command.add_option("URI", *args.request.mutable_uri(), "libvirt URI, like qemu:///system")
         ->required()
         ->type_name("");
@@ -128,11 +129,11 @@ void AddHost(CLI::App& root, Context& context) {
         ->type_name("SIZE");
   });
   const std::string word = "Host id, a beginning of it, or its URI";
-  AddCommand(host, context, "list", "List hosts", List);
-  AddCommand(host, context, "show", "Show a host, and why its accelerator is what it is", Show, "ID", word);
+  AddCommand(host, context, "list", "List hosts", ListHosts);
+  AddCommand(host, context, "show", "Show a host, and why its accelerator is what it is", ShowHostById, "ID", word);
   AddCommand(host, context, "drain", "Place no new runs on a host", Drain, "ID", word);
   AddCommand(host, context, "resume", "Take a drained host back", Resume, "ID", word);
-  AddCommand(host, context, "remove", "Forget a host", Remove, "ID", word);
+  AddCommand(host, context, "remove", "Forget a host", RemoveHost, "ID", word);
 }
 
 }  // namespace lk::cli

@@ -23,7 +23,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::KernelService::Stub;
+using KernelStub = v1::KernelService::Stub;
 using Writer = grpc::ClientWriter<v1::AddKernelRequest>;
 
 // Hundreds of megabytes over a slow line, and unpacking them.
@@ -41,7 +41,7 @@ struct MutateArgs {
   std::vector<std::string> labels;
 };
 
-struct AddArgs {
+struct AddKernelArgs {
   std::vector<std::string> paths;
   std::vector<std::string> labels;
   std::string config;
@@ -83,9 +83,9 @@ StatusOr<bool> SendFile(Io& io, const UploadFile& file, Writer& writer) {
   }
 }
 
-StatusOr<v1::AddKernelResponse> Send(Context& context, const Upload& upload, const v1::AddKernelRequest& header) {
+StatusOr<v1::AddKernelResponse> SendUpload(Context& context, const Upload& upload, const v1::AddKernelRequest& header) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  Stub stub(client->channel());
+  KernelStub stub(client->channel());
   grpc::ClientContext call;
   client->Prepare(call, kUploadDeadline);
   v1::AddKernelResponse response;
@@ -116,12 +116,14 @@ StatusOr<Labels> ParseLabels(const std::vector<std::string>& options) {
 }
 
 // `labels` are the user's, and win over what the build says of itself.
-StatusOr<v1::AddKernelResponse> Send(Context& context, const Upload& upload, Labels labels) {
+StatusOr<v1::AddKernelResponse> SendUpload(Context& context, const Upload& upload, Labels labels) {
   labels.insert(upload.labels.begin(), upload.labels.end());
   v1::AddKernelRequest header;
   header.mutable_header()->set_source(upload.source);
   header.mutable_header()->mutable_labels()->insert(labels.begin(), labels.end());
-  return Send(context, upload, header);
+  LK_ASSIGN_OR_RETURN(v1::AddKernelResponse response, SendUpload(context, upload, header));
+  if (!response.warning().empty()) context.io.err << "lkctl: warning: " << Escape(response.warning()) << std::endl;
+  return response;
 }
 
 std::string AddedLine(const v1::AddKernelResponse& response) {
@@ -130,11 +132,11 @@ std::string AddedLine(const v1::AddKernelResponse& response) {
                             kernel.arch()));
 }
 
-StatusOr<int> Add(Context& context, const AddArgs& args) {
+StatusOr<int> AddKernels(Context& context, const AddKernelArgs& args) {
   LK_ASSIGN_OR_RETURN(const Labels labels, ParseLabels(args.labels));
   LK_ASSIGN_OR_RETURN(const std::vector<Upload> uploads, PlanUploads(args.paths, args.config, args.together));
   for (const Upload& upload : uploads) {
-    LK_ASSIGN_OR_RETURN(const v1::AddKernelResponse response, Send(context, upload, labels));
+    LK_ASSIGN_OR_RETURN(const v1::AddKernelResponse response, SendUpload(context, upload, labels));
     if (context.format == Format::kTable) {
       context.io.out << AddedLine(response) << std::endl;
     } else {
@@ -166,7 +168,7 @@ StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   v1::ListKernelsRequest probe;
   probe.set_page_size(1);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_RETURN_IF_ERROR(client->Call(&Stub::ListKernels, probe).status());
+  LK_RETURN_IF_ERROR(client->Call(&KernelStub::ListKernels, probe).status());
 
   LK_ASSIGN_OR_RETURN(const std::filesystem::path mutant, RunLab(context.io, lab, options));
   LK_ASSIGN_OR_RETURN(const std::filesystem::path base, UnmutatedFolder(mutant));
@@ -174,16 +176,16 @@ StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   v1::AddKernelResponse response;
   std::string added;
   for (const Upload& upload : uploads) {
-    LK_ASSIGN_OR_RETURN(response, Send(context, upload, labels));
+    LK_ASSIGN_OR_RETURN(response, SendUpload(context, upload, labels));
     added += AddedLine(response) + "\n";
   }
   Print(context, response.kernel(), [&](std::ostream& out) { out << added; });
   return kPassed;
 }
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListKernelsRequest, v1::ListKernelsResponse, v1::KernelBuild>(
-      context, &Stub::ListKernels, {}, &v1::ListKernelsResponse::kernels,
+StatusOr<int> ListKernels(Context& context) {
+  return PrintList<KernelStub, v1::ListKernelsRequest, v1::ListKernelsResponse, v1::KernelBuild>(
+      context, &KernelStub::ListKernels, {}, &v1::ListKernelsResponse::kernels,
       {"ID", "RELEASE", "ARCH", "FLAVOUR", "MODULES", ">RUNS", "ADDED", "LABELS"},
       [&](const v1::KernelBuild& k) -> Table::Row {
         return {k.id(),
@@ -218,11 +220,11 @@ void ShowKernel(const v1::KernelBuild& kernel, Context& context, std::ostream& o
   field("Runs", std::to_string(kernel.runs()));
 }
 
-StatusOr<int> Show(Context& context, const std::string& id) {
+StatusOr<int> ShowKernelById(Context& context, const std::string& id) {
   v1::GetKernelRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::KernelBuild kernel, client->Call(&Stub::GetKernel, request));
+  LK_ASSIGN_OR_RETURN(const v1::KernelBuild kernel, client->Call(&KernelStub::GetKernel, request));
   Print(context, kernel, [&](std::ostream& out) { ShowKernel(kernel, context, out); });
   return kPassed;
 }
@@ -235,11 +237,11 @@ StatusOr<int> Compare(Context& context, const v1::CompareKernelsRequest& request
   return comparison.worse() > 0 ? kFailed : kPassed;
 }
 
-StatusOr<int> Remove(Context& context, const std::string& id) {
+StatusOr<int> RemoveKernel(Context& context, const std::string& id) {
   v1::RemoveKernelRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::RemoveKernelResponse response, client->Call(&Stub::RemoveKernel, request));
+  LK_ASSIGN_OR_RETURN(const v1::RemoveKernelResponse response, client->Call(&KernelStub::RemoveKernel, request));
   Print(context, response, [&](std::ostream& out) { out << "removed " << Escape(id) << '\n'; });
   return kPassed;
 }
@@ -248,19 +250,21 @@ StatusOr<int> Remove(Context& context, const std::string& id) {
 
 void AddKernel(CLI::App& root, Context& context) {
   CLI::App& kernel = AddNoun(root, "kernel", "Kernel builds");
-  AddCommand<AddArgs>(kernel, context, "add", "Add kernel builds", Add, [](CLI::App& command, AddArgs& args) {
-    command
-        .add_option("PATH", args.paths,
-                    "A .deb; a vmlinuz, alone or followed by its lib/modules/<release> directory; a kernel build tree")
-        ->required()
-        ->type_name("");
-    command.add_option("--label", args.labels, "Label for campaigns to choose by; may be given again")
-        ->allow_extra_args(false)
-        ->type_name("KEY=VALUE");
-    command.add_option("--config", args.config, "Configuration of the vmlinuz")->type_name("FILE");
-    command.add_flag("--together", args.together,
-                     "All .deb files make one build (image, modules and debug symbols packaged apart)");
-  });
+  AddCommand<AddKernelArgs>(
+      kernel, context, "add", "Add kernel builds", AddKernels, [](CLI::App& command, AddKernelArgs& args) {
+        command
+            .add_option(
+                "PATH", args.paths,
+                "A .deb; a vmlinuz, alone or followed by its lib/modules/<release> directory; a kernel build tree")
+            ->required()
+            ->type_name("");
+        command.add_option("--label", args.labels, "Label for campaigns to choose by; may be given again")
+            ->allow_extra_args(false)
+            ->type_name("KEY=VALUE");
+        command.add_option("--config", args.config, "Configuration of the vmlinuz")->type_name("FILE");
+        command.add_flag("--together", args.together,
+                         "All .deb files make one build (image, modules and debug symbols packaged apart)");
+      });
   AddCommand<MutateArgs>(
       kernel, context, "mutate", "Build a scenario's mutant and its unmutated kernel, and add both", Mutate,
       [](CLI::App& command, MutateArgs& args) {
@@ -278,8 +282,9 @@ void AddKernel(CLI::App& root, Context& context) {
             ->allow_extra_args(false)
             ->type_name("KEY=VALUE");
       });
-  AddCommand(kernel, context, "list", "List kernel builds, newest release first", List);
-  AddCommand(kernel, context, "show", "Show a kernel build", Show, "ID", "Id, a beginning of it, or a release");
+  AddCommand(kernel, context, "list", "List kernel builds, newest release first", ListKernels);
+  AddCommand(kernel, context, "show", "Show a kernel build", ShowKernelById, "ID",
+             "Id, a beginning of it, or a release");
   AddCommand<v1::CompareKernelsRequest>(
       kernel, context, "compare", "Whether kernel B is worse than A, and how sure that is; exit code 1: it is", Compare,
       [](CLI::App& command, v1::CompareKernelsRequest& request) {
@@ -301,7 +306,8 @@ void AddKernel(CLI::App& root, Context& context) {
         share("--latency-margin", "Difference of latencies that does not matter [0.1]",
               &v1::CompareKernelsRequest::set_latency_margin);
       });
-  AddCommand(kernel, context, "remove", "Remove a kernel build", Remove, "ID", "Id, a beginning of it, or a release");
+  AddCommand(kernel, context, "remove", "Remove a kernel build", RemoveKernel, "ID",
+             "Id, a beginning of it, or a release");
 }
 
 }  // namespace lk::cli

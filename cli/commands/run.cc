@@ -15,7 +15,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::RunService::Stub;
+using RunStub = v1::RunService::Stub;
 
 struct LogArgs {
   std::string id;
@@ -27,11 +27,11 @@ struct ArtifactArgs {
   std::string directory;  // empty: only list
 };
 
-StatusOr<v1::Run> Get(Context& context, const std::string& id) {
+StatusOr<v1::Run> GetRun(Context& context, const std::string& id) {
   v1::GetRunRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  return client->Call(&Stub::GetRun, request);
+  return client->Call(&RunStub::GetRun, request);
 }
 
 // "done, superseded, emulated"
@@ -40,9 +40,9 @@ std::string StateOf(const v1::Run& run) {
                      run.emulated() ? ", emulated" : "");
 }
 
-StatusOr<int> List(Context& context, const v1::ListRunsRequest& request) {
-  return PrintList<Stub, v1::ListRunsRequest, v1::ListRunsResponse, v1::Run>(
-      context, &Stub::ListRuns, request, &v1::ListRunsResponse::runs,
+StatusOr<int> ListRuns(Context& context, const v1::ListRunsRequest& request) {
+  return PrintList<RunStub, v1::ListRunsRequest, v1::ListRunsResponse, v1::Run>(
+      context, &RunStub::ListRuns, request, &v1::ListRunsResponse::runs,
       {"ID", "VERDICT", "STATE", "SCENARIO", "KERNEL", "PROFILE", "HOST", "REASON"},
       [](const v1::Run& r) -> Table::Row {
         // A verdict is one only when the run is done.
@@ -54,8 +54,8 @@ StatusOr<int> List(Context& context, const v1::ListRunsRequest& request) {
       });
 }
 
-StatusOr<int> Show(Context& context, const std::string& id) {
-  LK_ASSIGN_OR_RETURN(const v1::Run run, Get(context, id));
+StatusOr<int> ShowRunById(Context& context, const std::string& id) {
+  LK_ASSIGN_OR_RETURN(const v1::Run run, GetRun(context, id));
   Print(context, run, [&](std::ostream& out) { ShowRun(run, context.time_zone, context.out_color(), out); });
   return kPassed;
 }
@@ -63,9 +63,9 @@ StatusOr<int> Show(Context& context, const std::string& id) {
 // The console's bytes as they are for a file or a pipe, harmless ones for a terminal.
 StatusOr<int> Logs(Context& context, const LogArgs& args) {
   // Tells a server that is away, and a run that is not there, before any retry.
-  LK_ASSIGN_OR_RETURN(const v1::Run run, Get(context, args.id));
+  LK_ASSIGN_OR_RETURN(const v1::Run run, GetRun(context, args.id));
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  Stub stub(client->channel());
+  RunStub stub(client->channel());
   uint32_t offset = 0;
   Following<v1::ConsoleChunk> following;
   following.open = [&](grpc::ClientContext* call) {
@@ -94,7 +94,7 @@ StatusOr<int> Artifacts(Context& context, const ArtifactArgs& args) {
   v1::ListArtifactsRequest request;
   request.set_run_id(args.id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::ListArtifactsResponse list, client->Call(&Stub::ListArtifacts, request));
+  LK_ASSIGN_OR_RETURN(const v1::ListArtifactsResponse list, client->Call(&RunStub::ListArtifacts, request));
   if (!args.directory.empty()) LK_RETURN_IF_ERROR(Download(context, args.id, list, args.directory));
   Print(context, list, [&](std::ostream& out) {
     Table table({"NAME", ">SIZE"});
@@ -111,14 +111,14 @@ StatusOr<int> Artifacts(Context& context, const ArtifactArgs& args) {
 void AddRun(CLI::App& root, Context& context) {
   CLI::App& run = AddNoun(root, "run", "Single runs of a campaign");
   AddCommand<v1::ListRunsRequest>(
-      run, context, "list", "List runs", List, [](CLI::App& command, v1::ListRunsRequest& request) {
+      run, context, "list", "List runs", ListRuns, [](CLI::App& command, v1::ListRunsRequest& request) {
         command.add_option("--campaign", *request.mutable_campaign_id(), "Only those of this campaign")
             ->type_name("ID");
         command.add_option("--verdict", *request.mutable_verdict(), "Only those with this verdict")
             ->check(CLI::IsMember({"pass", "fail", "error", "miss", "skip", "unproven"}))
             ->type_name("VERDICT");
       });
-  AddCommand(run, context, "show", "Show everything about a run", Show, "ID", "Run id");
+  AddCommand(run, context, "show", "Show everything about a run", ShowRunById, "ID", "Run id");
   AddCommand<LogArgs>(run, context, "logs", "Print a run's serial console", Logs, [](CLI::App& command, LogArgs& args) {
     command.add_option("ID", args.id, "Run id")->required()->type_name("");
     command.add_flag("--follow,-f", args.follow, "Go on until the run ends");

@@ -15,7 +15,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::ScenarioService::Stub;
+using ScenarioStub = v1::ScenarioService::Stub;
 using Descriptor = v1::ScenarioDescriptor;
 
 std::string FormatProto(const google::protobuf::Duration& duration) {
@@ -84,19 +84,19 @@ void ShowScenario(const Descriptor& scenario, bool color, std::ostream& out) {
   section(tolerated);
 }
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListScenariosRequest, v1::ListScenariosResponse, Descriptor>(
-      context, &Stub::ListScenarios, {}, &v1::ListScenariosResponse::scenarios, {"NAME", ">DURATION", "SUMMARY"},
-      [](const Descriptor& s) -> Table::Row {
+StatusOr<int> ListScenarios(Context& context) {
+  return PrintList<ScenarioStub, v1::ListScenariosRequest, v1::ListScenariosResponse, Descriptor>(
+      context, &ScenarioStub::ListScenarios, {}, &v1::ListScenariosResponse::scenarios,
+      {"NAME", ">DURATION", "SUMMARY"}, [](const Descriptor& s) -> Table::Row {
         return {s.name(), FormatProto(s.default_duration()), s.summary()};
       });
 }
 
-StatusOr<int> Show(Context& context, const std::string& name) {
+StatusOr<int> ShowScenarioByName(Context& context, const std::string& name) {
   v1::GetScenarioRequest request;
   request.set_name(name);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const Descriptor scenario, client->Call(&Stub::GetScenario, request));
+  LK_ASSIGN_OR_RETURN(const Descriptor scenario, client->Call(&ScenarioStub::GetScenario, request));
   Print(context, scenario, [&](std::ostream& out) { ShowScenario(scenario, context.out_color(), out); });
   return kPassed;
 }
@@ -105,9 +105,9 @@ StatusOr<int> Show(Context& context, const std::string& name) {
 
 void AddScenario(CLI::App& root, Context& context) {
   CLI::App& scenario = AddNoun(root, "scenario", "Problems that lk reproduces");
-  AddCommand(scenario, context, "list", "List scenarios", List);
-  AddCommand(scenario, context, "show", "Show a scenario with its parameters, probes and invariants", Show, "NAME",
-             "Scenario's name");
+  AddCommand(scenario, context, "list", "List scenarios", ListScenarios);
+  AddCommand(scenario, context, "show", "Show a scenario with its parameters, probes and invariants",
+             ShowScenarioByName, "NAME", "Scenario's name");
 }
 
 }  // namespace lk::cli

@@ -13,7 +13,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::TokenService::Stub;
+using TokenStub = v1::TokenService::Stub;
 
 struct CreateArgs {
   v1::CreateTokenRequest request;
@@ -35,7 +35,7 @@ StatusOr<int> Create(Context& context, const CreateArgs& args) {
   LK_ASSIGN_OR_RETURN(const absl::Duration valid, ParseValidity(args.expires));
   request.mutable_valid()->set_seconds(absl::ToInt64Seconds(valid));
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::CreateTokenResponse created, client->Call(&Stub::CreateToken, request));
+  LK_ASSIGN_OR_RETURN(const v1::CreateTokenResponse created, client->Call(&TokenStub::CreateToken, request));
   // Alone on standard output, to be redirected into a file.
   Print(context, created, [&](std::ostream& out) { out << Escape(created.secret()) << '\n'; });
   context.io.err << Escape(fmt::format("token {} ({}), {}, until {}; it is shown this once", created.token().name(),
@@ -45,9 +45,9 @@ StatusOr<int> Create(Context& context, const CreateArgs& args) {
   return kPassed;
 }
 
-StatusOr<int> List(Context& context) {
-  return PrintList<Stub, v1::ListTokensRequest, v1::ListTokensResponse, v1::Token>(
-      context, &Stub::ListTokens, {}, &v1::ListTokensResponse::tokens,
+StatusOr<int> ListTokens(Context& context) {
+  return PrintList<TokenStub, v1::ListTokensRequest, v1::ListTokensResponse, v1::Token>(
+      context, &TokenStub::ListTokens, {}, &v1::ListTokensResponse::tokens,
       {"ID", "NAME", "ROLE", "STATE", "EXPIRES", "CREATED", "BY"}, [&context](const v1::Token& t) -> Table::Row {
         return {t.id(),
                 t.name(),
@@ -63,7 +63,7 @@ StatusOr<int> Revoke(Context& context, const std::string& id) {
   v1::RevokeTokenRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::Token token, client->Call(&Stub::RevokeToken, request));
+  LK_ASSIGN_OR_RETURN(const v1::Token token, client->Call(&TokenStub::RevokeToken, request));
   Print(context, token, [&](std::ostream& out) {
     out << Escape(fmt::format("{}  {}  {}", token.id(), token.state(), token.name())) << '\n';
   });
@@ -89,7 +89,7 @@ void AddToken(CLI::App& root, Context& context) {
         command.add_option("--expires", args.expires, "How long it is valid, like 12h or 90d; at most 366d [90d]")
             ->type_name("TIME");
       });
-  AddCommand(token, context, "list", "List tokens, never their secrets", List);
+  AddCommand(token, context, "list", "List tokens, never their secrets", ListTokens);
   AddCommand(token, context, "revoke", "Refuse a token from now on", Revoke, "ID", "Token id, or its name");
 }
 

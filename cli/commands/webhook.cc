@@ -11,7 +11,7 @@
 namespace lk::cli {
 namespace {
 
-using Stub = v1::WebhookService::Stub;
+using WebhookStub = v1::WebhookService::Stub;
 
 struct ListArgs {
   v1::ListWebhooksRequest request;
@@ -24,11 +24,11 @@ Color ColorOfState(const std::string& state) {
   return Color::kNone;
 }
 
-StatusOr<int> List(Context& context, const ListArgs& args) {
+StatusOr<int> ListWebhooks(Context& context, const ListArgs& args) {
   v1::ListWebhooksRequest request = args.request;
   request.set_direction(args.in ? "in" : "out");
-  return PrintList<Stub, v1::ListWebhooksRequest, v1::ListWebhooksResponse, v1::Webhook>(
-      context, &Stub::ListWebhooks, request, &v1::ListWebhooksResponse::webhooks,
+  return PrintList<WebhookStub, v1::ListWebhooksRequest, v1::ListWebhooksResponse, v1::Webhook>(
+      context, &WebhookStub::ListWebhooks, request, &v1::ListWebhooksResponse::webhooks,
       {"ID", args.in ? "SOURCE" : "TARGET", "EVENT", "STATE", ">ATTEMPTS", "CREATED", "CAMPAIGN", "NOTE"},
       [&context](const v1::Webhook& w) -> Table::Row {
         const std::string note = w.error().empty() && !w.rule().empty() ? "rule " + w.rule() : w.error();
@@ -53,16 +53,16 @@ void PrintOne(Context& context, const v1::Webhook& webhook) {
 
 StatusOr<int> Test(Context& context, const v1::TestWebhookRequest& request) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::Webhook webhook, client->Call(&Stub::TestWebhook, request));
+  LK_ASSIGN_OR_RETURN(const v1::Webhook webhook, client->Call(&WebhookStub::TestWebhook, request));
   PrintOne(context, webhook);
   return webhook.state() == "delivered" ? kPassed : kFailed;
 }
 
-StatusOr<int> Retry(Context& context, const std::string& id) {
+StatusOr<int> RetryWebhook(Context& context, const std::string& id) {
   v1::RetryWebhookRequest request;
   request.set_id(id);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  LK_ASSIGN_OR_RETURN(const v1::Webhook webhook, client->Call(&Stub::RetryWebhook, request));
+  LK_ASSIGN_OR_RETURN(const v1::Webhook webhook, client->Call(&WebhookStub::RetryWebhook, request));
   PrintOne(context, webhook);
   return kPassed;
 }
@@ -71,7 +71,7 @@ StatusOr<int> Retry(Context& context, const std::string& id) {
 
 void AddWebhook(CLI::App& root, Context& context) {
   CLI::App& webhook = AddNoun(root, "webhook", "Webhooks that came in, and notifications that go out");
-  AddCommand<ListArgs>(webhook, context, "list", "List notifications, or webhooks that came in", List,
+  AddCommand<ListArgs>(webhook, context, "list", "List notifications, or webhooks that came in", ListWebhooks,
                        [](CLI::App& command, ListArgs& args) {
                          command.add_flag("--in", args.in, "Those that came in");
                          command
@@ -88,8 +88,8 @@ void AddWebhook(CLI::App& root, Context& context) {
         command.add_option("--campaign", *request.mutable_campaign_id(), "Tell of this finished campaign [of none]")
             ->type_name("ID");
       });
-  AddCommand(webhook, context, "retry", "Try a dead notification, or a webhook whose work failed, again", Retry, "ID",
-             "Its id, as list shows it");
+  AddCommand(webhook, context, "retry", "Try a dead notification, or a webhook whose work failed, again", RetryWebhook,
+             "ID", "Its id, as list shows it");
 }
 
 }  // namespace lk::cli

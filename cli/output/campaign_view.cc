@@ -14,13 +14,14 @@
 #include "cli/output/run_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "lk/v1/campaign.pb.h"
 
 namespace lk::cli {
 namespace {
 
 // How a run's place in the campaign is shown.
-struct Labels {
-  explicit Labels(const v1::Campaign& campaign) {
+struct RunNames {
+  explicit RunNames(const v1::Campaign& campaign) {
     std::map<std::string, std::set<std::string>> builds;
     std::set<std::string> profiles;
     for (const v1::Run& run : campaign.runs()) {
@@ -108,7 +109,7 @@ void ShowMutants(const v1::Campaign& campaign, bool color, std::ostream& out) {
       << '\n';
 }
 
-void ShowMatrix(const v1::Campaign& campaign, const Labels& labels, bool color, std::ostream& out) {
+void ShowMatrix(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   std::vector<std::string> kernels, scenarios;
   std::map<std::pair<std::string, std::string>, std::vector<const v1::Run*>> cells;
   bool emulated = false;
@@ -143,7 +144,7 @@ void ShowNotPassed(const v1::Campaign& campaign, bool color, std::ostream& out) 
 }
 
 // Runs that were tried more than once, with all their outcomes: "fail, pass  flaky".
-void ShowAttempts(const v1::Campaign& campaign, const Labels& labels, bool color, std::ostream& out) {
+void ShowAttempts(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   std::vector<std::vector<const v1::Run*>> tried;
   for (const v1::Run& run : campaign.runs()) {
     // Attempts follow each other, and share the id up to the dot.
@@ -169,7 +170,7 @@ void ShowAttempts(const v1::Campaign& campaign, const Labels& labels, bool color
 }
 
 // Percentiles of several runs cannot be merged from summaries: the median of their p50, the worst of the rest.
-void ShowLatencies(const v1::Campaign& campaign, const Labels& labels, bool color, std::ostream& out) {
+void ShowLatencies(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   struct Merged {
     std::vector<double> p50;
     double p99 = 0, max = 0;
@@ -197,7 +198,7 @@ void ShowLatencies(const v1::Campaign& campaign, const Labels& labels, bool colo
   Section(out, "Latencies (median p50, worst p99 and maximum of the runs)", table, color);
 }
 
-void ShowFindings(const v1::Campaign& campaign, const Labels& labels, bool color, std::ostream& out) {
+void ShowFindings(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   struct Seen {
     std::string kind, first_run;
     std::set<std::string> runs;
@@ -265,7 +266,7 @@ void ShowCampaign(const v1::Campaign& campaign, absl::TimeZone zone, bool color,
   field("Created", FormatTime(campaign.created(), zone));
   field("Finished", FormatTime(campaign.finished(), zone));
 
-  const Labels labels(campaign);
+  const RunNames labels(campaign);
   ShowMatrix(campaign, labels, color, out);
   ShowNotPassed(campaign, color, out);
   ShowAttempts(campaign, labels, color, out);

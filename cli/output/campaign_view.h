@@ -6,7 +6,10 @@
 #include <iosfwd>
 #include <string>
 
-#include "lk/v1/campaign.pb.h"
+namespace lk::v1 {
+class Campaign;
+class Counts;
+}  // namespace lk::v1
 
 namespace lk::cli {
 

@@ -11,6 +11,7 @@
 #include "cli/output/run_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "lk/v1/report.pb.h"
 
 namespace lk::cli {
 namespace {
@@ -67,7 +68,7 @@ std::string FormatSize(const Row& row) {
   return fmt::format("{} {:+.2f}", row.magnitude(), row.delta());
 }
 
-void ShowKernel(std::string_view name, const v1::ComparedKernel& compared, std::ostream& out) {
+void ShowCompared(std::string_view name, const v1::ComparedKernel& compared, std::ostream& out) {
   const v1::KernelBuild& kernel = compared.kernel();
   out << name << "  " << Escape(fmt::format("{} ({})", kernel.release(), kernel.id()));
   if (const auto mutant = kernel.labels().find("mutant"); mutant != kernel.labels().end()) {
@@ -98,8 +99,8 @@ void ShowLacking(const std::vector<const Row*>& rows, bool color, std::ostream& 
 }  // namespace
 
 void ShowComparison(const v1::CompareKernelsResponse& comparison, bool color, std::ostream& out) {
-  ShowKernel("A", comparison.a(), out);
-  ShowKernel("B", comparison.b(), out);
+  ShowCompared("A", comparison.a(), out);
+  ShowCompared("B", comparison.b(), out);
   out << '\n';
   std::vector<const Row*> rows;
   for (const std::string_view call : kCalls) {

@@ -3,7 +3,9 @@
 
 #include <iosfwd>
 
-#include "lk/v1/report.pb.h"
+namespace lk::v1 {
+class CompareKernelsResponse;
+}
 
 namespace lk::cli {
 

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json ToJson(const std::vector<detect::Frame>& frames) {
+Json FramesToJson(const std::vector<detect::Frame>& frames) {
   auto list = Json::array();
   for (const detect::Frame& frame : frames) {
     list.push_back({{"function", frame.function},
@@ -28,11 +28,13 @@ Json ToJson(const std::vector<detect::Frame>& frames) {
 }
 
 // The fields of lk.v1.Finding that a console log alone can tell; offsets beyond 4 GiB are exact here.
-Json ToJson(const detect::Finding& finding, bool excerpt) {
+Json FindingToJson(const detect::Finding& finding, bool excerpt) {
   auto others = Json::array();
   for (const detect::CpuStack& other : finding.others) {
-    others.push_back(
-        {{"cpu", other.cpu}, {"task", other.task}, {"function", other.function}, {"frames", ToJson(other.frames)}});
+    others.push_back({{"cpu", other.cpu},
+                      {"task", other.task},
+                      {"function", other.function},
+                      {"frames", FramesToJson(other.frames)}});
   }
   Json json = {{"kind", detect::ToString(finding.kind)},
                {"title", finding.title},
@@ -40,7 +42,7 @@ Json ToJson(const detect::Finding& finding, bool excerpt) {
                {"corrupted", finding.corrupted},
                {"startOffset", finding.start_offset},
                {"endOffset", finding.end_offset},
-               {"frames", ToJson(finding.frames)},
+               {"frames", FramesToJson(finding.frames)},
                {"cpu", finding.cpu},
                {"task", finding.task},
                {"function", finding.function},
@@ -87,7 +89,7 @@ void PrintTable(Context& context, const std::vector<detect::Finding>& findings, 
   if (!table.empty()) table.Print(context.io.out, context.out_color());
 }
 
-void Show(Context& context, const detect::Finding& finding, bool located) {
+void ShowDetected(Context& context, const detect::Finding& finding, bool located) {
   std::ostream& out = context.io.out;
   const auto field = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) out << fmt::format("  {:<7}  {}\n", name, Escape(value));
@@ -123,12 +125,12 @@ void PrintFindings(Context& context, const std::string& file, const std::vector<
                    bool located) {
   if (context.format != Format::kTable) {
     auto list = Json::array();
-    for (const detect::Finding& finding : findings) list.push_back(ToJson(finding, show));
+    for (const detect::Finding& finding : findings) list.push_back(FindingToJson(finding, show));
     return PrintJson(context, {{"file", file}, {"findings", std::move(list)}}, true);
   }
   context.io.out << Escape(file) << ": " << findings.size() << (findings.size() == 1 ? " finding\n" : " findings\n");
   if (!show) return PrintTable(context, findings, located);
-  for (const detect::Finding& finding : findings) Show(context, finding, located);
+  for (const detect::Finding& finding : findings) ShowDetected(context, finding, located);
 }
 
 }  // namespace lk::cli

@@ -9,6 +9,7 @@
 
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "lk/v1/run.pb.h"
 #include "support/quantity.h"
 
 namespace lk::cli {

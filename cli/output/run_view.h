@@ -6,7 +6,10 @@
 #include <iosfwd>
 #include <string>
 
-#include "lk/v1/run.pb.h"
+namespace lk::v1 {
+class Finding;
+class Run;
+}  // namespace lk::v1
 
 namespace lk::cli {
 

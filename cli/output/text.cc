@@ -2,6 +2,7 @@
 #include "cli/output/text.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/timestamp.pb.h>
 #include <locale.h>
 #include <wchar.h>
 

@@ -8,8 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "google/protobuf/timestamp.pb.h"
 #include "support/text.h"
+
+namespace google::protobuf {
+class Timestamp;
+}
 
 namespace lk::cli {
 

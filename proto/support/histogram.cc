@@ -4,8 +4,16 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace lk {
+
+Histogram::Histogram(const Buckets& buckets, uint64_t sum_ns, uint64_t min_ns, uint64_t max_ns)
+    : buckets_(buckets),
+      count_(std::accumulate(buckets.begin(), buckets.end(), uint64_t{0})),
+      sum_(sum_ns),
+      min_(count_ > 0 ? min_ns : UINT64_MAX),
+      max_(max_ns) {}
 
 size_t Histogram::BucketOf(uint64_t ns) {
   constexpr uint64_t kLinear = uint64_t{1} << kSubBucketBits;
@@ -54,55 +62,6 @@ uint64_t Histogram::CountAtMost(uint64_t ns) const {
   uint64_t seen = 0;
   for (size_t i = 0; i < kBuckets && BucketUpper(i) - 1 <= ns; ++i) seen += buckets_[i];
   return seen;
-}
-
-StatusOr<Histogram> Histogram::FromProto(const v1::Histogram& proto) {
-  if (proto.index_delta_size() != proto.count_size()) {
-    return absl::InvalidArgumentError("histogram: index_delta and count differ in length");
-  }
-  Histogram result;
-  size_t index = 0;
-  for (int i = 0; i < proto.count_size(); ++i) {
-    index += proto.index_delta(i);
-    if (index >= kBuckets || (i > 0 && proto.index_delta(i) == 0)) {
-      return absl::InvalidArgumentError("histogram: bucket indexes are not ascending or out of range");
-    }
-    result.buckets_[index] = proto.count(i);
-    result.count_ += proto.count(i);
-  }
-  result.sum_ = proto.sum_ns();
-  result.max_ = proto.max_ns();
-  if (result.count_ > 0) result.min_ = proto.min_ns();
-  return result;
-}
-
-v1::Histogram Histogram::ToProto(const std::string& probe) const {
-  v1::Histogram proto;
-  proto.set_probe(probe);
-  size_t last = 0;
-  for (size_t i = 0; i < kBuckets; ++i) {
-    if (buckets_[i] == 0) continue;
-    proto.add_index_delta(static_cast<uint32_t>(i - last));
-    proto.add_count(buckets_[i]);
-    last = i;
-  }
-  proto.set_sum_ns(sum_);
-  proto.set_min_ns(min_ns());
-  proto.set_max_ns(max_);
-  return proto;
-}
-
-v1::LatencySummary Histogram::Summary(const std::string& probe) const {
-  const auto seconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e9; };
-  v1::LatencySummary summary;
-  summary.set_probe(probe);
-  summary.set_count(static_cast<uint32_t>(std::min<uint64_t>(count_, UINT32_MAX)));
-  summary.set_p50_seconds(seconds(Quantile(0.5)));
-  summary.set_p90_seconds(seconds(Quantile(0.9)));
-  summary.set_p99_seconds(seconds(Quantile(0.99)));
-  summary.set_max_seconds(seconds(max_));
-  if (count_ > 0) summary.set_mean_seconds(seconds(sum_) / static_cast<double>(count_));
-  return summary;
 }
 
 }  // namespace lk

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <absl/time/time.h>
-
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
-
-#include "lk/v1/latency.pb.h"
-#include "support/status.h"
 
 namespace lk {
 
@@ -20,6 +15,12 @@ class Histogram {
   static constexpr unsigned kMaxValueBits = 42;
   static constexpr size_t kBuckets = (kMaxValueBits - kSubBucketBits + 1) << kSubBucketBits;
 
+  using Buckets = std::array<uint64_t, kBuckets>;
+
+  Histogram() = default;
+  // One whose buckets and figures are known; `min_ns` does not matter when it is empty.
+  Histogram(const Buckets& buckets, uint64_t sum_ns, uint64_t min_ns, uint64_t max_ns);
+
   static size_t BucketOf(uint64_t ns);
   // Smallest value of the bucket; BucketUpper is the smallest value of the next one.
   static uint64_t BucketLower(size_t bucket);
@@ -29,6 +30,7 @@ class Histogram {
   void Merge(const Histogram& other);
   void Clear() { *this = Histogram(); }
 
+  const Buckets& buckets() const { return buckets_; }
   uint64_t count() const { return count_; }
   uint64_t sum_ns() const { return sum_; }
   uint64_t min_ns() const { return count_ == 0 ? 0 : min_; }
@@ -38,13 +40,8 @@ class Histogram {
   // Observations in buckets that are wholly <= ns: with more observations never less, so the maximum must not matter.
   uint64_t CountAtMost(uint64_t ns) const;
 
-  // Error: INVALID_ARGUMENT when the message is inconsistent or its buckets are out of range.
-  static StatusOr<Histogram> FromProto(const v1::Histogram& proto);
-  v1::Histogram ToProto(const std::string& probe) const;
-  v1::LatencySummary Summary(const std::string& probe) const;
-
  private:
-  std::array<uint64_t, kBuckets> buckets_{};
+  Buckets buckets_{};
   uint64_t count_ = 0;
   uint64_t sum_ = 0;
   uint64_t min_ = UINT64_MAX;

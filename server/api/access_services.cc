@@ -2,8 +2,8 @@
 #include "server/api/access_services.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/time_util.h>
 
+#include "server/api/convert.h"
 #include "server/api/paging.h"
 #include "support/random.h"
 
@@ -11,16 +11,11 @@ namespace lk::api {
 namespace {
 
 using access::Token;
-using google::protobuf::util::TimeUtil;
 
 constexpr absl::Duration kValid = absl::Hours(24 * 90);
 constexpr absl::Duration kLongestValid = absl::Hours(24 * 366);
 
-void Set(google::protobuf::Timestamp* proto, absl::Time time) {
-  *proto = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
-
-v1::Token ToProto(const Token& token, absl::Time now) {
+v1::Token TokenToProto(const Token& token, absl::Time now) {
   v1::Token proto;
   proto.set_id(token.id);
   proto.set_name(token.name);
@@ -63,7 +58,7 @@ grpc::ServerUnaryReactor* TokenService::CreateToken(grpc::CallbackServerContext*
     token.expires = token.created + valid;
     token.created_by = caller->name;
     if (const Status stored = store_.AddToken(token); !stored.ok()) return ToGrpc(stored);
-    *response->mutable_token() = ToProto(token, token.created);
+    *response->mutable_token() = TokenToProto(token, token.created);
     response->set_secret(secret);
     return grpc::Status::OK;
   });
@@ -74,7 +69,7 @@ grpc::ServerUnaryReactor* TokenService::ListTokens(grpc::CallbackServerContext* 
   return Answer(context, pool_, [this, response]() -> grpc::Status {
     const auto tokens = store_.ListTokens();
     if (!tokens.ok()) return ToGrpc(tokens.status());
-    for (const Token& token : *tokens) *response->add_tokens() = ToProto(token, clock_.Now());
+    for (const Token& token : *tokens) *response->add_tokens() = TokenToProto(token, clock_.Now());
     return grpc::Status::OK;
   });
 }
@@ -85,7 +80,7 @@ grpc::ServerUnaryReactor* TokenService::RevokeToken(grpc::CallbackServerContext*
     const absl::Time now = clock_.Now();
     const auto token = store_.RevokeToken(request->id(), now);
     if (!token.ok()) return ToGrpc(token.status());
-    *response = ToProto(*token, now);
+    *response = TokenToProto(*token, now);
     return grpc::Status::OK;
   });
 }

@@ -26,7 +26,7 @@ constexpr size_t kWindowBytes = 4 << 20;
 // off and comes back.
 constexpr size_t kMostQueued = 64;
 
-google::protobuf::Duration ToProto(absl::Duration duration) {
+google::protobuf::Duration DurationToProto(absl::Duration duration) {
   return google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(duration));
 }
 
@@ -329,13 +329,13 @@ void AgentService::SendLease(const std::string& run_id, uint64_t session, const 
   v1::Lease* lease = message.mutable_lease();
   lease->set_scenario(terms.scenario);
   lease->mutable_parameters()->insert(terms.parameters.begin(), terms.parameters.end());
-  *lease->mutable_duration() = ToProto(terms.duration);
-  *lease->mutable_hard_cap() = ToProto(terms.hard_cap);
+  *lease->mutable_duration() = DurationToProto(terms.duration);
+  *lease->mutable_hard_cap() = DurationToProto(terms.hard_cap);
   lease->set_canary_nonce(terms.canary_nonce);
   *lease->mutable_now() = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
-  *lease->mutable_heartbeat_interval() = ToProto(terms.heartbeat_interval);
+  *lease->mutable_heartbeat_interval() = DurationToProto(terms.heartbeat_interval);
   lease->set_seed(terms.seed);
-  if (terms.kill_worker_after) *lease->mutable_kill_worker_after() = ToProto(*terms.kill_worker_after);
+  if (terms.kill_worker_after) *lease->mutable_kill_worker_after() = DurationToProto(*terms.kill_worker_after);
   Send(run_id, session, std::move(message));
 }
 
@@ -363,7 +363,7 @@ void AgentService::SendHostActionReply(const scheduler::HostActionDone& reply) {
   proto->set_id(reply.id);
   proto->set_error(reply.error);
   proto->set_alias(reply.alias);
-  *proto->mutable_took() = ToProto(reply.took);
+  *proto->mutable_took() = DurationToProto(reply.took);
   Send(reply.run_id, 0, std::move(message));
 }
 

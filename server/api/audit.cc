@@ -3,6 +3,7 @@
 
 #include <absl/status/status.h>
 #include <fmt/format.h>
+#include <grpcpp/server_context.h>
 #include <spdlog/spdlog.h>
 
 #include "server/api/convert.h"

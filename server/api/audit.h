@@ -2,7 +2,6 @@
 // The record of changes: every call that the table (rules.h) calls a change, with who asked and what came of it.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_interceptor.h>
 
 #include <memory>

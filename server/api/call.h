@@ -3,7 +3,9 @@
 // reactions never block.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+#include <grpcpp/support/status.h>
 
 #include <functional>
 #include <memory>

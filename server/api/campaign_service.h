@@ -6,6 +6,7 @@
 
 #include "lk/v1/campaign.grpc.pb.h"
 #include "server/api/call.h"
+#include "server/campaign/spec.h"
 #include "server/scheduler/driver.h"
 #include "server/store/store.h"
 

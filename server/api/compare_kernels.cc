@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "lk/v1/report.pb.h"
+#include "lk/v1/scenario.pb.h"
 #include "server/api/convert.h"
 #include "server/api/find_kernel.h"
 #include "server/report/compare.h"
@@ -20,7 +22,7 @@ using campaign::Run;
 using campaign::Verdict;
 
 // A histogram is 10 KB: what a comparison holds at once.
-constexpr size_t kMostRuns = 2000;
+constexpr size_t kMostCompared = 2000;
 // The store serves others between two of these.
 constexpr int kPage = 200;
 
@@ -68,7 +70,7 @@ StatusOr<Gathered> Gather(store::Store& store, const campaign::KernelBuild& kern
   uint32_t decided = 0;
   uint32_t undecided = 0;
   std::string before;
-  for (size_t seen = 0; seen < kMostRuns;) {
+  for (size_t seen = 0; seen < kMostCompared;) {
     LK_ASSIGN_OR_RETURN(const std::vector<Run> runs,
                         store.DoneRunsOfKernel(kernel.id, request.scenario(), before, kPage));
     if (runs.empty()) break;
@@ -100,18 +102,18 @@ StatusOr<Gathered> Gather(store::Store& store, const campaign::KernelBuild& kern
   return gathered;
 }
 
-void Set(v1::ConfidenceInterval* proto, const report::Interval& interval) {
+void SetInterval(v1::ConfidenceInterval* proto, const report::Interval& interval) {
   proto->set_low(interval.low);
   proto->set_high(interval.high);
 }
 
-void Set(v1::ComparisonSide* proto, const report::Side& side) {
+void SetSide(v1::ComparisonSide* proto, const report::Side& side) {
   proto->set_runs(side.runs);
   proto->set_value(side.value);
-  if (side.interval) Set(proto->mutable_interval(), *side.interval);
+  if (side.interval) SetInterval(proto->mutable_interval(), *side.interval);
 }
 
-v1::ComparisonRow ToProto(const report::Row& row) {
+v1::ComparisonRow RowToProto(const report::Row& row) {
   v1::ComparisonRow proto;
   proto.set_scenario(row.conditions.scenario);
   proto.set_profile(row.conditions.profile);
@@ -119,10 +121,10 @@ v1::ComparisonRow ToProto(const report::Row& row) {
   proto.set_emulated(row.conditions.emulated);
   proto.set_measure(row.what);
   proto.set_call(std::string(report::ToString(row.call)));
-  Set(proto.mutable_a(), row.a);
-  Set(proto.mutable_b(), row.b);
+  SetSide(proto.mutable_a(), row.a);
+  SetSide(proto.mutable_b(), row.b);
   if (row.effect) proto.set_effect(*row.effect);
-  if (row.interval) Set(proto.mutable_interval(), *row.interval);
+  if (row.interval) SetInterval(proto.mutable_interval(), *row.interval);
   proto.set_delta(row.delta);
   proto.set_magnitude(std::string(report::Magnitude(row.delta)));
   proto.set_p(row.p);
@@ -162,7 +164,7 @@ StatusOr<v1::CompareKernelsResponse> CompareKernels(store::Store& store, const c
   response.set_error_rate(options.error_rate);
   response.set_pass_rate_margin(options.pass_rate_margin);
   response.set_latency_margin(options.latency_margin);
-  for (const report::Row& row : comparison.rows) *response.add_rows() = ToProto(row);
+  for (const report::Row& row : comparison.rows) *response.add_rows() = RowToProto(row);
   response.set_worse(Calls(comparison, report::Call::kWorse));
   response.set_better(Calls(comparison, report::Call::kBetter));
   response.set_same(Calls(comparison, report::Call::kSame));

@@ -2,9 +2,13 @@
 // ReportService.CompareKernels: evidence from the store, statistics from report/compare.h.
 #pragma once
 
-#include "lk/v1/report.pb.h"
-#include "server/campaign/spec.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/store/store.h"
+
+namespace lk::v1 {
+class CompareKernelsRequest;
+class CompareKernelsResponse;
+}  // namespace lk::v1
 
 namespace lk::api {
 

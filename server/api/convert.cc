@@ -7,14 +7,18 @@
 #include <algorithm>
 #include <array>
 
+#include "lk/v1/agent.pb.h"
+#include "lk/v1/campaign.pb.h"
+#include "lk/v1/finding.pb.h"
+#include "lk/v1/host.pb.h"
+#include "lk/v1/kernel.pb.h"
+#include "lk/v1/run.pb.h"
 #include "server/campaign/mutation.h"
+#include "server/scheduler/driver.h"
+#include "support/histogram_proto.h"
 
 namespace lk::api {
 namespace {
-
-void Set(google::protobuf::Timestamp* proto, absl::Time time) {
-  *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
 
 bool Known(absl::Time time) {
   return time != absl::InfinitePast() && time != absl::InfiniteFuture();
@@ -71,6 +75,10 @@ campaign::Table TableFromProto(const v1::Table& proto) {
 }
 
 }  // namespace
+
+void Set(google::protobuf::Timestamp* proto, absl::Time time) {
+  *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+}
 
 v1::Finding ToProto(const campaign::Finding& finding) {
   v1::Finding proto;
@@ -140,7 +148,7 @@ v1::Run ToProto(const campaign::Run& run) {
   proto.set_emulated(run.emulated);
   proto.set_control(run.control);
   for (const campaign::Finding& finding : run.findings) *proto.add_findings() = ToProto(finding);
-  for (const auto& [probe, histogram] : run.latencies) *proto.add_latencies() = histogram.Summary(probe);
+  for (const auto& [probe, histogram] : run.latencies) *proto.add_latencies() = Summary(histogram, probe);
   for (const auto& [name, counter] : run.counters) {
     v1::Counter* added = proto.add_counters();
     added->set_name(name);
@@ -336,7 +344,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
     case v1::AgentMessage::kSamples: {
       scheduler::Samples samples;
       for (const v1::Histogram& proto : message.samples().histograms()) {
-        LK_ASSIGN_OR_RETURN(const Histogram histogram, Histogram::FromProto(proto));
+        LK_ASSIGN_OR_RETURN(const Histogram histogram, HistogramFromProto(proto));
         samples.latencies[Bounded(proto.probe())].Merge(histogram);
       }
       for (const v1::Counter& counter : message.samples().counters()) {

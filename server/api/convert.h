@@ -2,23 +2,38 @@
 // Domain -> proto, and what comes from clients and agents -> domain. The one place where both are known.
 #pragma once
 
+#include <absl/time/time.h>
 #include <grpcpp/support/status.h>
 
-#include <optional>
-#include <string>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
-#include "lk/v1/agent.pb.h"
-#include "lk/v1/campaign.pb.h"
-#include "lk/v1/finding.pb.h"
-#include "lk/v1/host.pb.h"
-#include "lk/v1/kernel.pb.h"
-#include "lk/v1/run.pb.h"
 #include "server/campaign/spec.h"
 #include "server/campaign/types.h"
-#include "server/scheduler/driver.h"
+#include "server/scheduler/core.h"
+#include "support/status.h"
+
+namespace google::protobuf {
+class Timestamp;
+}
+namespace lk::v1 {
+class AgentMessage;
+class Campaign;
+class Finding;
+class Host;
+class KernelBuild;
+class Provenance;
+class Run;
+class SpecErrors;
+}  // namespace lk::v1
+namespace lk::scheduler {
+struct Announcer;
+}  // namespace lk::scheduler
 
 namespace lk::api {
+
+void Set(google::protobuf::Timestamp* proto, absl::Time time);
 
 v1::Finding ToProto(const campaign::Finding& finding);
 v1::Provenance ToProto(const campaign::Provenance& provenance);

@@ -2,6 +2,7 @@
 #include "server/api/gate.h"
 
 #include <fmt/format.h>
+#include <grpc/grpc_security_constants.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>

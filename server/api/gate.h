@@ -3,7 +3,7 @@
 // services included, before any handler sees it.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <sys/types.h>
 
 #include <functional>

@@ -4,7 +4,7 @@
 
 #include "lk/v1/scenario.grpc.pb.h"
 #include "lk/v1/system.grpc.pb.h"
-#include "server/campaign/spec.h"
+#include "server/campaign/descriptor_fwd.h"
 
 namespace lk::api {
 

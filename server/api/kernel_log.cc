@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "lk/v1/agent.pb.h"
+
 namespace lk::api {
 namespace {
 

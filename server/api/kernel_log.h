@@ -6,10 +6,13 @@
 
 #include <vector>
 
-#include "lk/v1/agent.pb.h"
 #include "server/detect/engine.h"
 #include "server/scheduler/core.h"
 #include "support/mutex.h"
+
+namespace lk::v1 {
+class KernelLog;
+}
 
 namespace lk::api {
 

@@ -147,6 +147,9 @@ grpc::ServerReadReactor<v1::AddKernelRequest>* KernelService::AddKernel(grpc::Ca
     if (!added.ok()) return ToGrpc(added.status());
     *response->mutable_kernel() = ToProto(added->kernel, false, 0);
     response->set_created(added->created);
+    if (const Status agent = images_.HasAgent(added->kernel.arch); !agent.ok()) {
+      response->set_warning(std::string(agent.message()));
+    }
     return grpc::Status::OK;
   };
   return new AddKernelCall(pool_, spool_ / RandomHex(8), finish);

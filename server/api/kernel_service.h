@@ -9,6 +9,7 @@
 #include "server/api/call.h"
 #include "server/kernels/library.h"
 #include "server/store/store.h"
+#include "server/vm/image.h"
 #include "support/clock.h"
 
 namespace lk::api {
@@ -25,10 +26,10 @@ StatusOr<AddedBuild> AddBuild(kernels::Library& library, store::Store& store,
 
 class KernelService final : public v1::KernelService::CallbackService {
  public:
-  // Uploads are spooled below `spool`.
-  KernelService(kernels::Library& library, store::Store& store, scheduler::WorkerPool& pool, const Clock& clock,
-                std::filesystem::path spool)
-      : library_(library), store_(store), pool_(pool), clock_(clock), spool_(std::move(spool)) {}
+  // Uploads are spooled below `spool`. `images` tells which guests can have an agent.
+  KernelService(kernels::Library& library, store::Store& store, const vm::ImageBuilder& images,
+                scheduler::WorkerPool& pool, const Clock& clock, std::filesystem::path spool)
+      : library_(library), store_(store), images_(images), pool_(pool), clock_(clock), spool_(std::move(spool)) {}
 
   grpc::ServerReadReactor<v1::AddKernelRequest>* AddKernel(grpc::CallbackServerContext* context,
                                                            v1::AddKernelResponse* response) override;
@@ -42,6 +43,7 @@ class KernelService final : public v1::KernelService::CallbackService {
  private:
   kernels::Library& library_;
   store::Store& store_;
+  const vm::ImageBuilder& images_;
   scheduler::WorkerPool& pool_;
   const Clock& clock_;
   const std::filesystem::path spool_;

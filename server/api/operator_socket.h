@@ -3,7 +3,8 @@
 // and hands each to gRPC with the credentials of its user.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/server_builder.h>
 #include <sys/types.h>
 
 #include <atomic>

@@ -98,7 +98,7 @@ StatusOr<Pki> Create() {
   return pki;
 }
 
-std::string ReadFile(const std::filesystem::path& path) {
+std::string ReadPem(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -120,7 +120,7 @@ StatusOr<Pki> LoadOrCreatePki(const std::filesystem::path& directory) {
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
   if (failed) return absl::InternalError(fmt::format("{}: {}", directory.string(), failed.message()));
-  Pki pki{ReadFile(directory / "ca.pem"), ReadFile(directory / "agent.pem"), ReadFile(directory / "agent.key")};
+  Pki pki{ReadPem(directory / "ca.pem"), ReadPem(directory / "agent.pem"), ReadPem(directory / "agent.key")};
   if (!pki.ca_pem.empty() && !pki.certificate_pem.empty() && !pki.key_pem.empty()) return pki;
   LK_ASSIGN_OR_RETURN(pki, Create());
   LK_RETURN_IF_ERROR(WriteFile(directory / "agent.key", pki.key_pem));

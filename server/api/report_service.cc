@@ -8,9 +8,9 @@
 namespace lk::api {
 namespace {
 
-constexpr size_t kChunk = 64 << 10;
+constexpr size_t kReportChunk = 64 << 10;
 // Chunks that are made ready at once.
-constexpr size_t kAhead = 16;
+constexpr size_t kReportsAhead = 16;
 
 }  // namespace
 
@@ -36,8 +36,8 @@ grpc::ServerWriteReactor<v1::ReportChunk>* ReportService::GetCampaignReport(
       written = true;
     }
     Stream::Batch batch;
-    for (; offset < report.size() && batch.messages.size() < kAhead; offset += kChunk) {
-      batch.messages.emplace_back().set_data(report.substr(offset, kChunk));
+    for (; offset < report.size() && batch.messages.size() < kReportsAhead; offset += kReportChunk) {
+      batch.messages.emplace_back().set_data(report.substr(offset, kReportChunk));
     }
     batch.last = offset >= report.size();
     return batch;

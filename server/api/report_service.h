@@ -4,7 +4,7 @@
 #include "lk/v1/report.grpc.pb.h"
 #include "server/api/call.h"
 #include "server/api/reports.h"
-#include "server/campaign/spec.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/store/store.h"
 
 namespace lk::api {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "lk/v1/report.pb.h"
+#include "lk/v1/scenario.pb.h"
 #include "server/api/convert.h"
 #include "support/version.h"
 
@@ -62,6 +63,12 @@ StatusOr<std::string> ToJson(const report::CampaignReport& report) {
   return json;
 }
 
+report::Scenario ScenarioOf(const v1::ScenarioDescriptor& descriptor) {
+  report::Scenario scenario{.summary = descriptor.summary(), .emulation = {}};
+  for (const auto& patch : descriptor.emulation()) scenario.emulation.push_back(patch.name());
+  return scenario;
+}
+
 }  // namespace
 
 StatusOr<report::CampaignReport> Reports::Gather(const std::string& campaign_id) const {
@@ -77,7 +84,7 @@ StatusOr<report::CampaignReport> Reports::Gather(const std::string& campaign_id)
     const auto host = std::ranges::find(hosts, run.host_id, &campaign::Host::id);
     if (host != hosts.end()) report.hosts.try_emplace(host->id, *host);
     const auto scenario = std::ranges::find(descriptors_, run.scenario, &v1::ScenarioDescriptor::name);
-    if (scenario != descriptors_.end()) report.scenarios.try_emplace(run.scenario, *scenario);
+    if (scenario != descriptors_.end()) report.scenarios.try_emplace(run.scenario, ScenarioOf(*scenario));
   }
   report.lk_version = Version();
   report.written = clock_.Now();

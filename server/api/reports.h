@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "server/campaign/spec.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/report/campaign_report.h"
 #include "server/store/store.h"
 #include "support/clock.h"

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
 
 #include <algorithm>
 #include <climits>
@@ -13,7 +15,7 @@
 namespace lk::api {
 namespace {
 
-StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
+StatusOr<std::string> ReadTlsFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::FailedPreconditionError("cannot read " + path.string());
   return std::string(std::istreambuf_iterator<char>(file), {});
@@ -26,11 +28,11 @@ StatusOr<std::shared_ptr<grpc::ServerCredentials>> OperatorTls(const config::Con
                     options.listen));
   }
   grpc::SslServerCredentialsOptions tls;
-  LK_ASSIGN_OR_RETURN(const std::string key, ReadFile(options.key));
-  LK_ASSIGN_OR_RETURN(const std::string certificate, ReadFile(options.certificate));
+  LK_ASSIGN_OR_RETURN(const std::string key, ReadTlsFile(options.key));
+  LK_ASSIGN_OR_RETURN(const std::string certificate, ReadTlsFile(options.certificate));
   tls.pem_key_cert_pairs.push_back({key, certificate});
   if (!options.client_ca.empty()) {
-    LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.client_ca));
+    LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadTlsFile(options.client_ca));
     // One that is shown must be good; who shows none may have a token.
     tls.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
   }

@@ -2,7 +2,7 @@
 // The gRPC listeners of lkd.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/server.h>
 
 #include <chrono>
 #include <memory>

@@ -2,12 +2,12 @@
 #include "server/api/webhook_service.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
+#include "server/api/convert.h"
 #include "server/api/paging.h"
 #include "server/http/inbound/event.h"
 
@@ -16,10 +16,6 @@ namespace {
 
 // What lkctl's own deadline is, too.
 constexpr absl::Duration kTestWait = absl::Seconds(25);
-
-void Set(google::protobuf::Timestamp* proto, absl::Time time) {
-  *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
 
 // What both directions have.
 template <typename Row>
@@ -35,7 +31,7 @@ v1::Webhook Common(const Row& row, absl::Time created, std::string_view waiting)
   return proto;
 }
 
-v1::Webhook ToProto(const store::InboundWebhook& webhook) {
+v1::Webhook WebhookToProto(const store::InboundWebhook& webhook) {
   v1::Webhook proto = Common(webhook, webhook.received, "queued");
   proto.set_direction("in");
   proto.set_peer(webhook.source);
@@ -45,7 +41,7 @@ v1::Webhook ToProto(const store::InboundWebhook& webhook) {
   return proto;
 }
 
-v1::Webhook ToProto(const store::Notification& notification) {
+v1::Webhook WebhookToProto(const store::Notification& notification) {
   v1::Webhook proto = Common(notification, notification.created, "pending");
   proto.set_direction("out");
   proto.set_peer(notification.target);
@@ -55,17 +51,17 @@ v1::Webhook ToProto(const store::Notification& notification) {
 }
 
 template <typename Row>
-grpc::Status Answer(const StatusOr<std::vector<Row>>& page, int size, v1::ListWebhooksResponse& response) {
+grpc::Status FillPage(const StatusOr<std::vector<Row>>& page, int size, v1::ListWebhooksResponse& response) {
   if (!page.ok()) return ToGrpc(page.status());
-  for (const Row& row : *page) *response.add_webhooks() = ToProto(row);
+  for (const Row& row : *page) *response.add_webhooks() = WebhookToProto(row);
   if (page->size() == static_cast<size_t>(size)) response.set_next_page_token(page->back().id);
   return grpc::Status::OK;
 }
 
 template <typename Row>
-grpc::Status Answer(const StatusOr<Row>& row, v1::Webhook& response) {
+grpc::Status FillWebhook(const StatusOr<Row>& row, v1::Webhook& response) {
   if (!row.ok()) return ToGrpc(row.status());
-  response = ToProto(*row);
+  response = WebhookToProto(*row);
   return grpc::Status::OK;
 }
 
@@ -79,7 +75,7 @@ grpc::Status Unknown(std::string_view what, const std::string& word, const std::
 grpc::ServerUnaryReactor* WebhookService::ListWebhooks(grpc::CallbackServerContext* context,
                                                        const v1::ListWebhooksRequest* request,
                                                        v1::ListWebhooksResponse* response) {
-  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
+  return Answer(context, pool_, [this, request, response]() -> grpc::Status {
     const std::vector<std::string_view> in = {"queued", "done", "ignored", "failed"};
     const std::vector<std::string_view> out = {"pending", "delivered", "dead"};
     const bool inbound = request->direction() == "in";
@@ -89,14 +85,14 @@ grpc::ServerUnaryReactor* WebhookService::ListWebhooks(grpc::CallbackServerConte
       return Unknown("state", request->state(), states);
     }
     const int size = PageSize(request->page_size());
-    if (inbound) return Answer(store_.ListInbound(request->state(), request->page_token(), size), size, *response);
-    return Answer(store_.ListNotifications(request->state(), request->page_token(), size), size, *response);
+    if (inbound) return FillPage(store_.ListInbound(request->state(), request->page_token(), size), size, *response);
+    return FillPage(store_.ListNotifications(request->state(), request->page_token(), size), size, *response);
   });
 }
 
 grpc::ServerUnaryReactor* WebhookService::TestWebhook(grpc::CallbackServerContext* context,
                                                       const v1::TestWebhookRequest* request, v1::Webhook* response) {
-  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
+  return Answer(context, pool_, [this, request, response]() -> grpc::Status {
     std::string campaign_id;
     if (!request->campaign_id().empty()) {
       StatusOr<std::string> resolved = store_.ResolveCampaign(request->campaign_id());
@@ -105,15 +101,15 @@ grpc::ServerUnaryReactor* WebhookService::TestWebhook(grpc::CallbackServerContex
     }
     const StatusOr<store::Notification> added = sender_.AddTest(request->target(), campaign_id);
     if (!added.ok()) return ToGrpc(added.status());
-    return Answer(sender_.AwaitAttempt(added->id, kTestWait), *response);
+    return FillWebhook(sender_.AwaitAttempt(added->id, kTestWait), *response);
   });
 }
 
 grpc::ServerUnaryReactor* WebhookService::RetryWebhook(grpc::CallbackServerContext* context,
                                                        const v1::RetryWebhookRequest* request, v1::Webhook* response) {
-  return api::Answer(context, pool_, [this, request, response]() -> grpc::Status {
-    if (request->id().starts_with("in_")) return Answer(intake_.Retry(request->id()), *response);
-    return Answer(sender_.Retry(request->id()), *response);
+  return Answer(context, pool_, [this, request, response]() -> grpc::Status {
+    if (request->id().starts_with("in_")) return FillWebhook(intake_.Retry(request->id()), *response);
+    return FillWebhook(sender_.Retry(request->id()), *response);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/detect/fold.h"
 #include "support/quantity.h"
 
@@ -50,7 +51,7 @@ bool IsBarePanic(const Finding& finding) {
   return finding.kind == Kind::kPanic && !OnConsole(finding);
 }
 
-bool Counts(const Finding& counted, const Finding& report) {
+bool CountsAs(const Finding& counted, const Finding& report) {
   if (!counted.counted) return false;
   return counted.kind == report.kind || std::ranges::any_of(kCounted, [&](const Counted& row) {
            return row.counted == counted.kind && row.reported == report.kind;
@@ -73,7 +74,7 @@ bool Explains(const Finding& cause, const Finding& effect) {
 
 // `lesser` tells of the event of `fuller` with fewer words.
 bool IsLesser(const Finding& lesser, const Finding& fuller) {
-  return Counts(lesser, fuller) || Explains(fuller, lesser);
+  return CountsAs(lesser, fuller) || Explains(fuller, lesser);
 }
 
 bool CountsAgainstKernel(const Finding& finding) {

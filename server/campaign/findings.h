@@ -2,7 +2,7 @@
 // One cause, one finding: what several witnesses and detectors tell of the same event is folded into one.
 #pragma once
 
-#include "lk/v1/scenario.pb.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
 
 namespace lk::campaign {

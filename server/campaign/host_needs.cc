@@ -10,12 +10,6 @@
 namespace lk::campaign {
 namespace {
 
-bool IommuIs(const Profile& profile, Iommu::Model model) {
-  return profile.iommu && profile.iommu->model == model;
-}
-bool HotplugIs(const Profile& profile, MemoryHotplug::Model model) {
-  return profile.memory_hotplug && profile.memory_hotplug->model == model;
-}
 bool ConfidentialIs(const Profile& profile, Confidential::Type type) {
   return profile.confidential.type == type;
 }

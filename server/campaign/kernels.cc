@@ -49,7 +49,7 @@ bool Selects(const KernelSelector& selector, const KernelBuild& kernel) {
   return label != kernel.labels.end() && label->second == selector.label_value;
 }
 
-std::string Describe(const KernelSelector& selector) {
+std::string DescribeSelector(const KernelSelector& selector) {
   if (!selector.exact.empty()) return fmt::format("\"{}\"", selector.exact);
   if (!selector.match.empty()) return fmt::format("a release like \"{}\"", selector.match);
   return fmt::format("label {}={}", selector.label_key, selector.label_value);
@@ -86,7 +86,8 @@ KernelResolution ResolveKernels(const CampaignSpec& spec, const std::vector<Kern
       return order != 0 ? order > 0 : a.added > b.added;
     });
     if (found.empty()) {
-      mistake(fmt::format("no kernel is {}; there are: {}", Describe(selector), Names(known, &KernelBuild::release)));
+      mistake(fmt::format("no kernel is {}; there are: {}", DescribeSelector(selector),
+                          Names(known, &KernelBuild::release)));
     } else if (!selector.exact.empty() && found.size() > 1) {
       mistake(fmt::format("{} builds are \"{}\"; name one by its id: {}", found.size(), selector.exact,
                           Names(found, &KernelBuild::id)));

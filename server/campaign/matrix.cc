@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/mutation.h"
+#include "server/campaign/spec.h"
 #include "support/quantity.h"
 
 namespace lk::campaign {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/guest_timeouts.h"
-#include "server/campaign/spec.h"
 #include "server/campaign/types.h"
 
 namespace lk::campaign {

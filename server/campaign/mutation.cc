@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lk/v1/scenario.pb.h"
+
 namespace lk::campaign {
 namespace {
 

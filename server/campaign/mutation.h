@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lk/v1/scenario.pb.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
 
 namespace lk::campaign {

@@ -10,7 +10,7 @@ namespace lk::campaign {
 namespace {
 
 // A profile or scenario may be a name alone; a profile that builds on another and has no name has that one's.
-std::string NameOf(const YAML::Node& entry) {
+std::string NameIn(const YAML::Node& entry) {
   if (entry.IsScalar()) return entry.Scalar();
   if (!entry.IsMap()) return {};
   for (const char* key : {"name", "base"}) {
@@ -21,12 +21,12 @@ std::string NameOf(const YAML::Node& entry) {
 
 StatusOr<YAML::Node> Entry(const YAML::Node& list, const std::string& name) {
   for (const YAML::Node& entry : list) {
-    if (NameOf(entry) == name) return YAML::Clone(entry);
+    if (NameIn(entry) == name) return YAML::Clone(entry);
   }
   return absl::InvalidArgumentError(fmt::format("the campaign's file has no \"{}\"", name));
 }
 
-StatusOr<std::string> Make(const Campaign& campaign, const Run& run) {
+StatusOr<std::string> MakeOnlyRun(const Campaign& campaign, const Run& run) {
   const YAML::Node root = YAML::Load(campaign.spec_yaml);
   for (const std::string& assignment : campaign.overrides) LK_RETURN_IF_ERROR(ApplySet(root, assignment).status());
   const YAML::Node spec = root["spec"];
@@ -58,7 +58,7 @@ StatusOr<std::string> Make(const Campaign& campaign, const Run& run) {
 
 StatusOr<std::string> OnlyRun(const Campaign& campaign, const Run& run) {
   try {
-    return Make(campaign, run);
+    return MakeOnlyRun(campaign, run);
   } catch (const YAML::Exception& e) {
     return absl::InvalidArgumentError(fmt::format("the campaign's file cannot be read: {}", e.msg));
   }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lk/v1/scenario.pb.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
 
 namespace lk::campaign {
@@ -26,8 +26,6 @@ struct SpecResult {
   std::vector<SpecError> notify_places;
   bool ok() const { return errors.empty(); }
 };
-
-using Descriptors = std::vector<v1::ScenarioDescriptor>;
 
 // Every mistake at once: syntax, unknown or repeated keys, wrong types and units, unknown scenarios and parameters,
 // values out of bounds, unknown profiles, budgets on probes a scenario has not, impossible combinations (virtio-mem on
@@ -49,6 +47,6 @@ KernelResolution ResolveKernels(const CampaignSpec& spec, const std::vector<Kern
 bool ReleaseLess(std::string_view a, std::string_view b);
 
 // Checks parameters of one scenario; used by ParseSpec. Returns the lease form, or INVALID_ARGUMENT with the bounds.
-StatusOr<std::string> CheckParameter(const v1::ScenarioDescriptor::Parameter& parameter, std::string_view value);
+StatusOr<std::string> CheckParameter(const v1::ScenarioDescriptor_Parameter& parameter, std::string_view value);
 
 }  // namespace lk::campaign

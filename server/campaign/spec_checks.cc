@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/matrix.h"
 #include "support/quantity.h"
 
@@ -22,7 +23,7 @@ constexpr uint64_t kMemoryBlock = 128 * kMiB;
 // Block size of a virtio-mem device as lkd makes it.
 constexpr uint64_t kVirtioMemBlock = 2 * kMiB;
 constexpr uint32_t kMostSlots = 255;
-constexpr size_t kMostText = 4096;
+constexpr size_t kMostParameterText = 4096;
 // COMMAND_LINE_SIZE is 2048 on both architectures; the rest is for lk's and the scenarios' own.
 constexpr size_t kMostCmdline = 1500;
 
@@ -32,17 +33,11 @@ bool X86(const Profile& profile) {
 bool IsConfidential(const Profile& profile) {
   return profile.confidential.type != Confidential::Type::kNone;
 }
-bool HotplugIs(const Profile& profile, MemoryHotplug::Model model) {
-  return profile.memory_hotplug && profile.memory_hotplug->model == model;
-}
 bool Dimm(const Profile& profile) {
   return HotplugIs(profile, MemoryHotplug::Model::kDimm);
 }
 bool VirtioMem(const Profile& profile) {
   return HotplugIs(profile, MemoryHotplug::Model::kVirtioMem);
-}
-bool IommuIs(const Profile& profile, Iommu::Model model) {
-  return profile.iommu && profile.iommu->model == model;
 }
 bool Grows(const Profile& profile) {
   return profile.memory_hotplug->max_bytes > profile.memory_bytes;
@@ -183,8 +178,9 @@ StatusOr<std::string> CheckParameter(const Parameter& parameter, std::string_vie
       if (std::ranges::find(parameter.choices(), value) != parameter.choices().end()) return std::string(value);
       return BadParameter(parameter, value, fmt::format("one of {}", fmt::join(parameter.choices(), ", ")));
     case Parameter::TYPE_TEXT:
-      if (value.size() <= kMostText) return std::string(value);
-      return BadParameter(parameter, value.substr(0, 20), fmt::format("a text of at most {} bytes", kMostText));
+      if (value.size() <= kMostParameterText) return std::string(value);
+      return BadParameter(parameter, value.substr(0, 20),
+                          fmt::format("a text of at most {} bytes", kMostParameterText));
     default:
       return absl::InvalidArgumentError(
           fmt::format("{}: the scenario's descriptor gives it no type", parameter.name()));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/ready_profiles.h"
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/verdict.h"

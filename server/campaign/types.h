@@ -91,6 +91,13 @@ struct Profile {
   }
 };
 
+inline bool IommuIs(const Profile& profile, Iommu::Model model) {
+  return profile.iommu && profile.iommu->model == model;
+}
+inline bool HotplugIs(const Profile& profile, MemoryHotplug::Model model) {
+  return profile.memory_hotplug && profile.memory_hotplug->model == model;
+}
+
 // ---- the campaign file, checked --------------------------------------------------------------------------------
 
 // One entry of spec.kernels: exactly one of the three ways to name builds.

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/findings.h"
 #include "server/detect/fold.h"
 #include "support/quantity.h"
@@ -74,7 +75,7 @@ void AddOwn(Run& run, Finding finding, const v1::ScenarioDescriptor& descriptor)
   AddFinding(run, std::move(finding), descriptor);
 }
 
-Finding Make(Kind kind, std::string title, std::string detail, std::string witness = "agent") {
+Finding MakeFinding(Kind kind, std::string title, std::string detail, std::string witness = "agent") {
   Finding finding;
   finding.kind = kind;
   finding.title = std::move(title);
@@ -90,9 +91,9 @@ void CheckInvariants(Run& run, const v1::ScenarioDescriptor& descriptor) {
     // Not "value > max": a guest may count to NaN.
     if (counter == run.counters.end() || counter->second.value <= invariant.max()) continue;
     AddOwn(run,
-           Make(Kind::kInvariant, "invariant " + invariant.name(),
-                fmt::format("{} is {}, at most {} is right: {}", invariant.counter(), counter->second.value,
-                            invariant.max(), invariant.summary())),
+           MakeFinding(Kind::kInvariant, "invariant " + invariant.name(),
+                       fmt::format("{} is {}, at most {} is right: {}", invariant.counter(), counter->second.value,
+                                   invariant.max(), invariant.summary())),
            descriptor);
   }
 }
@@ -115,8 +116,9 @@ std::string CheckLatencies(Run& run, const v1::ScenarioDescriptor& descriptor,
     const uint64_t ns = statistic->quantile > 0 ? histogram.Quantile(statistic->quantile) : histogram.max_ns();
     const absl::Duration measured = absl::Nanoseconds(static_cast<int64_t>(ns));
     if (measured <= *limit) continue;
-    Finding finding = Make(Kind::kBudget, fmt::format("budget {} exceeded", key),
-                           fmt::format("{} is {}, at most {} is allowed", key, lk::FormatDuration(measured), value));
+    Finding finding =
+        MakeFinding(Kind::kBudget, fmt::format("budget {} exceeded", key),
+                    fmt::format("{} is {}, at most {} is allowed", key, lk::FormatDuration(measured), value));
     if (run.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(run.paused_seconds));
     AddOwn(run, std::move(finding), descriptor);
   }
@@ -163,7 +165,7 @@ std::string WithDetail(std::string_view what, const std::string& detail) {
 // Kinds whose titles are words and whose figures stand in the excerpt.
 constexpr std::array<Kind, 4> kToldInExcerpt = {Kind::kInvariant, Kind::kBudget, Kind::kVmCrash, Kind::kAgentLost};
 
-std::string Describe(const Failing& failing, const Ending& ending) {
+std::string DescribeFailing(const Failing& failing, const Ending& ending) {
   const Finding& worst = *failing.worst;
   const NotTheKernels* row = FindNotTheKernels(worst);
   std::string text = (row == nullptr ? "" : std::string(row->what)) + worst.title;
@@ -185,7 +187,7 @@ struct EndingRule {
   Blame blame;
   std::string_view what;
 };
-constexpr std::array<EndingRule, 11> kEndings = {{
+constexpr std::array<EndingRule, 11> kEndingRules = {{
     {Ending::Kind::kNeverStarted, Verdict::kMiss, Blame::kInfrastructure, "never started"},
     {Ending::Kind::kVmLost, Verdict::kError, Blame::kInfrastructure, "VM lost"},
     {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not answer for the VM"},
@@ -202,7 +204,7 @@ constexpr std::array<EndingRule, 11> kEndings = {{
 
 // A hang of which the console tells nothing: what the agent and the hypervisor know of it.
 Finding SilentHang(const Run& run, const Ending& ending, const std::string& scenario) {
-  Finding hang = Make(Kind::kHang, "hang in " + scenario, ending.detail);
+  Finding hang = MakeFinding(Kind::kHang, "hang in " + scenario, ending.detail);
   const auto registers = std::ranges::find(run.post_mortem, PostMortemStep::Step::kRegisters, &PostMortemStep::step);
   if (registers != run.post_mortem.end() && registers->outcome == PostMortemStep::Outcome::kDone) {
     hang.excerpt = fmt::format("{}\n{}\n{}", ending.detail, registers->detail, registers->text).substr(0, kMostExcerpt);
@@ -270,20 +272,20 @@ Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& de
     AddOwn(run, SilentHang(run, ending, descriptor.name()), descriptor);
   }
   if (const Failing failing = FindFailing(run, budgets, Blame::kKernel); failing.worst != nullptr) {
-    return {Verdict::kFail, Blame::kKernel, Describe(failing, ending)};
+    return {Verdict::kFail, Blame::kKernel, DescribeFailing(failing, ending)};
   }
-  const auto* rule = std::ranges::find(kEndings, ending.kind, &EndingRule::kind);
+  const auto* rule = std::ranges::find(kEndingRules, ending.kind, &EndingRule::kind);
   if (ending.kind == Ending::Kind::kCancelled || ending.kind == Ending::Kind::kNeverStarted) {
     return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   }
   if (ending.kind == Ending::Kind::kAgentLost) {
-    AddOwn(run, Make(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
+    AddOwn(run, MakeFinding(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
   }
   for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
     const Failing failing = FindFailing(run, budgets, blame);
-    if (failing.worst != nullptr) return {Verdict::kError, blame, Describe(failing, ending)};
+    if (failing.worst != nullptr) return {Verdict::kError, blame, DescribeFailing(failing, ending)};
   }
-  if (rule != kEndings.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
+  if (rule != kEndingRules.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   return JudgeDone(run, ending, descriptor, unknown_budget);
 }
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "lk/v1/scenario.pb.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
 
 namespace lk::campaign {

@@ -39,26 +39,6 @@ constexpr std::string_view kRule = "==========";
 // What the prefilter looks for: the rows' literals in the order of the table, then these, then the invariants'.
 constexpr std::string_view kOtherLiterals[] = {"[ cut here ]", kRule, kReplayNote};
 
-// Which literals may be in a line. Those of all invariants are one.
-struct Seen {
-  Rows rows;
-  bool invariant = false;
-  bool any = false;
-
-  void Add(const Prefilter::Hit& hit) {
-    const size_t rows_count = Signatures().size();
-    any = true;
-    if (hit.literal == Prefilter::kUnknown) {
-      rows.set();
-      invariant = true;
-    } else if (hit.literal < rows_count) {
-      rows.set(hit.literal);
-    } else if (hit.literal >= rows_count + std::size(kOtherLiterals)) {
-      invariant = true;
-    }
-  }
-};
-
 std::unique_ptr<Prefilter> MakePrefilter(const Options& options) {
   if (!options.prefilter || !Prefilter::Supported()) return nullptr;
   std::vector<std::string> literals;
@@ -103,6 +83,26 @@ class Engine::Impl {
   uint64_t offset() const { return lines_.offset(); }
 
  private:
+  // Which literals may be in a line. Those of all invariants are one.
+  struct Seen {
+    Rows rows;
+    bool invariant = false;
+    bool any = false;
+
+    void Add(const Prefilter::Hit& hit) {
+      const size_t rows_count = Signatures().size();
+      any = true;
+      if (hit.literal == Prefilter::kUnknown) {
+        rows.set();
+        invariant = true;
+      } else if (hit.literal < rows_count) {
+        rows.set(hit.literal);
+      } else if (hit.literal >= rows_count + std::size(kOtherLiterals)) {
+        invariant = true;
+      }
+    }
+  };
+
   // Bounds how many hits are kept at a time.
   static constexpr size_t kPiece = 64 << 10;
   // A WARN's own message stands between "cut here" and its header.

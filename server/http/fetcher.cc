@@ -64,7 +64,7 @@ size_t Write(char* data, size_t, size_t size, void* user) {
   return size;
 }
 
-int Progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+int StopFetching(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& sink = *static_cast<Sink*>(user);
   if (*sink.stop) sink.error = absl::CancelledError("lkd stops");
   return *sink.stop ? 1 : 0;
@@ -155,7 +155,7 @@ StatusOr<std::string> Fetcher::Once(const Url& url, Sink& sink, absl::Time deadl
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, Write);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
   curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, Progress);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, StopFetching);
   curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &sink);
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(kConnect)));
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS,

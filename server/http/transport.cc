@@ -18,7 +18,7 @@ size_t Drop(char*, size_t, size_t size, void* user) {
   return size;
 }
 
-int Progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+int StopSending(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return *static_cast<const std::atomic<bool>*>(user) ? 1 : 0;
 }
 
@@ -44,7 +44,7 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, Drop);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &left);
     curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, Progress);
+    curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, StopSending);
     curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &stop_);
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(timeout_)));
     const CURLcode code = curl_easy_perform(curl.get());

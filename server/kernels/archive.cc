@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunk = 256 << 10;
-
 struct ArchiveCloser {
   void operator()(archive* a) const { archive_read_free(a); }
 };

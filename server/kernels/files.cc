@@ -17,8 +17,6 @@
 namespace lk::kernels {
 namespace {
 
-constexpr size_t kChunk = 256 << 10;
-
 // Reads a file from its beginning to its end, in chunks.
 Status ForEachChunk(const std::filesystem::path& path, const std::function<void(std::string_view)>& use) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));

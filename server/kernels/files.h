@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,6 +17,14 @@ namespace lk::kernels {
 
 // The status of the last failed system call: "<what>: <strerror>".
 Status Errno(const std::string& what);
+
+// Up to the first space.
+inline std::string FirstWord(std::string_view text) {
+  return std::string(text.substr(0, text.find(' ')));
+}
+
+// What is read or written at a time.
+inline constexpr size_t kChunk = 256 << 10;
 
 StatusOr<std::string> ReadFile(const std::filesystem::path& path);
 // Makes a file that must not exist yet, for writing; with this mode, whatever the umask.

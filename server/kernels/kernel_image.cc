@@ -43,10 +43,6 @@ std::string_view LineAt(std::string_view bytes, size_t offset) {
   return rest.substr(0, rest.find_first_of(std::string_view("\n\0", 2)));
 }
 
-std::string FirstWord(std::string_view text) {
-  return std::string(text.substr(0, text.find(' ')));
-}
-
 bool IsX86(std::string_view image) {
   return HasAt(image, 0x1fe, "\x55\xaa") && HasAt(image, 0x202, "HdrS");
 }

@@ -21,10 +21,6 @@ constexpr uint64_t kModuleLimit = uint64_t{256} << 20;
 constexpr size_t kMaxClosure = 1000;
 constexpr std::array<std::string_view, 4> kExtensions = {".ko", ".ko.gz", ".ko.xz", ".ko.zst"};
 
-std::string FirstWord(std::string_view text) {
-  return std::string(text.substr(0, text.find(' ')));
-}
-
 // Words of a list, as module names.
 std::vector<std::string> Names(std::string_view list, char separator) {
   std::vector<std::string> names;

@@ -23,7 +23,7 @@ LabelValues CellOf(const Row& row) {
   return {row.key.kernel, row.key.arch, row.key.profile, row.key.scenario};
 }
 
-double Seconds(absl::Time time) {
+double UnixSeconds(absl::Time time) {
   return absl::ToDoubleSeconds(time - absl::UnixEpoch());
 }
 
@@ -74,7 +74,8 @@ std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& st
     for (const auto& [title, counted] : row.titles) {
       titles.Add(And(cell, {title.first, title.second}), static_cast<double>(counted.findings));
     }
-    for (const auto& [verdict, run] : row.last_runs) last_runs.Add(And(cell, {verdict, run.id}), Seconds(run.finished));
+    for (const auto& [verdict, run] : row.last_runs)
+      last_runs.Add(And(cell, {verdict, run.id}), UnixSeconds(run.finished));
     for (const auto& [probe, sums] : row.latencies) latencies.Add(And(cell, {probe}), sums);
   }
   for (const auto& [phase, histogram] : statistics.phases) phases.Add({phase}, histogram);

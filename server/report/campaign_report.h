@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "lk/v1/scenario.pb.h"
 #include "server/campaign/types.h"
 #include "support/status.h"
 
@@ -21,14 +20,20 @@ struct ConsoleTail {
   uint64_t left_out = 0;  // bytes before it
 };
 
+// What its descriptor says of a scenario.
+struct Scenario {
+  std::string summary;
+  std::vector<std::string> emulation;  // names of the patches that stand in for hardware
+};
+
 // All that a report tells of. Kernels, hosts and scenarios are those of its runs, as far as they are still known.
 struct CampaignReport {
   campaign::Campaign campaign;
   std::vector<campaign::Run> runs;                       // in order of id
   std::map<std::string, campaign::KernelBuild> kernels;  // by id
   std::map<std::string, campaign::Host> hosts;           // by id
-  std::map<std::string, v1::ScenarioDescriptor> scenarios;
-  std::map<std::string, ConsoleTail> consoles;  // by run; what is not here is not inlined
+  std::map<std::string, Scenario> scenarios;             // by name
+  std::map<std::string, ConsoleTail> consoles;           // by run; what is not here is not inlined
   std::string lk_version;
   absl::Time written;
 };

@@ -55,7 +55,7 @@ void AddNavigation(Node body) {
   }
 }
 
-void AddAgain(Node body, const CampaignReport& report) {
+void AddCampaignAgain(Node body, const CampaignReport& report) {
   const campaign::Campaign& campaign = report.campaign;
   Node section = html::Section(body, "again", "Again");
   AddText(section, "p", "The whole campaign; a single run has its own file with its details above.");
@@ -78,7 +78,7 @@ std::string ToHtml(const CampaignReport& report) {
   html::AddLatencies(body, report);
   html::AddEnvironment(body, report);
   html::AddRuns(body, report);
-  AddAgain(body, report);
+  AddCampaignAgain(body, report);
   AddNavigation(body);
   AddText(
       body, "footer",

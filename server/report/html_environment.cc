@@ -79,9 +79,8 @@ void AddEmulated(Node section, const CampaignReport& report) {
   for (const auto& [scenario, number] : runs) {
     std::string line = fmt::format("{}, {} run{}", scenario, number, number == 1 ? "" : "s");
     if (const auto known = report.scenarios.find(scenario); known != report.scenarios.end()) {
-      line += ": " + known->second.summary();
-      std::vector<std::string> patches;
-      for (const auto& patch : known->second.emulation()) patches.push_back(patch.name());
+      line += ": " + known->second.summary;
+      const std::vector<std::string>& patches = known->second.emulation;
       if (!patches.empty()) line += fmt::format("; its part is played by {}", fmt::join(patches, ", "));
     }
     AddText(list, "li", line);

@@ -7,6 +7,7 @@
 #include "server/campaign/only_run.h"
 #include "server/report/html_parts.h"
 #include "server/report/outcome.h"
+#include "support/histogram_proto.h"
 #include "support/quantity.h"
 
 namespace lk::report::html {
@@ -112,7 +113,7 @@ void AddConsole(Node parent, const CampaignReport& report, const Run& run) {
   Pre(details, tail.text);
 }
 
-void AddAgain(Node parent, const CampaignReport& report, const Run& run) {
+void AddRunAgain(Node parent, const CampaignReport& report, const Run& run) {
   const StatusOr<std::string> file = campaign::OnlyRun(report.campaign, run);
   if (!file.ok()) return;
   Node details = Details(parent, "Make this run again");
@@ -139,7 +140,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
   if (!run.latencies.empty()) {
     Table table(details, {"Probe", ">Samples", ">p50", ">p99", ">Max"});
     for (const auto& [probe, histogram] : run.latencies) {
-      const v1::LatencySummary summary = histogram.Summary(probe);
+      const v1::LatencySummary summary = Summary(histogram, probe);
       table.Row();
       table.Cell(probe, "mono");
       table.Cell(std::to_string(summary.count()));
@@ -164,7 +165,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
     Pre(Details(details, "Journal"), lines);
   }
   AddConsole(details, report, run);
-  AddAgain(details, report, run);
+  AddRunAgain(details, report, run);
 }
 
 // The rest, a line each.

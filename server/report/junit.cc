@@ -108,7 +108,7 @@ void AddCase(pugi::xml_node suite_node, const Suite& suite, const Suite::Case& t
   node.append_child("system-out").text() = Escape(Circumstances(test), "\n\t").c_str();
 }
 
-void AddSuite(pugi::xml_node root, const CampaignReport& report, const Suite& suite) {
+void AddJunitSuite(pugi::xml_node root, const CampaignReport& report, const Suite& suite) {
   pugi::xml_node node = root.append_child("testsuite");
   Set(node, "name", suite.Name());
   Tally tally;
@@ -146,7 +146,7 @@ std::string ToJunit(const CampaignReport& report) {
   Tally tally;
   for (const Suite& suite : suites) tally.Add(suite);
   tally.Write(root);
-  for (const Suite& suite : suites) AddSuite(root, report, suite);
+  for (const Suite& suite : suites) AddJunitSuite(root, report, suite);
   std::ostringstream out;
   document.save(out, "  ", pugi::format_default, pugi::encoding_utf8);
   return out.str();

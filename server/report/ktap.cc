@@ -15,10 +15,10 @@ using campaign::Run;
 
 constexpr char kVersion[] = "KTAP version 1\n";
 // Of an excerpt; the whole is in lk.
-constexpr size_t kMostLines = 40;
+constexpr size_t kMostExcerptLines = 40;
 
 // "#" begins a directive, and a line is a line.
-std::string Line(std::string_view text) {
+std::string OneLine(std::string_view text) {
   std::string line = Escape(text);
   std::ranges::replace(line, '#', '-');
   return line;
@@ -34,29 +34,30 @@ void DiagnoseFindings(std::string& out, std::string_view indent, const Run& run)
     for (const detect::Frame& frame : finding.frames) Diagnose(out, indent, "  " + FormatFrame(frame));
     std::istringstream excerpt(finding.excerpt);
     size_t lines = 0;
-    for (std::string line; lines < kMostLines && std::getline(excerpt, line); ++lines) {
+    for (std::string line; lines < kMostExcerptLines && std::getline(excerpt, line); ++lines) {
       Diagnose(out, indent, "| " + line);
     }
-    if (lines == kMostLines) Diagnose(out, indent, "| ...");
+    if (lines == kMostExcerptLines) Diagnose(out, indent, "| ...");
   }
 }
 
 // "not ok 2 baseline 1 # ERROR agent lost"
 void Result(std::string& out, std::string_view indent, size_t number, const std::string& name, const Told& told) {
   const VerdictWords& words = WordsOf(told.verdict);
-  out += fmt::format("{}{} {} {}", indent, words.ktap_ok ? "ok" : "not ok", number, Line(name));
+  out += fmt::format("{}{} {} {}", indent, words.ktap_ok ? "ok" : "not ok", number, OneLine(name));
   if (!words.ktap_directive.empty()) {
-    out += fmt::format(" # {} {}", words.ktap_directive, Line(told.reason));
+    out += fmt::format(" # {} {}", words.ktap_directive, OneLine(told.reason));
   } else if (!words.ktap_ok) {
-    out += fmt::format(" # {}", Line(told.reason));
+    out += fmt::format(" # {}", OneLine(told.reason));
   }
   out += '\n';
 }
 
 // Returns whether all of it is ok.
-bool AddSuite(std::string& out, const Suite& suite) {
+bool AddKtapSuite(std::string& out, const Suite& suite) {
   constexpr std::string_view kIndent = "  ";
-  out += fmt::format("{0}{1}{0}# Subtest: {2}\n{0}1..{3}\n", kIndent, kVersion, Line(suite.Name()), suite.cases.size());
+  out +=
+      fmt::format("{0}{1}{0}# Subtest: {2}\n{0}1..{3}\n", kIndent, kVersion, OneLine(suite.Name()), suite.cases.size());
   bool ok = true;
   for (size_t i = 0; i < suite.cases.size(); ++i) {
     const Suite::Case& test = suite.cases[i];
@@ -85,8 +86,8 @@ std::string ToKtap(const CampaignReport& report) {
   out += fmt::format("1..{}\n", suites.size());
   Diagnose(out, "", fmt::format("campaign {} {}", report.campaign.id, report.campaign.spec.name));
   for (size_t i = 0; i < suites.size(); ++i) {
-    const bool ok = AddSuite(out, suites[i]);
-    out += fmt::format("{} {} {}\n", ok ? "ok" : "not ok", i + 1, Line(suites[i].Name()));
+    const bool ok = AddKtapSuite(out, suites[i]);
+    out += fmt::format("{} {} {}\n", ok ? "ok" : "not ok", i + 1, OneLine(suites[i].Name()));
   }
   return out;
 }

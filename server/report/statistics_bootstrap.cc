@@ -11,22 +11,19 @@ namespace lk::report {
 namespace {
 
 // One side's runs, of which only the buckets that hold something are kept: a few dozen of more than a thousand.
-class Side {
+class Resampled {
  public:
-  explicit Side(const Histograms& histograms) {
-    std::vector<v1::Histogram> protos;
-    for (const Histogram* histogram : histograms) {
-      protos.push_back(histogram->ToProto(""));
-      max_.push_back(histogram->max_ns());
-      ForEach(protos.back(), [&](size_t bucket, uint64_t) { buckets_.push_back(bucket); });
+  explicit Resampled(const Histograms& histograms) {
+    for (size_t bucket = 0; bucket < Histogram::kBuckets; ++bucket) {
+      const auto holds = [&](const Histogram* histogram) { return histogram->buckets()[bucket] > 0; };
+      if (std::ranges::any_of(histograms, holds)) buckets_.push_back(bucket);
     }
-    std::ranges::sort(buckets_);
-    buckets_.erase(std::unique(buckets_.begin(), buckets_.end()), buckets_.end());
-    for (const v1::Histogram& proto : protos) {
+    for (const Histogram* histogram : histograms) {
+      max_.push_back(histogram->max_ns());
       std::vector<Count>& run = runs_.emplace_back();
-      ForEach(proto, [&](size_t bucket, uint64_t count) {
-        run.push_back({static_cast<size_t>(std::ranges::lower_bound(buckets_, bucket) - buckets_.begin()), count});
-      });
+      for (size_t slot = 0; slot < buckets_.size(); ++slot) {
+        if (const uint64_t count = histogram->buckets()[buckets_[slot]]; count > 0) run.push_back({slot, count});
+      }
     }
   }
 
@@ -62,15 +59,6 @@ class Side {
     uint64_t count;
   };
 
-  template <typename Visit>
-  static void ForEach(const v1::Histogram& proto, const Visit& visit) {
-    size_t bucket = 0;
-    for (int i = 0; i < proto.count_size(); ++i) {
-      bucket += proto.index_delta(i);
-      visit(bucket, proto.count(i));
-    }
-  }
-
   std::vector<size_t> buckets_;  // ascending
   std::vector<std::vector<Count>> runs_;
   std::vector<uint64_t> max_;
@@ -92,8 +80,8 @@ std::vector<std::optional<Interval>> BootstrapRatios(const Histograms& a, const 
                                                      std::span<const double> quantiles,
                                                      const BootstrapOptions& options) {
   if (a.size() < 2 || b.size() < 2) return std::vector<std::optional<Interval>>(quantiles.size());
-  Side side_a(a);
-  Side side_b(b);
+  Resampled side_a(a);
+  Resampled side_b(b);
   std::mt19937_64 random(options.seed);
   std::vector<std::vector<double>> ratios(quantiles.size());
   for (uint32_t i = 0; i < options.resamples; ++i) {

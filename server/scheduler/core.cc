@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/scheduler/core_state.h"
 
 namespace lk::scheduler {
@@ -52,6 +53,9 @@ void CampaignEntry::AddDone(const Run& run) {
 bool RunOrder::operator()(const std::string& a, const std::string& b) const {
   return std::tuple(Parts(a), std::string_view(a)) < std::tuple(Parts(b), std::string_view(b));
 }
+
+Core::State::State(campaign::Descriptors known, Limits given, std::function<std::string(size_t)> hex)
+    : descriptors(std::move(known)), limits(given), random_hex(std::move(hex)) {}
 
 Core::Core(campaign::Descriptors descriptors, Limits limits, std::function<std::string(size_t)> random_hex)
     : state_(std::make_unique<State>(std::move(descriptors), limits, std::move(random_hex))) {}

@@ -14,10 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "server/campaign/matrix.h"
-#include "server/campaign/mutation.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
-#include "server/campaign/verdict.h"
 
 namespace lk::scheduler {
 

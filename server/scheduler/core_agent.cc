@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
 
 namespace lk::scheduler {
 namespace {
 
-using Kind = HostActionAsked::Kind;
+using ActionKind = HostActionAsked::Kind;
 
 // A boot that asks for more is broken; bounds what is remembered of it.
 constexpr size_t kMostHostActions = 10000;
@@ -22,13 +23,13 @@ constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
 
 }  // namespace
 
-std::string_view ToString(Kind kind) {
+std::string_view ToString(ActionKind kind) {
   switch (kind) {
-    case Kind::kAttachDimm:
+    case ActionKind::kAttachDimm:
       return "attach_dimm";
-    case Kind::kDetachDimm:
+    case ActionKind::kDetachDimm:
       return "detach_dimm";
-    case Kind::kResizeVirtioMem:
+    case ActionKind::kResizeVirtioMem:
       break;
   }
   return "resize_virtio_mem";
@@ -214,15 +215,15 @@ std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& ask
   const auto pending = std::ranges::count_if(t.host_actions, [](const auto& item) { return !item.second.reply; });
   if (pending >= static_cast<std::ptrdiff_t>(kMostHostActionsAtOnce)) return "too many host actions at once";
   if (t.host_actions.size() >= kMostHostActions) return "too many host actions";
-  if (asked.kind == Kind::kDetachDimm) return "";
+  if (asked.kind == ActionKind::kDetachDimm) return "";
 
   if (asked.bytes % kMemoryBlock != 0) return fmt::format("{} bytes is not a multiple of 128MiB", asked.bytes);
-  if (asked.kind == Kind::kAttachDimm && asked.bytes == 0) return "a DIMM of no size";
+  if (asked.kind == ActionKind::kAttachDimm && asked.bytes == 0) return "a DIMM of no size";
   uint64_t added = asked.bytes;
-  if (asked.kind == Kind::kAttachDimm) {
+  if (asked.kind == ActionKind::kAttachDimm) {
     for (const auto& [alias, bytes] : t.dimms) added += bytes;
     for (const auto& [id, action] : t.host_actions) {
-      if (!action.reply && action.asked.kind == Kind::kAttachDimm) added += action.asked.bytes;
+      if (!action.reply && action.asked.kind == ActionKind::kAttachDimm) added += action.asked.bytes;
     }
   }
   const uint64_t room = t.profile->MostMemory() - t.profile->memory_bytes;
@@ -239,8 +240,8 @@ void Core::State::On(const HostActionDone& event) {
   const auto it = t->host_actions.find(event.id);
   if (it == t->host_actions.end() || it->second.reply) return;
   HostAction& action = it->second;
-  if (event.error.empty() && action.asked.kind == Kind::kAttachDimm) t->dimms[event.alias] = action.asked.bytes;
-  if (event.error.empty() && action.asked.kind == Kind::kDetachDimm) t->dimms.erase(action.asked.alias);
+  if (event.error.empty() && action.asked.kind == ActionKind::kAttachDimm) t->dimms[event.alias] = action.asked.bytes;
+  if (event.error.empty() && action.asked.kind == ActionKind::kDetachDimm) t->dimms.erase(action.asked.alias);
   action.reply = event;
   action.undelivered = true;
   Journal(*t, fmt::format("{}: {}", ToString(action.asked.kind), event.error.empty() ? "done" : event.error));

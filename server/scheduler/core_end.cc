@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "server/campaign/matrix.h"
+#include "server/campaign/verdict.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
 
@@ -13,7 +15,7 @@ namespace lk::scheduler {
 namespace {
 
 using campaign::Verdict;
-using Kind = Ending::Kind;
+using EndingKind = Ending::Kind;
 
 constexpr size_t kMostJournalLines = 200;
 constexpr int kMostDestroyTries = 3;
@@ -34,7 +36,7 @@ void Core::State::Journal(Tracked& t, std::string_view text) const {
 // ---- the decision ------------------------------------------------------------------------------
 
 void Core::State::Decide(Tracked& t, Ending ending) {
-  const std::string& detail = ending.kind == Kind::kDone ? ending.agent_outcome : ending.detail;
+  const std::string& detail = ending.kind == EndingKind::kDone ? ending.agent_outcome : ending.detail;
   t.run.reason = fmt::format("finishing: {}{}{}", ToString(ending.kind), detail.empty() ? "" : ": ", detail);
   Journal(t, t.run.reason);
   t.run.ending = std::move(ending);
@@ -49,22 +51,22 @@ void Core::State::End(Tracked& t, Ending ending, absl::Time destroy_by) {
 }
 
 void Core::State::Cancel(Tracked& t) {
-  if (t.run.state == RunState::kQueued) return EndQueued(t, Kind::kCancelled, "", false);
+  if (t.run.state == RunState::kQueued) return EndQueued(t, EndingKind::kCancelled, "", false);
   if (t.run.ending) return;
-  if (!t.connected) return End(t, Kind::kCancelled);
+  if (!t.connected) return End(t, EndingKind::kCancelled);
   Do(SendCancel{t.run.id, "the campaign was cancelled"});
-  End(t, Ending{Kind::kCancelled, "", {}, {}}, now + kCancelGrace * Factor(t));
+  End(t, Ending{EndingKind::kCancelled, "", {}, {}}, now + kCancelGrace * Factor(t));
 }
 
 void Core::State::EndNotStarted(Tracked& t) {
-  End(t, Kind::kNeverStarted, "no VM within " + lk::FormatDuration(limits.prepare));
+  End(t, EndingKind::kNeverStarted, "no VM within " + lk::FormatDuration(limits.prepare));
 }
 
 void Core::State::EndNotFound(Tracked& t) {
   t.awaiting_reattach = false;
   SkipSteps(t, "lkd was restarted");
   if (t.run.ending) return Destroy(t);
-  End(t, Kind::kVmLost, "not found again after a restart of lkd");
+  End(t, EndingKind::kVmLost, "not found again after a restart of lkd");
 }
 
 void Core::State::EndNoAgent(Tracked& t) {
@@ -74,18 +76,18 @@ void Core::State::EndNoAgent(Tracked& t) {
   } else {
     detail += fmt::format("; the console has been silent for {}", lk::FormatDuration(now - t.last_console));
   }
-  BeginPostMortem(t, {Kind::kBootTimeout, std::move(detail), {}, {}});
+  BeginPostMortem(t, {EndingKind::kBootTimeout, std::move(detail), {}, {}});
 }
 
 void Core::State::EndAgentLost(Tracked& t) {
-  End(t, Kind::kAgentLost,
+  End(t, EndingKind::kAgentLost,
       fmt::format("it did not come back within {}; the console {}", lk::FormatDuration(now - t.lost_at),
                   t.last_console > t.lost_at ? "went on" : "was silent"));
 }
 
 void Core::State::EndHang(Tracked& t) {
   BeginPostMortem(
-      t, {Kind::kHang,
+      t, {EndingKind::kHang,
           fmt::format("neither progress nor heartbeat for {}{}", lk::FormatDuration(now - t.heard_at), LastSeen(t)),
           {},
           {}});
@@ -97,7 +99,7 @@ void Core::State::EndNotBack(Tracked& t) {
       t.last_console == absl::InfinitePast()
           ? "nothing was printed"
           : fmt::format("the console has been silent for {}", lk::FormatDuration(now - t.last_console));
-  BeginPostMortem(t, {Kind::kHang,
+  BeginPostMortem(t, {EndingKind::kHang,
                       fmt::format("the guest announced a reboot and did not come back; last heard of {} ago, {}{}",
                                   lk::FormatDuration(now - t.heard_at), console, LastSeen(t)),
                       {},
@@ -110,19 +112,19 @@ void Core::State::EndStuck(Tracked& t) {
   finding.title = "trigger stuck in " + t.run.scenario;
   finding.excerpt = fmt::format("progress stands at {} for {} while heartbeats go on{}", t.progress,
                                 lk::FormatDuration(now - t.progress_at), LastSeen(t));
-  Ending ending{Kind::kStuck, finding.excerpt, {}, {}};
+  Ending ending{EndingKind::kStuck, finding.excerpt, {}, {}};
   if (!campaign::HangExplained(t.run, t.use->budgets)) AddFinding(t, std::move(finding), "agent");
   BeginPostMortem(t, std::move(ending));
 }
 
 void Core::State::EndFatal(Tracked& t) {
-  End(t, Kind::kFatalFinding);
+  End(t, EndingKind::kFatalFinding);
 }
 
 void Core::State::EndPaused(Tracked& t) {
   const absl::Duration pause = now - std::exchange(t.paused_at, kNever);
   t.run.paused_seconds += absl::ToDoubleSeconds(pause);
-  End(t, Kind::kVmLost, "paused for " + lk::FormatDuration(pause));
+  End(t, EndingKind::kVmLost, "paused for " + lk::FormatDuration(pause));
 }
 
 void Core::State::SendOverdue(Tracked& t) {
@@ -133,7 +135,7 @@ void Core::State::SendOverdue(Tracked& t) {
 }
 
 void Core::State::EndOverdue(Tracked& t) {
-  End(t, Kind::kRunTimeout, fmt::format("{} after the lease", lk::FormatDuration(now - LeasedAt(t.run))));
+  End(t, EndingKind::kRunTimeout, fmt::format("{} after the lease", lk::FormatDuration(now - LeasedAt(t.run))));
 }
 
 // ---- the end of the VM, then of its console ----------------------------------------------------
@@ -189,7 +191,7 @@ void Core::State::Finish(Tracked& t) {
   Save(t);
 }
 
-void Core::State::EndQueued(Tracked& t, Kind kind, std::string reason, bool retry) {
+void Core::State::EndQueued(Tracked& t, EndingKind kind, std::string reason, bool retry) {
   t.run.ending = Ending{kind, std::move(reason), {}, {}};
   Judge(t);
   Conclude(t, retry);

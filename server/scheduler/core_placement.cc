@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "server/campaign/host_needs.h"
+#include "server/campaign/matrix.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/campaign/findings.h"
+#include "server/campaign/verdict.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
 
@@ -14,7 +15,7 @@ namespace lk::scheduler {
 namespace {
 
 using campaign::Finding;
-using Kind = Ending::Kind;
+using EndingKind = Ending::Kind;
 using Outcome = PostMortemStep::Outcome;
 
 const PostMortemStep* FindStep(const Run& run, Stage step) {
@@ -28,7 +29,7 @@ Stage Next(Stage step) {
 
 // Ended since nothing was heard: it may be the kernel, the way to the agent, or QEMU.
 bool IsSilence(const Ending& ending) {
-  return ending.kind == Kind::kHang || ending.kind == Kind::kBootTimeout;
+  return ending.kind == EndingKind::kHang || ending.kind == EndingKind::kBootTimeout;
 }
 
 }  // namespace
@@ -117,7 +118,7 @@ void Core::State::RecordGone(Tracked& t, VmGone::How gone, const std::string& ho
     // Gone before anybody had a look at it: what it did then explains why nothing was heard.
     const bool unseen = *t.step == Stage::kDrain || *t.step == Stage::kRegisters;
     FinishStep(t, Outcome::kFailed, how);
-    if (unseen && IsSilence(*t.run.ending)) Decide(t, {Kind::kVmLost, how, {}, {}});
+    if (unseen && IsSilence(*t.run.ending)) Decide(t, {EndingKind::kVmLost, how, {}, {}});
   }
   SkipSteps(t, "the VM is gone");
   if (FindStep(t.run, Stage::kDestroy)) {
@@ -146,10 +147,10 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
   if (!IsSilence(*t.run.ending)) return;
   Ending ending = *t.run.ending;
   if (done.step.outcome != Outcome::kDone) {
-    Decide(t, {Kind::kVmSilent, done.step.detail, {}, {}});
+    Decide(t, {EndingKind::kVmSilent, done.step.detail, {}, {}});
   } else if (done.interrupts_off) {
     ending.detail += "; all vCPUs run with interrupts off";
-    if (ending.kind == Kind::kHang && !campaign::HangExplained(t.run, t.use->budgets)) {
+    if (ending.kind == EndingKind::kHang && !campaign::HangExplained(t.run, t.use->budgets)) {
       Finding hang;
       hang.kind = detect::Kind::kHang;
       hang.title = "hang in " + t.run.scenario;
@@ -158,9 +159,9 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
       AnnounceOpen(t, std::move(hang));
     }
     t.run.ending = std::move(ending);
-  } else if (ending.kind == Kind::kHang && !Rebooting(t.run) && !campaign::HangExplained(t.run, t.use->budgets)) {
+  } else if (ending.kind == EndingKind::kHang && !Rebooting(t.run) && !campaign::HangExplained(t.run, t.use->budgets)) {
     // Interrupts are served and the guest's own detectors, which would have spoken by now, say nothing.
-    Decide(t, {Kind::kAgentLost,
+    Decide(t, {EndingKind::kAgentLost,
                fmt::format("{}; its vCPUs serve interrupts, and the console {}", ending.detail,
                            t.last_console > t.heard_at ? "went on" : "was silent"),
                {},
@@ -171,8 +172,8 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
 // The panic is ours. What it shows is a hang, unless the kernel has nothing to answer for.
 void Core::State::AnswerNmi(Tracked& t, const Finding& finding) {
   t.nmi_answer = finding.start_offset;
-  const bool hung = t.run.ending->kind == Kind::kHang || t.run.ending->kind == Kind::kStuck || t.interrupts_off ||
-                    campaign::HangExplained(t.run, t.use->budgets);
+  const bool hung = t.run.ending->kind == EndingKind::kHang || t.run.ending->kind == EndingKind::kStuck ||
+                    t.interrupts_off || campaign::HangExplained(t.run, t.use->budgets);
   if (hung) AddFinding(t, campaign::AsHang(finding, t.run.scenario), "console");
   if (t.step != Stage::kNmi) return;
   std::string detail = fmt::format("backtraces of {} CPUs", 1 + finding.others.size());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/campaign/guest_timeouts.h"
+#include "server/campaign/mutation.h"
 #include "server/scheduler/core.h"
 
 namespace lk::scheduler {
@@ -104,8 +105,7 @@ struct CampaignEntry {
 };
 
 struct Core::State {
-  State(campaign::Descriptors known, Limits given, std::function<std::string(size_t)> hex)
-      : descriptors(std::move(known)), limits(given), random_hex(std::move(hex)) {}
+  State(campaign::Descriptors known, Limits given, std::function<std::string(size_t)> hex);
 
   // What time brings next for a run; `then` changes what the time was derived from.
   struct Timer {

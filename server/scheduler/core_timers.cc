@@ -2,6 +2,7 @@
 // Every deadline there is, derived in this one place.
 #include <algorithm>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/scheduler/core_state.h"
 
 namespace lk::scheduler {

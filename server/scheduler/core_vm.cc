@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/campaign/findings.h"
+#include "server/campaign/verdict.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
 

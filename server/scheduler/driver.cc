@@ -8,6 +8,9 @@
 #include <set>
 #include <utility>
 
+#include "lk/v1/scenario.pb.h"
+#include "server/campaign/mutation.h"
+#include "server/campaign/spec.h"
 #include "support/random.h"
 
 namespace lk::scheduler {

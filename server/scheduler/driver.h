@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/campaign/descriptor_fwd.h"
 #include "server/console/recorder.h"
 #include "server/scheduler/agent_port.h"
 #include "server/scheduler/core.h"

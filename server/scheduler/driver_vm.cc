@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/scheduler/driver.h"
 
 namespace lk::scheduler {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "lk/v1/scenario.pb.h"
 #include "support/quantity.h"
 #include "support/unique_fd.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lk/v1/scenario.pb.h"
+#include "server/campaign/descriptor_fwd.h"
 #include "server/console/recorder.h"
 #include "server/scheduler/post_mortem.h"
 #include "server/vm/hypervisor.h"

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "support/histogram_proto.h"
+
 namespace {
 
 using nlohmann::json;
@@ -174,13 +176,13 @@ std::string FromBase64(const std::string& text) {
 }
 
 std::string EncodeHistogram(const Histogram& histogram) {
-  return ToBase64(histogram.ToProto("").SerializeAsString());
+  return ToBase64(ToProto(histogram, "").SerializeAsString());
 }
 
 Histogram DecodeHistogram(const std::string& body) {
   v1::Histogram proto;
   if (!proto.ParseFromString(FromBase64(body))) throw Damaged("not a histogram");
-  return Sound(Histogram::FromProto(proto));
+  return Sound(HistogramFromProto(proto));
 }
 
 std::string EncodeBody(const campaign::Campaign& campaign) {

@@ -176,12 +176,27 @@ StatusOr<kernels::ImageInfo> ImageBuilder::KernelInfo(const std::string& id) {
   return kernels_.try_emplace(id, std::move(info)).first->second;
 }
 
+fs::path ImageBuilder::AgentPath(campaign::Arch arch) const {
+  return agents_ / (arch == kOwnArch ? "lk-agent" : fmt::format("lk-agent-{}", ToString(arch)));
+}
+
+Status ImageBuilder::HasAgent(campaign::Arch arch) const {
+  const fs::path path = AgentPath(arch);
+  std::error_code error;
+  if (fs::exists(path, error)) return absl::OkStatus();
+  std::string archs(ToString(kOwnArch));
+  if (arch != kOwnArch) archs = fmt::format("{},{}", archs, ToString(arch));
+  return absl::NotFoundError(fmt::format(
+      "lkd has no lk-agent for {} guests: {} does not exist; LK_AGENT_ARCHS={} ./deploy/build, in lk's source "
+      "tree, builds it",
+      ToString(arch), path.string(), archs));
+}
+
 StatusOr<ImageBuilder::AgentFile> ImageBuilder::Agent(campaign::Arch arch) {
-  const fs::path path = agents_ / (arch == kOwnArch ? "lk-agent" : fmt::format("lk-agent-{}", ToString(arch)));
+  LK_RETURN_IF_ERROR(HasAgent(arch));
+  const fs::path path = AgentPath(arch);
   struct stat info;
-  if (stat(path.c_str(), &info) != 0) {
-    return absl::NotFoundError(fmt::format("there is no lk-agent for this kernel's architecture: {}", path.string()));
-  }
+  if (stat(path.c_str(), &info) != 0) return absl::ErrnoToStatus(errno, path.string());
   const std::string identity =
       fmt::format("{} {} {}.{}", info.st_ino, info.st_size, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
   const std::lock_guard lock(known_);

@@ -59,6 +59,9 @@ class ImageBuilder {
   // kernel, neither built in nor as a module), what file operations say.
   StatusOr<Image> Build(const Request& request);
 
+  // Whether guests of that architecture can have an agent. Error: NOT_FOUND (with the command that builds it).
+  Status HasAgent(campaign::Arch arch) const;
+
  private:
   // What is looked at once: kernels are stored by content, and an agent is known by its file's identity.
   struct AgentFile {
@@ -68,6 +71,7 @@ class ImageBuilder {
   };
 
   StatusOr<kernels::ImageInfo> KernelInfo(const std::string& id);
+  std::filesystem::path AgentPath(campaign::Arch arch) const;
   StatusOr<AgentFile> Agent(campaign::Arch arch);
   // The cached base, open; built first if need be. It is named by what it is made from.
   struct BaseFile {

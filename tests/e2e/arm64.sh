@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Guests of two architectures in one campaign: each gets its own agent, and what makes no sense says why.
-kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}
 . "$(dirname "$0")/lib.sh"
-arm64=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/fetch" --arch arm64 bookworm-backports 'linux-image-6.12*-cloud-arm64')
+arm64=$(fetch --arch arm64 bookworm-backports 'linux-image-6.12*-cloud-arm64')
 ready 6.12
 lkctl kernel add "$arm64" >/dev/null
 status=0
-timeout 500 lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<'YAML' || status=$?
+timeout 800 lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<'YAML' || status=$?
 apiVersion: lk/v1
 kind: Campaign
 metadata: { name: two-architectures }
@@ -18,7 +17,7 @@ spec:
     - { name: arm64-smmu, arch: aarch64, vcpus: 2, memory: 1GiB, iommu: { model: smmuv3 } }
   scenarios:
     - { name: baseline, duration: 3s, profiles: [ plain, arm64-smmu ] }
-    - { name: gic_lpi_hotplug, duration: 20s, params: { kexecs: 1, transitions: 6 } }
+    - { name: gic_lpi_hotplug, duration: 60s, params: { kexecs: 1, transitions: 6 } }
   retries: { error: 1, fail: 0 }
   maxParallel: 1
 YAML

@@ -53,7 +53,7 @@ check "no escape sequences in a pipe" same "$(grep -c $'\033' "$T/table")" 0
 run=$(jq -r '.runs[0].id' "$T/result.json")
 lkctl run logs "$run" >"$T/console"
 check "the console is there from the first line" grep -q 'Linux version' "$T/console"
-check "watching a finished campaign replays and ends" timeout 20 bash -c "lkctl -o json campaign watch $id >$T/watch"
+check "watching a finished campaign replays and ends" timeout 120 bash -c "lkctl -o json campaign watch $id >$T/watch"
 check "events are numbered from 1" same "$(jq -s '[.[].sequence] == [range(1; length + 1)]' "$T/watch")" true
 
 check "each run says where it comes from" json "$T/result.json" '[.runs[] | .seed > 0 and (.cmdline | length) > 0 and (.provenance | (.imageSha256 | length) == 64 and (.configSha256 | length) == 64 and .hostKernel != "" and (.hypervisor | startswith("QEMU")) and .libvirt != "" and .hostUri != "" and (.kernelSource | endswith(".deb")))] | all and length == 8'
@@ -83,10 +83,11 @@ cat >"$T/prometheus.yml" <<YAML
 global: { scrape_interval: 1s }
 scrape_configs: [ { job_name: lk, static_configs: [ { targets: [ "$metrics" ] } ] } ]
 YAML
-prometheus --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" --web.listen-address=127.0.0.1:19090 >"$T/prometheus.log" 2>&1 &
+prometheus=127.0.0.1:$(free_ports 1)
+prometheus --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" --web.listen-address="$prometheus" >"$T/prometheus.log" 2>&1 &
 prometheus_pid=$!
-promql() { curl -sf --data-urlencode "query=$1" http://127.0.0.1:19090/api/v1/query | jq -e ".data.result[0].value[1] | tonumber" 2>/dev/null; }
-check "lk_runs_total answers PromQL" wait_for 60 promql 'sum(lk_runs_total{verdict="pass"}) == 8'
+promql() { curl -sf --data-urlencode "query=$1" "http://$prometheus/api/v1/query" | jq -e ".data.result[0].value[1] | tonumber" 2>/dev/null; }
+check "lk_runs_total answers PromQL" wait_for 120 promql 'sum(lk_runs_total{verdict="pass"}) == 8'
 check "lk_latency_seconds answers PromQL" promql 'histogram_quantile(0.99, sum by (le) (lk_latency_seconds_bucket{scenario="baseline"})) > 0'
 
 check "nothing is left" nothing_left

@@ -2,7 +2,7 @@
 # While a VM runs: QEMU in its sandbox, nothing of the host in the domain, lkd's files its own.
 . "$(dirname "$0")/lib.sh"
 ready 6.12
-drill_begun 'act: none' 60s
+drill_begun 'act: none' 10min
 domain=$(domains)
 status=/proc/$(qemu_pid)/status
 check "QEMU runs under a seccomp filter" grep -qE '^Seccomp:[[:space:]]+2$' "$status"

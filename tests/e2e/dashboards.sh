@@ -3,8 +3,7 @@
 # data. Then kill -9: no counter goes back, no series is missing. Each finished campaign is in a Pushgateway, and a removed
 # kernel leaves.
 . "$(dirname "$0")/lib.sh"
-fetch() { env -u XDG_CACHE_HOME "$top/deploy/kernels/fetch" "$@"; }
-gateway=127.0.0.1:19091
+gateway=127.0.0.1:$(free_ports 1)
 gateway_pid=
 prometheus-pushgateway --web.listen-address=$gateway >"$T/gateway.log" 2>&1 &
 gateway_pid=$!
@@ -39,7 +38,7 @@ all=$(start builds "$small" '{ name: baseline, duration: 3s }' '{ label: tree=de
 budget=$(start budget "$small" '{ name: baseline, duration: 3s, budgets: { timer_wakeup_p99: 1us } }' "\"$newest\"")
 mutant=$(start mutant "$small" '{ name: fire_drill, duration: 30s, params: { act: sysrq, key: c } }' '{ label: mutant=fire_drill }')
 emulated=$(start emulated confidential-emulated '{ name: unaccepted_memory, duration: 15s }' '{ label: tree=lab }')
-finished() { timeout 400 lkctl campaign watch "$1" >/dev/null || true; lkctl -o json campaign show "$1" >"$T/$2.json"; }
+finished() { await_end "$1"; lkctl -o json campaign show "$1" >"$T/$2.json"; }
 finished "$all" all
 finished "$budget" budget
 finished "$mutant" mutant
@@ -52,8 +51,8 @@ check "one was emulated" json "$T/emulated.json" '[.runs[] | .emulated] | any'
 
 # A campaign that goes on, with a run that is done.
 live=$(start live "$small" '{ name: baseline, duration: 2s }, { name: fire_drill, duration: 10min, params: { act: none } }' "\"$newest\"" 'maxParallel: 1')
-one_done_one_running() { [ "$(lkctl -o json run list --campaign "$live" | jq -r .state | sort | paste -sd,)" = done,running ]; }
-check "one run is done, another goes on" wait_for 180 one_done_one_running
+one_done_one_running() { lkctl -o json run list --campaign "$live" | jq -se 'map(.state) | any(. == "done") and any(. == "running")' >/dev/null; }
+check "one run is done, another goes on" wait_for 600 one_done_one_running
 check "every expression has data, and none is refused" "$top/tests/dashboards/prometheus" "$metrics"
 
 scrape() { curl -sf "http://$metrics/metrics" >"$1"; }
@@ -74,10 +73,10 @@ check "there are counters to compare" test "$(grep -c '_total\|_count' "$T/befor
 check "after kill -9 no counter went back and no series is missing" same "$(went_back "$T/before" "$T/after")" ""
 check "the comparison would tell" test -n "$(went_back "$T/before" <(sed '/^lk_runs_total/s/ [0-9]*$/ 0/' "$T/after"))"
 lkctl campaign cancel "$live" >/dev/null
-timeout 100 lkctl campaign watch "$live" >/dev/null || true
+await_end "$live"
 
-pushed() { curl -sf "http://$gateway/metrics" | grep '^lk_runs_total{' | grep -F 'instance="e2e"' | grep -qF "campaign=\"$1\""; }
-for id in "$all" "$budget" "$mutant" "$emulated"; do check "campaign $id is in the Pushgateway" wait_for 30 pushed "$id"; done
+pushed() { grep '^lk_runs_total{' <<<"$(curl -sf "http://$gateway/metrics")" | grep -F 'instance="e2e"' | grep -F "campaign=\"$1\"" >"$T/pushed"; }
+for id in "$all" "$budget" "$mutant" "$emulated"; do check "campaign $id is in the Pushgateway" wait_for 120 pushed "$id"; done
 
 oldest=$(release '.labels.tree == "debian"' | sort -V | head -n 1)
 check "the oldest build is there" grep -qF "kernel=\"$oldest\"" "$T/after"

@@ -3,16 +3,14 @@
 # hand: half an hour under emulation on two cores, besides the builds.
 #   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     in place of the four that it fetches; a kernel that comes in several
 #                                              packages is one argument
-kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}
 . "$(dirname "$0")/lib.sh"
-fetch() { XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/fetch" --arch arm64 "$@"; }
 if [ $# -eq 0 ]; then
   # 6.1 with PREEMPT_RT has a warning of its own to tell (README.md of the scenario).
-  set -- "$(fetch bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64')" \
-    "$(fetch bookworm-backports 'linux-image-6.12*-cloud-arm64')" \
-    "$(fetch bookworm-backports 'linux-image-6.12*-rt-arm64')" "$(fetch forky 'linux-image-*-rt-arm64')"
+  set -- "$(fetch --arch arm64 bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64')" \
+    "$(fetch --arch arm64 bookworm-backports 'linux-image-6.12*-cloud-arm64')" \
+    "$(fetch --arch arm64 bookworm-backports 'linux-image-6.12*-rt-arm64')" "$(fetch --arch arm64 forky 'linux-image-*-rt-arm64')"
 fi
-mutant=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" --arch arm64 --flavour rt --mutant gic_lpi_hotplug)
+mutant=$(lab --arch arm64 --flavour rt --mutant gic_lpi_hotplug)
 lab=$(dirname "$mutant")/$(sed -n 's/^mutant-of=//p' "$mutant/labels")
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null

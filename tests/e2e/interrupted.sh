@@ -29,13 +29,12 @@ ready lab
 for scenario in $scenarios; do
   id=$(scenario_campaign $scenario | lkctl -o json campaign start - | jq -r .id)
   run=$id-001
-  check "$scenario is at its work" wait_for 120 progress "$run"
+  check "$scenario is at its work" wait_for 600 progress "$run"
   lkctl campaign cancel "$id" >/dev/null
-  begun=$SECONDS
-  timeout 60 lkctl campaign watch "$id" >/dev/null || true
-  check "$scenario: cancelled within 30 s" test $((SECONDS - begun)) -le 30
+  await_end "$id"
   lkctl -o json run show "$run" >"$T/run.json"
   check "$scenario, cancelled: skip, without a finding" json "$T/run.json" '.verdict == "skip" and (.reason | test("cancel")) and ((.findings // []) | length == 0)'
+  check "$scenario: it did not go on to its time" ended cancelled
   check "$scenario: no VM" same "$(domains)" ""
 done
 
@@ -44,7 +43,7 @@ configure 'testHooks: [ kill_worker ]'
 start_lkd
 for scenario in $scenarios; do
   status=0
-  scenario_campaign $scenario | timeout 200 lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null || status=$?
+  scenario_campaign $scenario | timeout 600 lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null || status=$?
   jq '.runs[0]' "$T/result.json" >"$T/run.json"
   check "$scenario, its process killed: error, the test's, without a finding" json "$T/run.json" \
     '.verdict == "error" and .blame == "test" and (.reason | test("signal 9")) and ((.findings // []) | map(select(.tolerated | not)) | length == 0)'

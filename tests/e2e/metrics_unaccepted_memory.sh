@@ -6,6 +6,7 @@ check "each page touched was a fault" counters '.faults > 0 and .faults <= .gues
 check "no more was accepted than was faulted in, but for what the allocator keeps in hand" \
   counters '.accepted < .faults * 4096 + 512e6'
 check "all CPUs took part" counters '.cpus_at_work == 4 and .threads == 4'
-check "acceptance in parallel pays" counters '.speedup > 1.3 and .speedup <= .threads * 1.1'
+# How much is the scenario's to judge (parallel_acceptance); what else the machine does weighs on either rate.
+check "acceptance in parallel was judged, and pays" counters '.speedup > 0 and .speedup_shortfall == 0'
 check "rates and speed-up agree" counters '(.rate_all / .rate_one / .speedup - 1) | fabs < 0.01'
 check "no single fault took longer than the longest stall" latency fault '.maxSeconds <= $c.longest_stall * 1.05 and .count == $c.faults'

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
 # One campaign over the lab kernel and its mutants: every scenario passes on the one and fails on its own mutant, for the
 # reason that the scenario is about; and what it counts is what the kernel's own statistics say.
-#   mutants.sh [--arm64]     with gic_lpi_hotplug, which alone takes as long as all others, and more to build: by hand
-kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}
+#   mutants.sh [SCENARIO...]     default: all five, of which gic_lpi_hotplug takes as long as the others together
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/metrics_lib.sh"
-scenarios='unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug'
+every='unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug gic_lpi_hotplug'
+scenarios=${*:-$every}
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
-lkctl kernel add "$(kernel lab)" >/dev/null
-for scenario in $scenarios; do
-  lkctl kernel add "$(mutant $scenario)" >/dev/null
+# Those on x86-64 share an unmutated kernel; gic_lpi_hotplug has one of its own.
+x86=
+cp "$top/deploy/mutants.yaml" "$T/mutants.yaml"
+for scenario in $every; do
+  case " $scenarios " in *" $scenario "*) ;; *) sed -i "/name: $scenario/d" "$T/mutants.yaml"; continue ;; esac
+  case $scenario in
+    gic_lpi_hotplug) folder=$(lab --arch arm64 --flavour rt --mutant gic_lpi_hotplug) ;;
+    *) folder=$(mutant $scenario) x86="$x86 $scenario" ;;
+  esac
+  lkctl kernel add "$folder" >/dev/null
+  lkctl kernel add "$(dirname "$folder")/$(sed -n 's/^mutant-of=//p' "$folder/labels")" >/dev/null
 done
-x86="$scenarios"
-if [ "${1:-}" = --arm64 ]; then
-  gic=$(XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" --arch arm64 --flavour rt --mutant gic_lpi_hotplug)
-  lkctl kernel add "$gic" >/dev/null
-  lkctl kernel add "$(dirname "$gic")/$(sed -n 's/^mutant-of=//p' "$gic/labels")" >/dev/null
-  scenarios="$scenarios gic_lpi_hotplug"
-  cp "$top/deploy/mutants.yaml" "$T/mutants.yaml"
-else
-  sed '/name: gic_lpi_hotplug/d; s/arm64-gicv3, //' "$top/deploy/mutants.yaml" >"$T/mutants.yaml"
-fi
+# A profile that no scenario names would have all of them.
+sed -i "s/^  profiles: .*/  profiles: [ $(sed -n 's/.*profiles: \[ \([^ ]*\) \].*/\1/p' "$T/mutants.yaml" | grep -v , | sort -u | paste -sd,) ]/" "$T/mutants.yaml"
 all=$(wc -w <<<"$scenarios")
 status=0
 timeout 2400 lkctl -o json campaign start --wait "$T/mutants.yaml" >"$T/result.json" 2>"$T/progress" || status=$?
@@ -37,23 +37,29 @@ for scenario in $scenarios; do
   check "$scenario passes on the lab kernel" run false $scenario '.verdict == "pass"'
   check "$scenario fails on its mutant" run true $scenario '.verdict == "fail" and .blame == "kernel"'
 done
-found() { run true "$1" "[.findings[] | select(.tolerated | not)] | any($2)"; }
-check "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
-  found unaccepted_memory '(.kind == "soft_lockup" and (.frames | map(.function) | any(test("accept")))) or (.title | test("parallel_acceptance"))'
-check "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
-  found iommu_invalidation '(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall")) and ([.frames[].function, .others[]?.frames[]?.function] | any(test("qi_submit_sync")))'
-check "cross calls: both sides are named" \
-  found ipi_low_memory '[.frames[].function, .others[]?.frames[]?.function] | any(test("smp_call|csd")) and any(test("mtrr|rendezvous"))'
-check "crash header: the kexec lock could only be tried" \
-  found crash_hotplug '.title | test("trylock")'
-if [ $all -eq 5 ]; then
-  check "LPI tables: the reservation sleeps in atomic context" \
-    found gic_lpi_hotplug '.kind == "sleep_in_atomic" and (.excerpt | test("its_cpu_memreserve_lpi|gic_reserve_range|efi_mem_reserve"))'
-fi
-for scenario in unaccepted_memory iommu_invalidation ipi_low_memory; do
-  check "$scenario is marked emulated" run false $scenario '.emulated'
+# found TEXT SCENARIO FILTER: one of the findings on its mutant, where it is among the scenarios.
+found() { ! among "$2" || check "$1" run true "$2" "[.findings[] | select(.tolerated | not)] | any($3)"; }
+among() { case " $scenarios " in *" $1 "*) ;; *) return 1 ;; esac; }
+# Any detector may be the first to tell.
+stall='(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall"))'
+functions='[.frames[].function, .others[]?.frames[]?.function]'
+found "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
+  unaccepted_memory "($stall and ($functions | any(test(\"accept\")))) or (.title | test(\"parallel_acceptance\"))"
+found "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
+  iommu_invalidation "$stall and ($functions | any(test(\"qi_submit_sync\")))"
+found "cross calls: both sides are named" \
+  ipi_low_memory "$functions | any(test(\"smp_call|csd\")) and any(test(\"mtrr|rendezvous\"))"
+found "crash header: the kexec lock could only be tried" \
+  crash_hotplug '.title | test("trylock")'
+found "LPI tables: the reservation sleeps in atomic context" \
+  gic_lpi_hotplug '.kind == "sleep_in_atomic" and (.excerpt | test("its_cpu_memreserve_lpi|gic_reserve_range|efi_mem_reserve"))'
+for scenario in $scenarios; do
+  case $scenario in
+    crash_hotplug) check "crash_hotplug: nothing stood in for hardware" run false crash_hotplug '(.emulated // false) | not' ;;
+    gic_lpi_hotplug) ;;
+    *) check "$scenario is marked emulated" run false $scenario '.emulated' ;;
+  esac
 done
-check "crash_hotplug is not: nothing stood in for hardware" run false crash_hotplug '(.emulated // false) | not'
 for scenario in $x86; do
   jq ".runs[] | select((.control // false) == false and .scenario == \"$scenario\")" "$T/counted.json" >"$T/run.json"
   echo "--- $scenario"
@@ -67,16 +73,18 @@ check "and the metrics" same $all "$(curl -s "http://$metrics/metrics" | grep -c
 lkctl campaign show "$id"
 
 # Two more of each make a regression that is sure.
-timeout 1200 lkctl campaign start --wait "$T/mutants.yaml" --set spec.repeats=2 \
-  --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
-lab=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and (.control | not)) | .kernelId' "$T/counted.json")
-mutant=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and .control) | .kernelId' "$T/counted.json")
-status=0
-lkctl -o json kernel compare "$lab" "$mutant" --scenario crash_hotplug >"$T/compare.json" || status=$?
-lkctl kernel compare "$lab" "$mutant" --scenario crash_hotplug || true
-check "the mutant is called worse, by its pass rate" json "$T/compare.json" '[.rows[] | select(.measure == "pass_rate") | .call == "worse" and .adjustedP < 0.05] | all and length == 1'
-check "with exit 1" same $status 1
-check "its runs are named as controls" json "$T/compare.json" '.b.controls == 3 and .a.controls == 0'
+if among crash_hotplug && [ $all -gt 1 ]; then
+  timeout 1200 lkctl campaign start --wait "$T/mutants.yaml" --set spec.repeats=2 \
+    --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
+  lab=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and (.control | not)) | .kernelId' "$T/counted.json")
+  mutant=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and .control) | .kernelId' "$T/counted.json")
+  status=0
+  lkctl -o json kernel compare "$lab" "$mutant" --scenario crash_hotplug >"$T/compare.json" || status=$?
+  lkctl kernel compare "$lab" "$mutant" --scenario crash_hotplug || true
+  check "the mutant is called worse, by its pass rate" json "$T/compare.json" '[.rows[] | select(.measure == "pass_rate") | .call == "worse" and .adjustedP < 0.05] | all and length == 1'
+  check "with exit 1" same $status 1
+  check "its runs are named as controls" json "$T/compare.json" '.b.controls == 3 and .a.controls == 0'
+fi
 lkctl campaign report "$id" --format html -o "$T/report.html"
-check "the report has the score" grep -q 'Mutation score <b class="pass">4 of 4</b>' "$T/report.html"
+check "the report has the score" grep -q 'Mutation score <b class="pass">'"$all of $all"'</b>' "$T/report.html"
 check "nothing is left" nothing_left

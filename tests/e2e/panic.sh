@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A guest panics (sysrq-c, by the fire drill): fail, with the finding and its place in the console, within seconds.
+# A guest panics (sysrq-c, by the fire drill): fail, with the finding and its place in the console, and the run is over.
 . "$(dirname "$0")/lib.sh"
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
@@ -11,12 +11,12 @@ check "exit 1: a run failed" same $status 1
 check "both runs fail by the kernel" json "$T/result.json" '[.runs[] | .verdict == "fail" and .blame == "kernel"] | all and length == 2'
 check "the finding is the panic, once" json "$T/result.json" '[.runs[] | [.findings[] | select(.kind == "panic")] | length == 1] | all'
 check "its title" json "$T/result.json" '[.runs[].findings[] | select(.kind == "panic") | .title == "kernel panic: sysrq triggered crash"] | all'
-check "in seconds and not by time-out" json "$T/result.json" '[.runs[].phases | map(select(.phase != "image" and .phase != "boot") | .seconds) | add < 40] | all'
+check "it ends the runs, not their time" json "$T/result.json" '[.runs[].journal | any(test("s finishing: fatal finding"))] | all'
 run=$(jq -r '.runs[0].id' "$T/result.json")
 lkctl run logs "$run" >"$T/console"
 start=$(jq '.runs[0].findings[] | select(.kind == "panic") | .startOffset' "$T/result.json")
 end=$(jq '.runs[0].findings[] | select(.kind == "panic") | .endOffset' "$T/result.json")
-tail -c +$((start + 1)) "$T/console" | head -c $((end - start)) >"$T/excerpt"
+head -c "$end" "$T/console" | tail -c $((end - start)) >"$T/excerpt"
 check "the offsets are those of the report" grep -q 'Kernel panic - not syncing: sysrq triggered crash' "$T/excerpt"
 check "lkctl detect finds it in the same bytes" bash -c "lkctl -o json detect '$T/console' | jq -e '.findings[] | select(.kind == \"panic\") | .startOffset == $start and .endOffset == $end'"
 check "run show prints the excerpt" bash -c "lkctl run show $run | grep -q 'not syncing'"

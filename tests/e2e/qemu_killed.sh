@@ -4,11 +4,11 @@
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
 lkctl kernel add "$(kernel 6.1)" >/dev/null
-id=$(campaign '{ name: baseline, duration: 15s }' | lkctl -o json campaign start - | jq -r .id)
-check "it runs" wait_for 90 run_state "$id" running
+id=$(campaign '{ name: baseline, duration: 30s }' | lkctl -o json campaign start - | jq -r .id)
+check "it runs" wait_for 300 run_state "$id" running
 qemu=$(qemu_pid)
 kill -9 "$qemu"
-timeout 120 lkctl campaign watch "$id" >/dev/null
+await_end "$id"
 lkctl -o json campaign show "$id" >"$T/result.json"
 check "the first attempt is an error of the infrastructure" json "$T/result.json" '.runs[0] | .verdict == "error" and .blame == "infrastructure" and .superseded'
 check "it was tried again and passed" json "$T/result.json" '.runs[1] | .verdict == "pass" and .attempt == 2'

@@ -5,9 +5,10 @@ start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
 lkctl kernel add "$(kernel 6.12)" >/dev/null
 id=$(campaign '{ name: baseline, duration: 20s }' 'repeats: 2' 'maxParallel: 1' | lkctl -o json campaign start - | jq -r .id)
-check "it runs" wait_for 90 run_state "$id" running
+check "it runs" wait_for 300 run_state "$id" running
 lkctl -o json campaign watch "$id" >"$T/watch" 2>/dev/null &
 watcher=$!
+check "somebody watches" wait_for 60 test -s "$T/watch"
 qemu=$(qemu_pid)
 kill -9 "$lkd_pid"
 wait "$lkd_pid" 2>/dev/null || true
@@ -15,7 +16,7 @@ check "the VM outlives lkd" kill -0 "$qemu"
 # The hypervisor's own copy of the console goes with the run; a second name keeps it for the comparison.
 ln "$T/s/lk/runs/$id-001/console.host" "$T/console.host"
 start_lkd
-timeout 200 lkctl campaign watch "$id" >/dev/null
+await_end "$id"
 lkctl -o json campaign show "$id" >"$T/result.json"
 jq -r '.runs[] | .id, .verdict, .reason, .journal[]' "$T/result.json"
 check "the campaign is finished and passes" json "$T/result.json" '.state == "finished" and .verdict == "pass" and .counts.pass == 2'

@@ -1,7 +1,8 @@
 # Sourced by the tests of webhooks, after lib.sh: secrets, a peer (webhook_peer.py), lkd's configuration for both.
 peer_pid=
-artifacts=127.0.0.1:17443
-receiver=127.0.0.1:17444
+# Where nobody listens, until the peer does.
+artifacts=127.0.0.1:1
+receiver=127.0.0.1:1
 
 # secrets: $T/secrets/{github,generic,out}, and a certificate for the artefacts.
 secrets() {
@@ -14,15 +15,16 @@ secrets() {
   chmod 600 "$T"/secrets/*
 }
 
-# start_peer FAILURES: the receiver answers so many requests with 503 first; what it gets is in $T/received.
+# start_peer: the receiver answers with 503 while there is $T/refuse; what it gets is in $T/received.
 start_peer() {
+  local artifacts_port receiver_port
   : >"$T/received"
-  exec {peer_out}< <(exec python3 "$top/tests/e2e/webhook_peer.py" --artifacts "$T/artifacts" --artifacts-port "${artifacts#*:}" \
-    --certificate "$T/secrets/cert.pem" --key "$T/secrets/key.pem" --receiver-port "${receiver#*:}" \
-    --secret-file "$T/secrets/out" --failures "$1" --log "$T/received")
+  exec {peer_out}< <(exec python3 "$top/tests/e2e/webhook_peer.py" --artifacts "$T/artifacts" --certificate "$T/secrets/cert.pem" \
+    --key "$T/secrets/key.pem" --secret-file "$T/secrets/out" --refuse "$T/refuse" --log "$T/received")
   peer_pid=$!
-  local line
-  read -rt 20 line <&"$peer_out" && [ "$line" = ready ] || { echo "the peer did not start"; exit 1; }
+  read -rt 60 artifacts_port receiver_port <&"$peer_out" || { echo "the peer did not start within 60 s"; exit 1; }
+  artifacts=127.0.0.1:$artifacts_port
+  receiver=127.0.0.1:$receiver_port
 }
 stop_peer() {
   kill "$peer_pid"
@@ -37,13 +39,47 @@ configure_webhooks() {
     "  generic: { secretFiles: [ $T/secrets/generic ] }" \
     "  artifacts: { caFile: $T/secrets/cert.pem, origins: [ { url: \"https://$artifacts\", privateAddresses: true } ] }" \
     "  targets: [ { name: ci, format: lk, url: \"http://$receiver/lk\", secretFiles: [ $T/secrets/out ] } ]" \
-    '  retry: { first: 4s, most: 4s, attempts: 10 }' "$@"
+    '  retry: { first: 4s, most: 4s, attempts: 1000 }' "$@"
 }
 
-# push BODY-FILE DELIVERY [SECRET-FILE]: what GitHub sends, signed; prints "STATUS SECONDS", the answer's body is in $T/answer.
+# push BODY-FILE DELIVERY [SECRET-FILE]: what GitHub sends, signed; prints the status, the answer's body is in $T/answer.
 push() {
   local signature
   signature=$(openssl dgst -sha256 -hmac "$(cat "${3:-$T/secrets/github}")" "$1" | sed 's/.* //')
-  curl -s -o "$T/answer" -w '%{http_code} %{time_total}\n' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
+  curl -s -o "$T/answer" -w '%{http_code}\n' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
     -H "X-GitHub-Delivery: $2" -H "X-Hub-Signature-256: sha256=$signature" --data-binary "@$1" "http://$http/hooks/v1/github"
+}
+
+# load_ready: lkd with a rule that starts a campaign named "matched", while another campaign runs.
+load_ready() {
+  cat >"$T/template.yaml" <<'YAML'
+apiVersion: lk/v1
+kind: Campaign
+metadata: { name: matched }
+spec:
+  kernels: [ { match: "*" } ]
+  profiles: [ { name: small, vcpus: 2, memory: 768MiB } ]
+  scenarios: [ { name: baseline, duration: 5s } ]
+YAML
+  secrets
+  configure_webhooks '  rules:' \
+    '    - { name: matched, source: github, event: push, repository: octo/linux, branches: [ matched ],' \
+    "        campaign: $T/template.yaml, set: { metadata.labels.delivery: delivery } }"
+  ready 6.12
+  id=$(campaign '{ name: baseline, duration: 60s }' | lkctl -o json campaign start - | jq -r .id)
+  check "a campaign runs" wait_for 300 run_state "$id" running
+}
+# load SECONDS: 200 webhooks a second, good and bad ones mixed, of which five fit the rule. What was measured is in $T/load.json;
+# false if one was answered other than it must be.
+load() {
+  python3 "$top/tests/e2e/webhook_load.py" --address "$http" --seconds "$1" --out "$T/load.json" \
+    --github-secret-file "$T/secrets/github" --generic-secret-file "$T/secrets/generic"
+}
+# load_over: cancels the campaigns, which need not come to their end.
+load_over() {
+  local campaign_id
+  for campaign_id in $(lkctl -o json campaign list | jq -r 'select(.state == "queued" or .state == "running") | .id'); do
+    lkctl campaign cancel "$campaign_id" >/dev/null
+  done
+  for campaign_id in $(lkctl -o json campaign list | jq -r .id); do await_end "$campaign_id"; done
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The other side of lkd's webhooks: artefacts over HTTPS, and a receiver that fails at first.
+"""The other side of lkd's webhooks: artefacts over HTTPS, and a receiver that fails for as long as it is to.
 
 Each request of the receiver becomes a line of JSON in LOG: id, timestamp, whether the signature is good, the answer, and
-the body's type, campaign and verdict. Prints "ready" when both listen.
+the body's type, campaign and verdict. Prints the ports of both when they listen.
 """
 import argparse
 import base64
@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import ssl
 import threading
 
@@ -25,16 +26,13 @@ def signature_good(secret, headers, body):
 
 class Receiver(http.server.BaseHTTPRequestHandler):
     lock = threading.Lock()
-    failures = 0
+    refuse = ""
     secret = ""
     log = ""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with self.lock:
-            fails = Receiver.failures > 0
-            Receiver.failures -= fails
-        status = 503 if fails else 204
+        status = 503 if os.path.exists(self.refuse) else 204
         told = json.loads(body)
         line = {
             "id": self.headers.get("webhook-id"),
@@ -63,27 +61,25 @@ class Artifacts(http.server.SimpleHTTPRequestHandler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--artifacts", required=True, help="folder that is served")
-    parser.add_argument("--artifacts-port", type=int, required=True)
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--key", required=True)
-    parser.add_argument("--receiver-port", type=int, required=True)
     parser.add_argument("--secret-file", required=True)
-    parser.add_argument("--failures", type=int, default=0, help="how many requests are answered with 503 first")
+    parser.add_argument("--refuse", required=True, help="while there is such a file, requests are answered with 503")
     parser.add_argument("--log", required=True)
     args = parser.parse_args()
 
-    Receiver.failures = args.failures
+    Receiver.refuse = args.refuse
     Receiver.log = args.log
     with open(args.secret_file, encoding="ascii") as file:
         Receiver.secret = file.read().strip()
     artifacts = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", args.artifacts_port), functools.partial(Artifacts, directory=args.artifacts))
+        ("127.0.0.1", 0), functools.partial(Artifacts, directory=args.artifacts))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(args.certificate, args.key)
     artifacts.socket = tls.wrap_socket(artifacts.socket, server_side=True)
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", args.receiver_port), Receiver)
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=artifacts.serve_forever, daemon=True).start()
-    print("ready", flush=True)
+    print(artifacts.server_port, receiver.server_port, flush=True)
     receiver.serve_forever()
 
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "lk/v1/agent.pb.h"
 #include "server/api/conduct.h"
 #include "server/api/convert.h"
 #include "server/api/kernel_log.h"

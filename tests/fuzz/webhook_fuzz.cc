@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/spec.h"
 #include "server/http/curl.h"
 #include "server/http/inbound/event.h"

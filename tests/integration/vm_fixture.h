@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <sstream>
@@ -28,6 +29,9 @@
 namespace lk::vm {
 
 namespace fs = std::filesystem;
+
+// Beyond what anything takes that is waited for here, on however busy a machine.
+inline constexpr absl::Duration kPatience = absl::Minutes(2);
 
 inline bool Absent(const char* path) {
   return access(path, F_OK) != 0;
@@ -72,8 +76,7 @@ class LibvirtEnvironment : public ::testing::Environment {
       }
     }
     // A daemon just started is not there at once.
-    for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;
-         absl::SleepFor(absl::Milliseconds(50))) {
+    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end; absl::SleepFor(absl::Milliseconds(50))) {
       if (Connect(uri, [](const VmEvent&) {}).ok()) return;
     }
     // A failure here would be told as skipped tests.
@@ -155,7 +158,7 @@ class Witness {
   template <typename Condition>
   bool Await(const Condition& condition) {
     MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(20));
+    return mutex_.AwaitWithTimeout(absl::Condition(&condition), kPatience);
   }
 
   Mutex mutex_;
@@ -163,6 +166,14 @@ class Witness {
   std::vector<VmEvent> events_;
   int ends_ = 0;
 };
+
+// For what no event tells.
+inline bool Await(const std::function<bool()>& condition) {
+  for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end; absl::SleepFor(absl::Milliseconds(10))) {
+    if (condition()) return true;
+  }
+  return false;
+}
 
 // The QEMU of a domain, found by its unique name on the command line; 0: none.
 inline pid_t QemuOf(const std::string& name) {

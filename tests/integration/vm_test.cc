@@ -76,7 +76,7 @@ TEST_F(VmTest, ReattachingLosesNothing) {
   const auto recorded = witness_.text();
   // Printed while nobody was there: waited for in the log, which is the hypervisor's.
   const auto size = fs::file_size(spec_.console_log);
-  while (fs::file_size(spec_.console_log) < size + 500) absl::SleepFor(absl::Milliseconds(10));
+  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= size + 500; })) << "the guest prints no more";
 
   Witness second;
   hypervisor_ = MustConnect(second);
@@ -106,7 +106,7 @@ TEST_F(VmTest, DropConsoleHookDropsBytes) {
   Witness deaf;
   hypervisor_ = MustConnect(deaf, {.drop_console = true});
   ASSERT_EQ(hypervisor_->Start(spec_, deaf.Sink()), absl::OkStatus());
-  while (fs::file_size(spec_.console_log) < 1000) absl::SleepFor(absl::Milliseconds(10));
+  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= 1000; })) << "the guest prints nothing";
   EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
   EXPECT_TRUE(deaf.Ends());
   EXPECT_EQ(deaf.text(), "");

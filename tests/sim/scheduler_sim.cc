@@ -9,6 +9,8 @@
 #include <random>
 #include <set>
 
+#include "lk/v1/scenario.pb.h"
+#include "server/campaign/mutation.h"
 #include "tests/sim/campaigns.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/guest.h"
@@ -121,7 +123,8 @@ class Simulation {
     }
     std::vector<campaign::Run> runs;
     to_adopt_.clear();
-    for (const auto& [id, run] : runs_) {
+    for (const auto& [id, known] : runs_) {
+      const campaign::Run& run = known;
       const bool wanted =
           std::any_of(unfinished.begin(), unfinished.end(), [&](const auto& c) { return c.id == run.campaign_id; });
       if (!wanted) continue;

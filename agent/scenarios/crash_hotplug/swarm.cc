@@ -41,9 +41,9 @@ Swarm::~Swarm() {
 void Swarm::Listen(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (const auto event = events_.Next(kListenStepMs)) OnEvent(*event);
-    const v1::KernelLog log = kmsg_.Read(64 << 10);
-    for (const auto& record : log.records()) {
-      if (record.text().find(kComplaint) != std::string::npos) context_.Count("trylock_failures");
+    const KmsgPiece piece = kmsg_.Read(64 << 10);
+    for (const KmsgRecord& record : piece.records) {
+      if (record.text.find(kComplaint) != std::string::npos) context_.Count("trylock_failures");
     }
   }
 }

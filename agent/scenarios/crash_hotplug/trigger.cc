@@ -25,10 +25,6 @@ constexpr absl::Duration kDetachTimeout = absl::Seconds(45);
 // Between two events of one burst.
 constexpr absl::Duration kEventPatience = absl::Seconds(10);
 
-std::string Words(const Status& status) {
-  return std::string(status.message());
-}
-
 class Rounds {
  public:
   Rounds(Context& context, Swarm& swarm, uint64_t block_size, bool virtio_mem, std::optional<CrashHeader> header)
@@ -120,32 +116,28 @@ std::set<unsigned> Rounds::Attach(const std::vector<uint64_t>& sizes) {
 }
 
 void Rounds::AttachDimm(uint64_t bytes) {
-  v1::HostActionRequest request;
-  request.mutable_attach_dimm()->set_size_bytes(bytes);
-  const auto reply = context_.HostAction(std::move(request), kAttachTimeout);
+  auto attached = context_.AttachDimm(bytes, kAttachTimeout);
   absl::MutexLock lock(&mutex_);
-  if (!reply.ok()) {
-    last_refusal_ = reply.status();
+  if (!attached.ok()) {
+    last_refusal_ = attached.status();
     context_.Count("attach_refused");
     return;
   }
-  dimms_.push_back(reply->alias());
-  host_attach_.Record(absl::Seconds(reply->took().seconds()) + absl::Nanoseconds(reply->took().nanos()));
+  dimms_.push_back(std::move(attached->alias));
+  host_attach_.Record(attached->took);
   context_.Progress();
 }
 
 bool Rounds::Resize(uint64_t bytes) {
-  v1::HostActionRequest request;
-  request.mutable_resize_virtio_mem()->set_requested_bytes(bytes);
-  const auto reply = context_.HostAction(std::move(request), kAttachTimeout);
-  if (!reply.ok()) {
+  const auto resized = context_.ResizeVirtioMem(bytes, kAttachTimeout);
+  if (!resized.ok()) {
     absl::MutexLock lock(&mutex_);
-    last_refusal_ = reply.status();
+    last_refusal_ = resized.status();
     context_.Count("attach_refused");
     return false;
   }
   virtio_bytes_ = bytes;
-  host_attach_.Record(absl::Seconds(reply->took().seconds()) + absl::Nanoseconds(reply->took().nanos()));
+  host_attach_.Record(resized->took);
   context_.Progress();
   return true;
 }
@@ -206,10 +198,8 @@ void Rounds::DetachAll(const std::set<unsigned>& blocks) {
     dimms.swap(dimms_);
   }
   for (const std::string& alias : dimms) {
-    v1::HostActionRequest request;
-    request.mutable_detach_dimm()->set_alias(alias);
     // A guest may keep memory it cannot move; its slot stays taken.
-    if (!context_.HostAction(std::move(request), kDetachTimeout).ok()) context_.Count("detach_refused");
+    if (!context_.DetachDimm(alias, kDetachTimeout).ok()) context_.Count("detach_refused");
     context_.Progress();
   }
 }

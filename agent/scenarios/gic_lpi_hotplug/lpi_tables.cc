@@ -49,8 +49,7 @@ std::vector<std::string> ToRow(uint32_t boot, const PendingTable& table) {
           fmt::format("{:#x}", table.address)};
 }
 
-Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables,
-             const v1::Table& told) {
+Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables, const Rows& told) {
   Faults faults;
   for (const int cpu : cpus) {
     const auto own = [cpu](const PendingTable& table) { return table.cpu == cpu; };
@@ -64,9 +63,8 @@ Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<Pend
     if (boot == 0) continue;
     if (!table->reserved) ++faults.not_reserved;
     const std::vector<std::string> before = ToRow(boot - 1, *table);
-    const bool kept = std::ranges::any_of(told.rows(), [&](const v1::Table::Row& row) {
-      return row.cells_size() == 4 && row.cells(0) == before[0] && row.cells(1) == before[1] &&
-             row.cells(3) == before[3];
+    const bool kept = std::ranges::any_of(told, [&](const std::vector<std::string>& row) {
+      return row.size() == 4 && row[0] == before[0] && row[1] == before[1] && row[3] == before[3];
     });
     if (!kept) ++faults.moved;
   }

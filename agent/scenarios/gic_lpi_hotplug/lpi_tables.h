@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lk/v1/latency.pb.h"
+#include "agent/session/context.h"
 
 namespace lk::agent::gic_lpi_hotplug {
 
@@ -38,7 +38,6 @@ struct Faults {
   bool operator==(const Faults&) const = default;
 };
 // `told`: the rows so far, of earlier boots; `tables` those of this one.
-Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables,
-             const v1::Table& told);
+Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables, const Rows& told);
 
 }  // namespace lk::agent::gic_lpi_hotplug

@@ -22,20 +22,16 @@ namespace {
 constexpr absl::Duration kKexecLimit = absl::Seconds(25);
 constexpr size_t kLogPiece = 256 << 10;
 
-std::string Words(const Status& status) {
-  return std::string(status.message());
-}
-
 // What this boot's kernel log says of the tables so far.
 StatusOr<std::vector<PendingTable>> ReadTables() {
   LK_ASSIGN_OR_RETURN(KmsgReader log, KmsgReader::Open(KmsgReader::From::kOldest));
   std::vector<PendingTable> tables;
   for (;;) {
-    const v1::KernelLog piece = log.Read(kLogPiece);
-    if (piece.records().empty()) return tables;
-    for (const v1::KernelLog::Record& record : piece.records()) {
+    const KmsgPiece piece = log.Read(kLogPiece);
+    if (piece.records.empty()) return tables;
+    for (const KmsgRecord& record : piece.records) {
       PendingTable table;
-      if (ParseTableLine(record.text(), table)) tables.push_back(table);
+      if (ParseTableLine(record.text, table)) tables.push_back(table);
     }
   }
 }
@@ -47,7 +43,7 @@ uint64_t ReservedBytes() {
 }
 
 void TellTables(Context& context, const std::vector<PendingTable>& tables) {
-  const Faults faults = Judge(context.boots(), PresentCpus(), tables, context.TableNamed(kTableName));
+  const Faults faults = Judge(context.boots(), PresentCpus(), tables, context.RowsOf(kTableName));
   for (const PendingTable& table : tables) {
     context.AddRow(kTableName, TableColumns(), ToRow(context.boots(), table));
     context.Count(table.reserved ? "tables_reserved" : "tables_allocated");

@@ -11,6 +11,7 @@
 
 #include "agent/init/config.h"
 #include "agent/probes/probes.h"
+#include "agent/scenarios/trigger.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {
@@ -20,10 +21,6 @@ constexpr absl::Duration kMovePause = absl::Milliseconds(1);
 
 void Pause(const Context& context, absl::Duration pause) {
   std::this_thread::sleep_for(absl::ToChronoNanoseconds(std::min(pause, context.Left())));
-}
-
-std::string Words(const Status& status) {
-  return std::string(status.message());
 }
 
 }  // namespace

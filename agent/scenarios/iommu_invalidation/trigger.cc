@@ -26,10 +26,6 @@ namespace {
 constexpr char kSubmitTime[] = "/sys/module/lk_iommu_invalidation/parameters/submit_us";
 constexpr absl::Duration kReporting = absl::Milliseconds(500);
 
-std::string Words(const Status& status) {
-  return std::string(status.message());
-}
-
 // What each CPU has completed.
 class Completions {
  public:

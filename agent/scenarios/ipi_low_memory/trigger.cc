@@ -29,10 +29,6 @@ namespace {
 constexpr char kRendezvous[] = "/sys/module/lk_ipi_low_memory/parameters/rendezvous";
 constexpr absl::Duration kReporting = absl::Milliseconds(250);
 
-std::string Words(const Status& status) {
-  return std::string(status.message());
-}
-
 // Cross-CPU calls from all CPUs.
 class Calls {
  public:

@@ -11,9 +11,7 @@
 namespace lk::agent::unaccepted_memory {
 namespace {
 
-constexpr char kHugePages[] = "/proc/sys/vm/nr_hugepages";
-constexpr uint64_t kHugePage = 2 << 20;
-constexpr uint64_t kPage = 4096;
+constexpr char kReservedHugePages[] = "/proc/sys/vm/nr_hugepages";
 
 struct Zone {
   uint64_t free = 0;
@@ -59,11 +57,11 @@ Prefill::Prefill() {
   const auto zoneinfo = ReadFile("/proc/zoneinfo");
   if (!zoneinfo.ok()) return;
   // Without huge pages the first threads have to use that memory up themselves, which takes longer.
-  (void)WriteFile(kHugePages, fmt::format("{}", ParseAcceptedFree(*zoneinfo) / kHugePage));
+  (void)WriteFile(kReservedHugePages, fmt::format("{}", ParseAcceptedFree(*zoneinfo) / kHugePage));
 }
 
 Prefill::~Prefill() {
-  (void)WriteFile(kHugePages, "0");
+  (void)WriteFile(kReservedHugePages, "0");
 }
 
 }  // namespace lk::agent::unaccepted_memory

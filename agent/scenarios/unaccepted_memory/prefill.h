@@ -6,6 +6,8 @@
 
 namespace lk::agent::unaccepted_memory {
 
+inline constexpr uint64_t kPage = 4096, kHugePage = 2 << 20;
+
 // Bytes that zones with unaccepted memory can still hand out without having any accepted: their free pages above the
 // high watermark, as /proc/zoneinfo tells them.
 uint64_t ParseAcceptedFree(std::string_view zoneinfo);

@@ -34,8 +34,7 @@ constexpr uint64_t kAllocatorChunk = 4 << 20;
 // another's waits for that one, on every kernel: two threads are never faster than one, and N no faster than about N/2.
 constexpr size_t kLeastThreads = 4;
 constexpr char kWatchdogThreshold[] = "/proc/sys/kernel/watchdog_thresh";
-constexpr char kHugePages[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-constexpr size_t kPage = 4096, kHugePage = 2 << 20;
+constexpr char kTransparentHugePages[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 
 class Region {
  public:
@@ -176,17 +175,13 @@ Status SetWatchdog(absl::Duration threshold) {
   return WriteFile(kWatchdogThreshold, fmt::format("{}", absl::ToInt64Seconds(threshold)));
 }
 
-std::string Words(const Status& status) {
-  return std::string(status.message());
-}
-
 }  // namespace
 
 Result Run(Context& context) {
   const auto platform = Platform::Find();
   if (!platform.ok()) return Result::Skip(Words(platform.status()));
   const bool huge = context.Text("pageSize") == "THP";
-  if (huge && access(kHugePages, F_OK) != 0)
+  if (huge && access(kTransparentHugePages, F_OK) != 0)
     return Result::Skip("huge pages: the kernel has none (TRANSPARENT_HUGEPAGE)");
   const std::vector<int> cpus = Spread(context.Integer("threads"));
   if (platform->emulated()) {

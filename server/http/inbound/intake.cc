@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "server/http/inbound/rules.h"
+#include "server/http/stored_error.h"
 
 namespace lk::http {
 namespace {
@@ -16,17 +17,9 @@ namespace {
 constexpr absl::Duration kFirstPause = absl::Seconds(5);
 constexpr absl::Duration kMostPause = absl::Minutes(10);
 constexpr uint32_t kMostAttempts = 10;
-constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 constexpr absl::Duration kForgetEvery = absl::Hours(1);
 constexpr size_t kMostTemplateBytes = 1 << 20;
-constexpr size_t kMostError = 1000;
-
-std::string Printable(std::string_view text) {
-  std::string printable(text.substr(0, kMostError));
-  std::ranges::replace_if(
-      printable, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return printable;
-}
+constexpr size_t kMostIntakeError = 1000;
 
 StatusOr<std::string> ReadTemplate(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -153,7 +146,7 @@ absl::Time Intake::Step() {
   const Status done = Work(webhook);
   if (absl::IsCancelled(done)) return clock_.Now();  // the next lkd does it
   ++webhook.attempts;
-  webhook.error = Printable(std::string(done.message()));
+  webhook.error = StoredError(std::string(done.message()), kMostIntakeError);
   if (done.ok()) {
     webhook.state = "done";
     spdlog::info("webhooks: {}: campaign {}", webhook.id, webhook.campaign_id);

@@ -52,7 +52,7 @@ std::string Commit(const Outcome& outcome, const std::string& kernel_id) {
   return label->second.find_first_not_of("0123456789abcdef") == std::string::npos ? label->second : "";
 }
 
-std::string Time(absl::Time time) {
+std::string KcidbTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6S%Ez", time, absl::UTCTimeZone());
 }
 
@@ -87,7 +87,7 @@ std::string KcidbSubmission(const Outcome& outcome, const std::string& origin) {
                    {"verdict", std::string(ToString(run.verdict))},
                    {"emulated", run.emulated}}}};
     if (run.started != absl::InfinitePast()) {
-      test["start_time"] = Time(run.started);
+      test["start_time"] = KcidbTime(run.started);
       if (run.finished > run.started) test["duration"] = absl::ToDoubleSeconds(run.finished - run.started);
     }
     tests.push_back(std::move(test));

@@ -9,30 +9,22 @@
 
 #include "server/http/outbound/formats.h"
 #include "server/http/signature.h"
+#include "server/http/stored_error.h"
 #include "support/random.h"
 
 namespace lk::http {
 namespace {
 
-constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 // Where a receiver asks for a longer pause, it gets this.
 constexpr absl::Duration kMostRetryAfter = absl::Hours(24);
-constexpr size_t kMostError = 500;
+constexpr size_t kMostSendError = 500;
 constexpr int kOrphansAtATime = 100;
 
 constexpr uint32_t kGone = 410;
 
-// Of any byte, for a column of text and a terminal.
-std::string Printable(std::string_view text) {
-  std::string printable(text.substr(0, kMostError));
-  std::ranges::replace_if(
-      printable, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return printable;
-}
-
 void Bury(store::Notification& notification, std::string_view why) {
   notification.state = "dead";
-  notification.error = Printable(why);
+  notification.error = StoredError(why, kMostSendError);
 }
 
 }  // namespace
@@ -188,7 +180,7 @@ void Sender::Attempt(const Target& target, store::Notification notification) {
     notification.error.clear();
   } else {
     notification.error = reply.ok() ? fmt::format("the receiver answers {}", reply->status)
-                                    : Printable(std::string(reply.status().message()));
+                                    : StoredError(std::string(reply.status().message()), kMostSendError);
     absl::Duration pause = Backoff(config_.retry.first, config_.retry.most, notification.attempts, chance_());
     if (reply.ok() && reply->retry_after) pause = std::max(pause, std::min(*reply->retry_after, kMostRetryAfter));
     notification.next_attempt = now + pause;

@@ -9,14 +9,14 @@
 namespace lk::vm::libvirt {
 namespace {
 
-struct Row {
+struct ErrorRow {
   int code;
   absl::StatusCode status;
   Fault fault;
 };
 
 // virErrorNumber -> what it means for lk. An error that is not here is the host's (kInternal).
-constexpr Row kTable[] = {
+constexpr ErrorRow kTable[] = {
     {VIR_ERR_NO_DOMAIN, absl::StatusCode::kNotFound, Fault::kGuest},
     {VIR_ERR_DEVICE_MISSING, absl::StatusCode::kNotFound, Fault::kGuest},
     {VIR_ERR_OPERATION_INVALID, absl::StatusCode::kFailedPrecondition, Fault::kGuest},  // domain is not running
@@ -48,7 +48,7 @@ Status ToStatus(const virError& error, std::string_view what) {
     if (error.code == VIR_ERR_INTERNAL_ERROR) return WithFault(absl::UnavailableError(message), Fault::kHost);
   }
   const auto* row =
-      std::find_if(std::begin(kTable), std::end(kTable), [&](const Row& r) { return r.code == error.code; });
+      std::find_if(std::begin(kTable), std::end(kTable), [&](const ErrorRow& r) { return r.code == error.code; });
   if (row == std::end(kTable)) return WithFault(absl::InternalError(message), Fault::kHost);
   return WithFault(Status(row->status, message), row->fault);
 }

@@ -11,13 +11,13 @@ namespace {
 
 using Kind = VmEvent::Kind;
 
-struct Row {
+struct LifecycleRow {
   int what;    // virDomainEventType or virDomainState
   int detail;  // its detail or reason
   Lifecycle meaning;
 };
 
-constexpr Row kEvents[] = {
+constexpr LifecycleRow kEvents[] = {
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, {Kind::kStopped, "shut down"}},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED, {Kind::kDestroyed, "destroyed"}},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, {Kind::kCrashed, "crashed"}},
@@ -41,7 +41,7 @@ constexpr Row kEvents[] = {
     {VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT, {Kind::kResumed, "resumed: from snapshot"}},
 };
 
-constexpr Row kPauses[] = {
+constexpr LifecycleRow kPauses[] = {
     {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN, {Kind::kPaused, "paused: the emulator stopped", true}},
     {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR, {Kind::kPaused, "paused: I/O error", true}},
     {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_WATCHDOG, {Kind::kPaused, "paused: watchdog", true}},
@@ -50,8 +50,9 @@ constexpr Row kPauses[] = {
     {VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED, {Kind::kPaused, "paused: the guest panicked", true}},
 };
 
-std::optional<Lifecycle> Read(std::span<const Row> rows, int what, int detail) {
-  const auto row = std::ranges::find_if(rows, [&](const Row& r) { return r.what == what && r.detail == detail; });
+std::optional<Lifecycle> Read(std::span<const LifecycleRow> rows, int what, int detail) {
+  const auto row =
+      std::ranges::find_if(rows, [&](const LifecycleRow& r) { return r.what == what && r.detail == detail; });
   if (row == rows.end()) return std::nullopt;
   return row->meaning;
 }

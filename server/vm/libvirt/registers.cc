@@ -18,7 +18,7 @@ constexpr std::string_view kVectors[] = {"FCW=", "Q00=", "FFR=", "P00=", "Z00=",
 constexpr size_t kMaxRegisters = 4096;
 
 // A register that says where the CPU is, and the flags that go with it.
-struct Row {
+struct RegisterRow {
   std::string_view instruction_pointer;
   std::string_view flags;
   uint64_t interrupt_bit;
@@ -26,7 +26,7 @@ struct Row {
 };
 constexpr uint64_t kIf = uint64_t{1} << 9;  // RFLAGS.IF
 constexpr uint64_t kI = uint64_t{1} << 7;   // PSTATE.I
-constexpr Row kRows[] = {
+constexpr RegisterRow kRows[] = {
     {"RIP=", "RFL=", kIf, false},
     {"EIP=", "EFL=", kIf, false},  // not in long mode
     {" PC=", "PSTATE=", kI, true},
@@ -62,7 +62,7 @@ Vcpu ParseSection(std::string_view section) {
     if (vcpu.registers.size() + line.size() > kMaxRegisters) break;
     if (!line.empty()) vcpu.registers.append(line).push_back('\n');
   }
-  for (const Row& row : kRows) {
+  for (const RegisterRow& row : kRows) {
     uint64_t flags = 0;
     if (!Register(vcpu.registers, row.flags, flags)) continue;
     Register(vcpu.registers, row.instruction_pointer, vcpu.instruction_pointer);

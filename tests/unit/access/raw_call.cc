@@ -54,7 +54,7 @@ constexpr int kFileDescriptorResponse = 4, kListServicesResponse = 6;  // of the
 RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, const std::string& request,
                   const Headers& headers) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
   for (const auto& [name, value] : headers) context.AddMetadata(name, value);
   grpc::CompletionQueue queue;
   const auto done = [&queue] {

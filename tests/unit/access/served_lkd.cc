@@ -21,7 +21,7 @@ extern char** environ;
 namespace lk::test {
 namespace {
 
-constexpr absl::Duration kStart = absl::Seconds(60);
+constexpr absl::Duration kPatience = absl::Minutes(2);
 
 constexpr char kConfig[] = R"(
 stateDirectory: {0}/state
@@ -83,7 +83,7 @@ ServedLkd::ServedLkd() {
     return ended_ || (ready != std::string::npos && log_.find('\n', ready) != std::string::npos);
   };
   constexpr std::string_view kBefore = " and 127.0.0.1:";
-  mutex_.AwaitWithTimeout(absl::Condition(&told), kStart);
+  mutex_.AwaitWithTimeout(absl::Condition(&told), kPatience);
   const size_t at = log_.find(kBefore);
   if (at == std::string::npos) throw std::runtime_error("lkd did not start: " + log_);
   const size_t port = at + kBefore.size();
@@ -127,6 +127,15 @@ int ServedLkd::Pki(const std::string& arguments) const {
   const std::string command = fmt::format("cd '{}' && '{}' {} >pki.log 2>&1", directory_.string(), LK_PKI, arguments);
   const int status = std::system(command.c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool ServedLkd::Logs(const std::string& text) const {
+  const MutexLock lock(&mutex_);
+  const auto there = [&] {
+    mutex_.AssertHeld();
+    return log_.find(text) != std::string::npos;
+  };
+  return mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience);
 }
 
 std::string ServedLkd::log() const {

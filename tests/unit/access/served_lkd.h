@@ -36,6 +36,8 @@ class ServedLkd {
 
   // deploy/pki ARGUMENTS, in the test's directory. Its exit code.
   int Pki(const std::string& arguments) const;
+  // Waits until lkd has logged this; false: it does not.
+  bool Logs(const std::string& text) const;
   // What lkd has logged so far.
   std::string log() const;
   bool running() const;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "agent/scenarios/trigger.h"
+#include "lk/v1/scenario.pb.h"
 #include "support/quantity.h"
 
 namespace lk {

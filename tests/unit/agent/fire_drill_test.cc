@@ -15,6 +15,7 @@
 #include "agent/scenarios/fire_drill/acts.h"
 #include "agent/scenarios/fire_drill/flood.h"
 #include "agent/scenarios/fire_drill/spoiled_kernel.h"
+#include "lk/v1/scenario.pb.h"
 
 namespace lk::agent::fire_drill {
 namespace {

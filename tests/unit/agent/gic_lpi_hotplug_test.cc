@@ -42,12 +42,9 @@ TEST(ParseTableLine, LeavesOthersAlone) {
   EXPECT_EQ(table, (PendingTable{7, true, 7}));
 }
 
-v1::Table Told(uint32_t boot, const std::vector<PendingTable>& tables) {
-  v1::Table told;
-  for (const PendingTable& table : tables) {
-    v1::Table::Row* row = told.add_rows();
-    for (const std::string& cell : ToRow(boot, table)) row->add_cells(cell);
-  }
+Rows Told(uint32_t boot, const std::vector<PendingTable>& tables) {
+  Rows told;
+  for (const PendingTable& table : tables) told.push_back(ToRow(boot, table));
   return told;
 }
 
@@ -65,7 +62,7 @@ TEST(JudgeTables, GoodOnesHaveNoFault) {
 }
 
 TEST(JudgeTables, EachFaultIsCounted) {
-  const v1::Table told = Told(0, {{0, false, 0x10000}, {1, false, 0x20000}, {2, false, 0x30000}});
+  const Rows told = Told(0, {{0, false, 0x10000}, {1, false, 0x20000}, {2, false, 0x30000}});
   EXPECT_EQ(Judge(1, {0, 1, 2}, {{0, true, 0x10000}, {2, true, 0x30000}}, told), (Faults{.missing = 1}));
   EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, false, 0x20000}}, told), (Faults{.not_reserved = 1}));
   EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, true, 0x30000}}, told), (Faults{.moved = 1}));

@@ -9,6 +9,8 @@
 #include <map>
 #include <string>
 
+#include "lk/v1/latency.pb.h"
+
 namespace lk::agent {
 namespace {
 

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "lk/v1/agent.pb.h"
+
 namespace lk::agent {
 namespace {
 

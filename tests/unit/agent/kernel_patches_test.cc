@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/scenarios/descriptors.h"
+#include "lk/v1/scenario.pb.h"
 
 namespace lk {
 namespace {

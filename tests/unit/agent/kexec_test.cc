@@ -18,6 +18,7 @@
 #include "agent/kexec/device_tree.h"
 #include "agent/kexec/initramfs.h"
 #include "agent/session/carried.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent {
 namespace {

@@ -9,27 +9,27 @@ namespace {
 TEST(Kmsg, ReadsARecord) {
   const auto record = ParseKmsgRecord("6,339,5140900,-;NET: Registered protocol family 10\n");
   ASSERT_TRUE(record);
-  EXPECT_EQ(record->level(), 6u);
-  EXPECT_EQ(record->sequence(), 339u);
-  EXPECT_EQ(record->timestamp_us(), 5140900u);
-  EXPECT_EQ(record->text(), "NET: Registered protocol family 10");
+  EXPECT_EQ(record->level, 6u);
+  EXPECT_EQ(record->sequence, 339u);
+  EXPECT_EQ(record->timestamp_us, 5140900u);
+  EXPECT_EQ(record->text, "NET: Registered protocol family 10");
 }
 
 TEST(Kmsg, LevelIsWithoutFacility) {
   // Written by a process: facility 1 (user), level 1.
-  EXPECT_EQ(ParseKmsgRecord("9,1,2,-;canary\n")->level(), 1u);
+  EXPECT_EQ(ParseKmsgRecord("9,1,2,-;canary\n")->level, 1u);
 }
 
 TEST(Kmsg, FurtherPrefixFieldsAndDictionaryAreLeftOut) {
   const auto record = ParseKmsgRecord("4,7,8,c,caller=T1;pci 0000:00:01.0: hello\n SUBSYSTEM=pci\n DEVICE=+pci:0000\n");
   ASSERT_TRUE(record);
-  EXPECT_EQ(record->text(), "pci 0000:00:01.0: hello");
+  EXPECT_EQ(record->text, "pci 0000:00:01.0: hello");
 }
 
 TEST(Kmsg, UndoesEscapes) {
-  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;two\\x0alines; \\x5c and \\xff\n")->text(), "two\nlines; \\ and \xff");
-  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;cut \\x4\n")->text(), "cut \\x4");
-  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;not hex \\xzz\n")->text(), "not hex \\xzz");
+  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;two\\x0alines; \\x5c and \\xff\n")->text, "two\nlines; \\ and \xff");
+  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;cut \\x4\n")->text, "cut \\x4");
+  EXPECT_EQ(ParseKmsgRecord("6,1,2,-;not hex \\xzz\n")->text, "not hex \\xzz");
 }
 
 TEST(Kmsg, RejectsWhatIsNoRecord) {

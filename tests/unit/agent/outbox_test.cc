@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agent/session/session.h"
-#include "support/histogram.h"
+#include "support/histogram_proto.h"
 
 namespace lk::agent {
 namespace {
@@ -36,7 +36,7 @@ AgentMessage Latency(uint64_t ns, double counter) {
   Histogram histogram;
   histogram.Record(ns);
   AgentMessage message;
-  *message.mutable_samples()->add_histograms() = histogram.ToProto("probe");
+  *message.mutable_samples()->add_histograms() = ToProto(histogram, "probe");
   message.mutable_samples()->add_counters()->set_name("total");
   message.mutable_samples()->mutable_counters(0)->set_value(counter);
   return message;
@@ -123,7 +123,7 @@ TEST(Outbox, WaitingSamplesMerge) {
   outbox.Push(Latency(200, 5));
   const auto sent = SendAll(outbox);
   ASSERT_EQ(sent.size(), 1u);
-  const auto histogram = Histogram::FromProto(sent[0].samples().histograms(0));
+  const auto histogram = HistogramFromProto(sent[0].samples().histograms(0));
   ASSERT_TRUE(histogram.ok());
   EXPECT_EQ(histogram->count(), 2u);
   EXPECT_EQ(histogram->sum_ns(), 300u);

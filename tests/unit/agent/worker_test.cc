@@ -7,6 +7,7 @@
 
 #include "agent/session/channel.h"
 #include "agent/session/context.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent {
 namespace {
@@ -30,7 +31,7 @@ class ContextTest : public testing::Test {
 
   std::pair<UniqueFd, UniqueFd> channel_ = *MakeChannel();
   SharedState state_;
-  Context context_{Lease(), channel_.second.get(), state_};
+  Context context_{Lease(), channel_.second.get(), state_, v1::Carried()};
 };
 
 TEST_F(ContextTest, ReadsParameters) {
@@ -79,7 +80,9 @@ TEST_F(ContextTest, SkippedPartsAreSaidOnce) {
 
 TEST_F(ContextTest, HostActionsGetTheirOwnAnswers) {
   std::jthread host([this] {
-    const uint64_t first = Receive().host_action().id();
+    const v1::HostActionRequest request = Receive().host_action();
+    EXPECT_EQ(request.attach_dimm().size_bytes(), uint64_t{1} << 30);
+    const uint64_t first = request.id();
     v1::HostActionReply other;
     other.set_id(first + 100);
     other.set_error("not yours");
@@ -87,23 +90,27 @@ TEST_F(ContextTest, HostActionsGetTheirOwnAnswers) {
     v1::HostActionReply reply;
     reply.set_id(first);
     reply.set_alias("dimm0");
+    reply.mutable_took()->set_nanos(1'500'000);
     context_.OnHostActionReply(reply);
-    reply.set_id(Receive().host_action().id());
+    const v1::HostActionRequest next = Receive().host_action();
+    EXPECT_EQ(next.resize_virtio_mem().requested_bytes(), uint64_t{2} << 30);
+    reply.set_id(next.id());
     reply.set_error("no slot free");
     context_.OnHostActionReply(reply);
   });
-  const auto attached = context_.HostAction({}, absl::Seconds(30));
+  const auto attached = context_.AttachDimm(uint64_t{1} << 30, absl::Minutes(1));
   ASSERT_TRUE(attached.ok()) << attached.status();
-  EXPECT_EQ(attached->alias(), "dimm0");
-  const auto refused = context_.HostAction({}, absl::Seconds(30));
+  EXPECT_EQ(attached->alias, "dimm0");
+  EXPECT_EQ(attached->took, absl::Microseconds(1500));
+  const auto refused = context_.ResizeVirtioMem(uint64_t{2} << 30, absl::Minutes(1));
   EXPECT_TRUE(absl::IsAborted(refused.status()));
   EXPECT_EQ(refused.status().message(), "no slot free");
 }
 
 TEST_F(ContextTest, HostActionIsBounded) {
-  EXPECT_TRUE(absl::IsDeadlineExceeded(context_.HostAction({}, absl::ZeroDuration()).status()));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(context_.DetachDimm("dimm0", absl::ZeroDuration()).status()));
   context_.Cancel();
-  EXPECT_TRUE(absl::IsCancelled(context_.HostAction({}, absl::Seconds(30)).status()));
+  EXPECT_TRUE(absl::IsCancelled(context_.DetachDimm("dimm0", absl::Minutes(1)).status()));
   EXPECT_TRUE(context_.Over());
 }
 

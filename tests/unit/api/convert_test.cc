@@ -4,6 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lk/v1/agent.pb.h"
+#include "lk/v1/campaign.pb.h"
+#include "lk/v1/finding.pb.h"
+#include "lk/v1/run.pb.h"
+#include "server/scheduler/driver.h"
+
 namespace lk::api {
 namespace {
 

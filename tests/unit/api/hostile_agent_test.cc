@@ -15,6 +15,7 @@
 #include "server/api/pki.h"
 #include "server/api/server.h"
 #include "support/random.h"
+#include "tests/unit/api/stopped_clock.h"
 #include "tests/unit/scheduler/fixture.h"
 
 namespace lk::api {
@@ -26,7 +27,6 @@ using testing::HasSubstr;
 
 constexpr char kHostile[] = "c-1";
 constexpr char kHonest[] = "c-2";
-// Few, so that a slow machine can send more.
 constexpr uint32_t kMessagesASecond = 50;
 
 template <typename... Handlers>
@@ -36,15 +36,20 @@ struct Overloaded : Handlers... {
 template <typename... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
+// For limits that no test here is about: beyond what any machine needs.
+constexpr absl::Duration kLong = absl::Minutes(10);
+
 v1::ScenarioDescriptor Descriptor() {
   v1::ScenarioDescriptor descriptor = scheduler::Descriptor();
+  descriptor.mutable_progress_limit()->set_seconds(absl::ToInt64Seconds(kLong));
   descriptor.add_probes()->set_name("timer_wakeup");
   return descriptor;
 }
 
 scheduler::Limits Limits() {
   scheduler::Limits limits;
-  limits.reconnect = absl::Milliseconds(300);
+  limits.boot = limits.heartbeat = kLong;
+  limits.reconnect = absl::Seconds(3);
   return limits;
 }
 
@@ -73,7 +78,13 @@ struct Session {
 
 class Lab {
  public:
-  Lab() : core_({Descriptor()}, Limits(), scheduler::CountingHex()) {
+  // `hello`: how long a stranger may stay.
+  explicit Lab(absl::Duration hello = kLong)
+      : agents_(clock_, {.max_messages_per_second = kMessagesASecond,
+                         .max_message_bytes = 1 << 20,
+                         .hello = hello,
+                         .most_strangers = 8}),
+        core_({Descriptor()}, Limits(), scheduler::CountingHex()) {
     directory_ = std::filesystem::path(testing::TempDir()) / RandomHex(8);
     pki_ = LoadOrCreatePki(directory_).value();
     agents_.Start([this](scheduler::Event event) { Post(std::move(event)); });
@@ -83,6 +94,7 @@ class Lab {
     scheduler::CampaignAdded added = scheduler::MakeCampaign("c", 2);
     added.campaign.created = absl::Now();
     added.campaign.spec.retries_error = 0;
+    added.campaign.spec.scenarios[0].duration = kLong;
     for (scheduler::Run& run : added.runs) {
       run.token = RandomHex(32);
       run.canary_nonce = RandomHex(8);
@@ -110,7 +122,7 @@ class Lab {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     session->channel =
         grpc::CreateCustomChannel(fmt::format("127.0.0.1:{}", port_), grpc::SslCredentials(tls), arguments);
-    session->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    session->context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(5));
     session->stream = v1::AgentService::NewStub(session->channel)->Session(&session->context);
     return session;
   }
@@ -133,7 +145,7 @@ class Lab {
 
   // Takes events and time to the core until `done`.
   void WaitFor(const std::function<bool()>& done) {
-    const absl::Time end = absl::Now() + absl::Seconds(30);
+    const absl::Time end = absl::Now() + absl::Minutes(2);
     while (!done()) {
       if (absl::Now() > end) {
         ADD_FAILURE() << "this does not end; the hostile run: " << runs_[kHostile].reason;
@@ -232,12 +244,8 @@ class Lab {
 
   std::filesystem::path directory_;
   Pki pki_;
-  SystemClock clock_;
-  AgentService agents_{clock_,
-                       {.max_messages_per_second = kMessagesASecond,
-                        .max_message_bytes = 1 << 20,
-                        .hello = absl::Milliseconds(300),
-                        .most_strangers = 8}};
+  StoppedClock clock_;
+  AgentService agents_;
   Mutex mutex_;
   std::deque<scheduler::Event> events_ ABSL_GUARDED_BY(mutex_);
   scheduler::Core core_;
@@ -419,7 +427,7 @@ TEST(HostileAgent, EndlessSessionsEndTheRun) {
 }
 
 TEST(HostileAgent, StrangersDoNotStayNorFillTheHouse) {
-  Lab lab;
+  Lab lab(absl::Seconds(3));
   std::vector<std::unique_ptr<Session>> strangers;
   for (int i = 0; i < 20; ++i) strangers.push_back(lab.Open());
   size_t waited = 0, turned_away = 0;

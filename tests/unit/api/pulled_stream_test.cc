@@ -67,7 +67,7 @@ class PulledStreamTest : public testing::Test {
     server_ = builder.BuildAndStart();
     stub_ = v1::CampaignService::NewStub(
         grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
-    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
   }
 
   scheduler::WorkerPool pool_{3};

@@ -11,6 +11,8 @@
 
 #include <fstream>
 
+#include "lk/v1/scenario.pb.h"
+
 namespace lk::api {
 namespace {
 
@@ -23,7 +25,7 @@ constexpr char kLab[] = "k111111111111";
 constexpr char kMutant[] = "k122222222222";
 constexpr char kOther[] = "k933333333333";
 
-std::string TemporaryDirectory() {
+std::string ReportsDirectory() {
   std::string name = testing::TempDir() + "lk-reports-XXXXXX";
   return mkdtemp(name.data());
 }
@@ -114,7 +116,7 @@ class ReportServiceTest : public testing::Test {
     return reader->Finish();
   }
 
-  const std::filesystem::path directory_ = TemporaryDirectory();
+  const std::filesystem::path directory_ = ReportsDirectory();
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
   campaign::Descriptors descriptors_;

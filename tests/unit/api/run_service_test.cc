@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/api/agent_service.h"
 #include "server/api/convert.h"
 #include "server/kernels/library.h"
@@ -20,7 +21,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string TemporaryDirectory() {
+std::string RunsDirectory() {
   std::string name = testing::TempDir() + "lk-runs-XXXXXX";
   return mkdtemp(name.data());
 }
@@ -75,7 +76,7 @@ class RunServiceTest : public testing::Test {
     return options;
   }
 
-  const std::filesystem::path directory_ = TemporaryDirectory();
+  const std::filesystem::path directory_ = RunsDirectory();
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
   scheduler::WorkerPool pool_{2};

@@ -5,6 +5,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/spec.h"
 
 namespace lk::campaign {

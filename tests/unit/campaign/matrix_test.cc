@@ -209,7 +209,7 @@ TEST(CommandLine, EndsWithTheProfiles) {
   EXPECT_THAT(CommandLine(Rest(), profile, TimeoutsFor(1)), StartsWith("console=ttyAMA0 "));
 }
 
-Run Done(Verdict verdict) {
+Run Judged(Verdict verdict) {
   campaign::Run run;
   run.state = RunState::kDone;
   run.verdict = verdict;
@@ -221,13 +221,13 @@ TEST(Overall, IsTheWorst) {
   std::vector<campaign::Run> runs;
   for (const Verdict verdict :
        {Verdict::kSkip, Verdict::kPass, Verdict::kUnproven, Verdict::kMiss, Verdict::kError, Verdict::kFail}) {
-    runs.push_back(Done(verdict));
+    runs.push_back(Judged(verdict));
     EXPECT_EQ(Overall(Count(runs)), verdict);
   }
 }
 
 TEST(Count, KeepsSupersededAndPendingApart) {
-  std::vector<campaign::Run> runs = {Done(Verdict::kPass), Done(Verdict::kError), Done(Verdict::kPass),
+  std::vector<campaign::Run> runs = {Judged(Verdict::kPass), Judged(Verdict::kError), Judged(Verdict::kPass),
                                      campaign::Run()};
   runs[1].superseded = true;
   const Counts counts = Count(runs);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lk/v1/scenario.pb.h"
 #include "tests/unit/campaign/descriptors.h"
 
 namespace lk::campaign {

@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-KernelBuild Build(const std::string& release, const Labels& labels = {}) {
+KernelBuild BuildOf(const std::string& release, const Labels& labels = {}) {
   KernelBuild kernel;
   kernel.id = "k0123456789ab";
   kernel.release = release;
@@ -23,21 +23,21 @@ KernelBuild Build(const std::string& release, const Labels& labels = {}) {
 }
 
 TEST(CommitOf, IsTheLabelOrWhatTheReleaseSays) {
-  EXPECT_EQ(CommitOf(Build("6.12.0-rc1-00012-g0123456789ab")), "0123456789ab");
-  EXPECT_EQ(CommitOf(Build("6.12.0-g0123456-dirty")), "0123456");
-  EXPECT_EQ(CommitOf(Build("6.12.0-g0123456+")), "0123456");
-  EXPECT_EQ(CommitOf(Build("6.12.0-generic-g0123456")), "0123456");
-  EXPECT_EQ(CommitOf(Build("6.12.0", {{"commit", "fedcba9876543210"}})), "fedcba9876543210");
-  EXPECT_EQ(CommitOf(Build("6.12.0-g0123456", {{"commit", "fedcba98"}})), "fedcba98");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0-rc1-00012-g0123456789ab")), "0123456789ab");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456-dirty")), "0123456");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456+")), "0123456");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0-generic-g0123456")), "0123456");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", "fedcba9876543210"}})), "fedcba9876543210");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456", {{"commit", "fedcba98"}})), "fedcba98");
 }
 
 TEST(CommitOf, IsNothingWhereThereIsNone) {
   for (const char* release :
        {"6.12.95+deb12-cloud-amd64", "6.12.0-generic", "6.12.0-g012345", "6.12.0-g0123456xyz", ""}) {
-    EXPECT_EQ(CommitOf(Build(release)), "") << release;
+    EXPECT_EQ(CommitOf(BuildOf(release)), "") << release;
   }
-  EXPECT_EQ(CommitOf(Build("6.12.0", {{"commit", "main"}})), "");
-  EXPECT_EQ(CommitOf(Build("6.12.0", {{"commit", std::string(41, 'a')}})), "");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", "main"}})), "");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", std::string(41, 'a')}})), "");
 }
 
 constexpr char kFile[] = R"(
@@ -99,7 +99,7 @@ TEST_F(OnlyRunTest, IsOneRunWithItsSeed) {
   EXPECT_EQ(spec.seed, 4'000'000'000);
 
   campaign_.spec = spec;
-  const auto runs = Expand(campaign_, {Build("6.12.0")}, AllDescriptors(), absl::UnixEpoch(),
+  const auto runs = Expand(campaign_, {BuildOf("6.12.0")}, AllDescriptors(), absl::UnixEpoch(),
                            [](size_t bytes) { return std::string(2 * bytes, '0'); });
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0].seed, run_.seed);
@@ -126,7 +126,7 @@ TEST(Provenance, OfTheKernelIsKeptForFurtherAttempts) {
   Campaign campaign;
   campaign.id = "c1";
   campaign.spec = parsed.spec;
-  KernelBuild kernel = Build("6.12.0-g0123456789ab");
+  KernelBuild kernel = BuildOf("6.12.0-g0123456789ab");
   kernel.config_sha256 = "c0f1";
   kernel.source = "linux.deb";
   const auto random = [](size_t bytes) { return std::string(2 * bytes, '0'); };

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 // A campaign of these profiles, on line 6.
-SpecResult Parse(const std::string& profiles, const std::string& uses = "rest") {
+SpecResult ParseProfiles(const std::string& profiles, const std::string& uses = "rest") {
   return ParseSpec(fmt::format("apiVersion: lk/v1\n"
                                "kind: Campaign\n"
                                "metadata: {{ name: nightly }}\n"
@@ -29,7 +29,7 @@ SpecResult Parse(const std::string& profiles, const std::string& uses = "rest") 
 }
 
 Profile One(const std::string& profile) {
-  const SpecResult result = Parse(profile);
+  const SpecResult result = ParseProfiles(profile);
   for (const SpecError& error : result.errors) ADD_FAILURE() << profile << ": " << error.path << ": " << error.message;
   return result.ok() ? result.spec.profiles.front() : Profile();
 }
@@ -85,7 +85,7 @@ TEST(ReadyProfiles, EachIsAGoodProfileUnderTheNameOfItsFile) {
 
 TEST(ReadyProfiles, StandBesideOthersAndAreUsedByTheirNames) {
   const SpecResult result =
-      Parse("iommu-strict, { name: mine, vcpus: 2 }", "{ name: rest, profiles: [ iommu-strict ] }");
+      ParseProfiles("iommu-strict, { name: mine, vcpus: 2 }", "{ name: rest, profiles: [ iommu-strict ] }");
   ASSERT_TRUE(result.ok()) << result.errors.front().message;
   ASSERT_THAT(result.spec.profiles, SizeIs(2));
   EXPECT_EQ(result.spec.profiles[0].name, "iommu-strict");
@@ -128,7 +128,7 @@ TEST(ReadyProfiles, MistakesHaveTheirPlaceInTheCampaignFile) {
       {"iommu-strict, iommu-strict", 29, "stands here twice"},
   };
   for (const auto& row : rows) {
-    const SpecResult result = Parse(row.profiles);
+    const SpecResult result = ParseProfiles(row.profiles);
     ASSERT_FALSE(result.errors.empty()) << row.profiles;
     EXPECT_EQ(result.errors.front().line, 6u) << row.profiles;
     EXPECT_EQ(result.errors.front().column, row.column) << row.profiles << ": " << result.errors.front().message;

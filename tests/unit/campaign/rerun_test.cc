@@ -10,7 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-campaign::Run Done(const std::string& kernel, const std::string& scenario, Verdict verdict, uint32_t repeat = 1) {
+campaign::Run DoneRun(const std::string& kernel, const std::string& scenario, Verdict verdict, uint32_t repeat = 1) {
   campaign::Run run;
   run.kernel_id = kernel;
   run.profile = "small";
@@ -21,8 +21,8 @@ campaign::Run Done(const std::string& kernel, const std::string& scenario, Verdi
   run.seed = static_cast<uint32_t>(100 * kernel.size() + 10 * scenario.size() + repeat);
   return run;
 }
-campaign::Run Control(const std::string& kernel, const std::string& scenario, Verdict verdict) {
-  campaign::Run run = Done(kernel, scenario, verdict);
+campaign::Run ControlRun(const std::string& kernel, const std::string& scenario, Verdict verdict) {
+  campaign::Run run = DoneRun(kernel, scenario, verdict);
   run.control = true;
   return run;
 }
@@ -35,7 +35,7 @@ std::vector<campaign::Run> Expanded(std::vector<campaign::Run> runs) {
   return runs;
 }
 // "kernel scenario repeat" of each.
-std::vector<std::string> Words(const std::vector<campaign::Run>& runs) {
+std::vector<std::string> CellWords(const std::vector<campaign::Run>& runs) {
   std::vector<std::string> words;
   words.reserve(runs.size());
   for (const campaign::Run& run : runs) {
@@ -45,47 +45,48 @@ std::vector<std::string> Words(const std::vector<campaign::Run>& runs) {
 }
 
 TEST(Again, IsEverythingWithTheSeedsItHad) {
-  const std::vector<campaign::Run> earlier = {Done("a", "x", Verdict::kPass), Done("bb", "x", Verdict::kFail),
-                                              Done("a", "x", Verdict::kPass, 2)};
+  const std::vector<campaign::Run> earlier = {DoneRun("a", "x", Verdict::kPass), DoneRun("bb", "x", Verdict::kFail),
+                                              DoneRun("a", "x", Verdict::kPass, 2)};
   const std::vector<campaign::Run> again = Again(earlier, Expanded(earlier), false);
-  EXPECT_THAT(Words(again), ElementsAre("a x 1", "bb x 1", "a x 2"));
+  EXPECT_THAT(CellWords(again), ElementsAre("a x 1", "bb x 1", "a x 2"));
   for (size_t i = 0; i < again.size(); ++i) EXPECT_EQ(again[i].seed, earlier[i].seed);
 }
 
 TEST(Again, CanBeWhatDidNotPassInAllItsRepeats) {
   const std::vector<campaign::Run> earlier = {
-      Done("a", "pass", Verdict::kPass),   Done("a", "fail", Verdict::kFail), Done("a", "fail", Verdict::kPass, 2),
-      Done("a", "error", Verdict::kError), Done("a", "miss", Verdict::kMiss), Done("a", "unproven", Verdict::kUnproven),
-      Done("a", "skip", Verdict::kSkip),   Done("bb", "fail", Verdict::kPass)};
-  EXPECT_THAT(Words(Again(earlier, Expanded(earlier), true)),
+      DoneRun("a", "pass", Verdict::kPass),    DoneRun("a", "fail", Verdict::kFail),
+      DoneRun("a", "fail", Verdict::kPass, 2), DoneRun("a", "error", Verdict::kError),
+      DoneRun("a", "miss", Verdict::kMiss),    DoneRun("a", "unproven", Verdict::kUnproven),
+      DoneRun("a", "skip", Verdict::kSkip),    DoneRun("bb", "fail", Verdict::kPass)};
+  EXPECT_THAT(CellWords(Again(earlier, Expanded(earlier), true)),
               ElementsAre("a fail 1", "a fail 2", "a error 1", "a miss 1", "a unproven 1"));
 }
 
 TEST(Again, AnAttemptThatAnotherReplacedSaysNothing) {
-  campaign::Run first = Done("a", "x", Verdict::kError);
+  campaign::Run first = DoneRun("a", "x", Verdict::kError);
   first.superseded = true;
-  const std::vector<campaign::Run> earlier = {first, Done("a", "x", Verdict::kPass)};
+  const std::vector<campaign::Run> earlier = {first, DoneRun("a", "x", Verdict::kPass)};
   EXPECT_THAT(Again(earlier, Expanded({earlier[1]}), true), IsEmpty());
 }
 
 TEST(Again, WhatWasCancelledDidNotPass) {
-  campaign::Run run = Done("a", "x", Verdict::kSkip);
+  campaign::Run run = DoneRun("a", "x", Verdict::kSkip);
   run.ending = Ending{Ending::Kind::kCancelled, "", {}, {}};
-  EXPECT_THAT(Words(Again({run}, Expanded({run}), true)), ElementsAre("a x 1"));
+  EXPECT_THAT(CellWords(Again({run}, Expanded({run}), true)), ElementsAre("a x 1"));
 }
 
 TEST(Again, ControlsFailWhereTheMutantSurvivesAndComeWithTheirScenario) {
   const std::vector<campaign::Run> earlier = {
-      Control("killed", "x", Verdict::kFail), Control("survived", "y", Verdict::kPass),
-      Control("other", "z", Verdict::kFail),  Done("a", "x", Verdict::kFail),
-      Done("a", "y", Verdict::kSkip),         Done("a", "z", Verdict::kPass)};
-  EXPECT_THAT(Words(Again(earlier, Expanded(earlier), true)), ElementsAre("killed x 1", "survived y 1", "a x 1"));
+      ControlRun("killed", "x", Verdict::kFail), ControlRun("survived", "y", Verdict::kPass),
+      ControlRun("other", "z", Verdict::kFail),  DoneRun("a", "x", Verdict::kFail),
+      DoneRun("a", "y", Verdict::kSkip),         DoneRun("a", "z", Verdict::kPass)};
+  EXPECT_THAT(CellWords(Again(earlier, Expanded(earlier), true)), ElementsAre("killed x 1", "survived y 1", "a x 1"));
 }
 
 TEST(KernelsOf, ComeOnceInOrder) {
-  EXPECT_THAT(
-      KernelsOf({Done("b", "x", Verdict::kPass), Done("a", "x", Verdict::kPass), Done("b", "y", Verdict::kPass)}),
-      ElementsAre("b", "a"));
+  EXPECT_THAT(KernelsOf({DoneRun("b", "x", Verdict::kPass), DoneRun("a", "x", Verdict::kPass),
+                         DoneRun("b", "y", Verdict::kPass)}),
+              ElementsAre("b", "a"));
 }
 
 }  // namespace

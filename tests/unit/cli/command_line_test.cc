@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 

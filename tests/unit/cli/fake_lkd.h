@@ -2,8 +2,11 @@
 // A server with the generated services on a unix socket; tests set what it answers and see what it was asked.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -48,7 +51,7 @@ class FakeCampaigns final : public v1::CampaignService::Service {
   }
   void WaitForAttached(size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return attached_.size() >= count; });
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::minutes(1), [&] { return attached_.size() >= count; }));
   }
 
   grpc::Status StartCampaign(grpc::ServerContext* context, const v1::StartCampaignRequest* request,
@@ -175,6 +178,7 @@ class FakeKernels final : public v1::KernelService::Service {
   };
   std::vector<Received> received;
   size_t largest_chunk = 0;
+  std::string warning;
   grpc::Status answer;
 
   grpc::Status AddKernel(grpc::ServerContext*, grpc::ServerReader<v1::AddKernelRequest>* reader,
@@ -191,6 +195,7 @@ class FakeKernels final : public v1::KernelService::Service {
     }
     received.push_back(std::move(build));
     response->set_created(true);
+    response->set_warning(warning);
     response->mutable_kernel()->set_id("k0123456789ab");
     response->mutable_kernel()->set_release("6.12.0");
     response->mutable_kernel()->set_arch("x86_64");

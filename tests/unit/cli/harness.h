@@ -49,7 +49,7 @@ inline Result Lkctl(const std::vector<std::string>& args, const Setting& setting
   Context context(io);
   context.time_zone = absl::UTCTimeZone();
   context.retry = {
-      .first_delay = absl::Milliseconds(1), .longest_delay = absl::Milliseconds(20), .give_up = absl::Seconds(20)};
+      .first_delay = absl::Milliseconds(1), .longest_delay = absl::Milliseconds(20), .give_up = absl::Minutes(1)};
   const int code = RunCommandLine(args, context);
   return {code, out.str(), err.str()};
 }

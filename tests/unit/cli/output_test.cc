@@ -138,7 +138,7 @@ TEST(Progress, FindingIsToldAtOnceAndAgainOnlyUnderAnotherTitle) {
 TEST(Json, HasFieldsAtTheirDefault) {
   const auto json = ToJson(SampleCampaign());
   EXPECT_EQ(json["runs"][0]["emulated"], false);
-  EXPECT_EQ(json["runs"][0]["findings"], nlohmann::json::array());
+  EXPECT_EQ(json["runs"][0]["findings"], nlohmann::ordered_json::array());
   EXPECT_EQ(json["runs"][0]["reason"], "");
   EXPECT_EQ(json["counts"]["miss"], 0);
   EXPECT_EQ(json["specYaml"], "");

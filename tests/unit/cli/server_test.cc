@@ -145,6 +145,15 @@ TEST(Version, NamesTheServer) {
   EXPECT_THAT(lkd.Lkctl({"version"}).out, HasSubstr("lkd    9.8.7"));
 }
 
+TEST(KernelAdd, WarnsOfWhatKeepsGuestsFromStarting) {
+  FakeLkd lkd;
+  lkd.kernels.warning = "lkd has no lk-agent for aarch64 guests; a command builds it";
+  const TempDir directory;
+  const Result result = lkd.Lkctl({"kernel", "add", directory.Write("vmlinuz", "image")});
+  EXPECT_EQ(result.code, 0) << "the build is there";
+  EXPECT_EQ(result.err, "lkctl: warning: lkd has no lk-agent for aarch64 guests; a command builds it\n");
+}
+
 TEST(KernelAdd, StreamsFilesInOrder) {
   FakeLkd lkd;
   const TempDir directory;

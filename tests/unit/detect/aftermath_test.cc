@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-Finding Of(Kind kind, std::string title, std::string function) {
+Finding FindingIn(Kind kind, std::string title, std::string function) {
   Finding finding;
   finding.kind = kind;
   finding.title = std::move(title);
@@ -25,7 +25,7 @@ Finding Of(Kind kind, std::string title, std::string function) {
 }
 
 Finding Warning(std::string taint) {
-  Finding finding = Of(Kind::kWarning, "WARNING in ct_kernel_exit", "ct_kernel_exit");
+  Finding finding = FindingIn(Kind::kWarning, "WARNING in ct_kernel_exit", "ct_kernel_exit");
   finding.taint = std::move(taint);
   return finding;
 }
@@ -35,7 +35,7 @@ TEST(Aftermath, WarningOfAKernelThatHasOopsedIsOfTheOops) {
   Finding before = Warning("Tainted: G D O");
   aftermath.Judge(before);
   EXPECT_THAT(before.alt_titles, IsEmpty()) << "the oops was not printed";
-  Finding oops = Of(Kind::kOops, "kernel BUG in f", "f");
+  Finding oops = FindingIn(Kind::kOops, "kernel BUG in f", "f");
   aftermath.Judge(oops);
   EXPECT_THAT(oops.alt_titles, IsEmpty());
   Finding other = Warning("Tainted: G W O");
@@ -49,8 +49,8 @@ TEST(Aftermath, WarningOfAKernelThatHasOopsedIsOfTheOops) {
 
 TEST(Aftermath, SecondOopsIsItsOwn) {
   Aftermath aftermath;
-  Finding first = Of(Kind::kOops, "kernel BUG in f", "f");
-  Finding second = Of(Kind::kOops, "kernel BUG in g", "g");
+  Finding first = FindingIn(Kind::kOops, "kernel BUG in f", "f");
+  Finding second = FindingIn(Kind::kOops, "kernel BUG in g", "g");
   second.taint = "Tainted: G D O";
   aftermath.Judge(first);
   aftermath.Judge(second);
@@ -59,10 +59,10 @@ TEST(Aftermath, SecondOopsIsItsOwn) {
 
 TEST(Aftermath, TaskThatEndsInAtomicContextWasReportedBefore) {
   Aftermath aftermath;
-  Finding sleep = Of(Kind::kSleepInAtomic, "BUG: scheduling while atomic in f", "f");
+  Finding sleep = FindingIn(Kind::kSleepInAtomic, "BUG: scheduling while atomic in f", "f");
   sleep.task = "cat:7";
   aftermath.Judge(sleep);
-  Finding other = Of(Kind::kSleepInAtomic, "BUG: scheduling while atomic in do_task_dead", "do_task_dead");
+  Finding other = FindingIn(Kind::kSleepInAtomic, "BUG: scheduling while atomic in do_task_dead", "do_task_dead");
   Finding end = other;
   other.task = "dog:8";
   end.task = "cat:7";
@@ -74,7 +74,7 @@ TEST(Aftermath, TaskThatEndsInAtomicContextWasReportedBefore) {
 
 TEST(Aftermath, StopperWaitsForTheCpuThatIsStuck) {
   Aftermath aftermath;
-  Finding alone = Of(Kind::kSoftLockup, "BUG: soft lockup in cpu_stopper_thread", "cpu_stopper_thread");
+  Finding alone = FindingIn(Kind::kSoftLockup, "BUG: soft lockup in cpu_stopper_thread", "cpu_stopper_thread");
   alone.cpu = 1;
   Finding waits = alone;
   aftermath.Judge(alone);
@@ -82,7 +82,7 @@ TEST(Aftermath, StopperWaitsForTheCpuThatIsStuck) {
   Finding again = waits;
   aftermath.Judge(again);
   EXPECT_THAT(again.alt_titles, IsEmpty()) << "the same CPU";
-  Finding stuck = Of(Kind::kSoftLockup, "BUG: soft lockup in f", "f");
+  Finding stuck = FindingIn(Kind::kSoftLockup, "BUG: soft lockup in f", "f");
   stuck.cpu = 0;
   aftermath.Judge(stuck);
   aftermath.Judge(waits);

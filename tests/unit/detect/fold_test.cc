@@ -15,7 +15,7 @@ using testing::ElementsAre;
 
 uint64_t next_offset = 0;
 
-Finding Of(Kind kind, std::string title, std::vector<std::string> alt_titles = {}) {
+Finding FindingAt(Kind kind, std::string title, std::vector<std::string> alt_titles = {}) {
   Finding finding;
   finding.kind = kind;
   finding.title = std::move(title);
@@ -26,7 +26,7 @@ Finding Of(Kind kind, std::string title, std::vector<std::string> alt_titles = {
 }
 
 Finding BarePanic(Kind kind, std::string title) {
-  Finding panic = Of(kind, std::move(title));
+  Finding panic = FindingAt(kind, std::move(title));
   panic.fatal = true;
   panic.function.clear();
   return panic;
@@ -40,9 +40,9 @@ std::vector<std::string> Titles(const std::vector<Finding>& findings) {
 
 TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
   std::vector<Finding> findings;
-  findings.push_back(Of(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"}));
-  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
-  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
+  findings.push_back(FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"}));
+  findings.push_back(FindingAt(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
+  findings.push_back(FindingAt(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
   findings.back().fatal = true;
   findings.back().seconds_stuck = 44;
   const auto folded = Fold(std::move(findings));
@@ -55,11 +55,11 @@ TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
 }
 
 TEST(Fold, WhatAStuckCpuLeadsToIsNoSecondFinding) {
-  Finding stall = Of(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"});
+  Finding stall = FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"});
   stall.cpu = 1;
-  Finding pool = Of(Kind::kWorkqueueLockup, "BUG: workqueue lockup in drain_fn", {"stall in drain_fn"});
+  Finding pool = FindingAt(Kind::kWorkqueueLockup, "BUG: workqueue lockup in drain_fn", {"stall in drain_fn"});
   pool.cpu = 1;
-  Finding waiter = Of(Kind::kHungTask, "INFO: task hung in sys_membarrier", {"hang in sys_membarrier"});
+  Finding waiter = FindingAt(Kind::kHungTask, "INFO: task hung in sys_membarrier", {"hang in sys_membarrier"});
   waiter.frames = {{"schedule", 1, "", ""}, {"__wait_rcu_gp", 1, "", ""}, {"synchronize_rcu", 1, "", ""}};
   const auto folded = Fold({stall, pool, waiter});
   ASSERT_EQ(folded.size(), 1u);
@@ -76,17 +76,17 @@ TEST(Fold, WhatAStuckCpuLeadsToIsNoSecondFinding) {
 }
 
 TEST(Fold, ALaterFindingMayShowThatTwoAreOne) {
-  EXPECT_THAT(
-      Titles(Fold({Of(Kind::kSoftLockup, "BUG: soft lockup in caller", {"stall in caller"}),
-                   Of(Kind::kWarning, "WARNING in g"),
-                   Of(Kind::kRcuStall, "INFO: rcu detected stall in handler", {"stall in handler"}),
-                   Of(Kind::kCsdStall, "BUG: CSD lock stall in handler", {"stall in handler", "stall in caller"})})),
-      ElementsAre("BUG: soft lockup in caller", "WARNING in g"));
+  EXPECT_THAT(Titles(Fold({FindingAt(Kind::kSoftLockup, "BUG: soft lockup in caller", {"stall in caller"}),
+                           FindingAt(Kind::kWarning, "WARNING in g"),
+                           FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in handler", {"stall in handler"}),
+                           FindingAt(Kind::kCsdStall, "BUG: CSD lock stall in handler",
+                                     {"stall in handler", "stall in caller"})})),
+              ElementsAre("BUG: soft lockup in caller", "WARNING in g"));
 }
 
 TEST(Fold, PanicOfADetectorBelongsToItsLastReport) {
-  const auto folded = Fold({Of(Kind::kHungTask, "INFO: task hung in a", {"hang in a"}),
-                            Of(Kind::kHungTask, "INFO: task hung in b", {"hang in b"}),
+  const auto folded = Fold({FindingAt(Kind::kHungTask, "INFO: task hung in a", {"hang in a"}),
+                            FindingAt(Kind::kHungTask, "INFO: task hung in b", {"hang in b"}),
                             BarePanic(Kind::kHungTask, "kernel panic: hung_task: blocked tasks")});
   ASSERT_THAT(Titles(folded), ElementsAre("INFO: task hung in a", "INFO: task hung in b"));
   EXPECT_FALSE(folded[0].fatal);
@@ -95,8 +95,8 @@ TEST(Fold, PanicOfADetectorBelongsToItsLastReport) {
 
 TEST(Fold, PanicOfADetectorBelongsToItsReportAlsoWhereAnotherSawTheHangFirst) {
   std::vector<Finding> findings;
-  findings.push_back(Of(Kind::kRcuStall, "INFO: rcu detected stall in f", {"stall in f"}));
-  findings.push_back(Of(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f"}));
+  findings.push_back(FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in f", {"stall in f"}));
+  findings.push_back(FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f"}));
   findings.push_back(BarePanic(Kind::kSoftLockup, "BUG: soft lockup in corrupted"));
   findings.back().corrupted = true;
   const auto folded = Fold(std::move(findings));
@@ -106,28 +106,29 @@ TEST(Fold, PanicOfADetectorBelongsToItsReportAlsoWhereAnotherSawTheHangFirst) {
 }
 
 TEST(Fold, PanicOfAnOopsBelongsToIt) {
-  EXPECT_THAT(
-      Titles(Fold({Of(Kind::kOops, "kernel BUG in f"), BarePanic(Kind::kPanic, "kernel panic: Fatal exception")})),
-      ElementsAre("kernel BUG in f"));
-  EXPECT_THAT(Titles(Fold({Of(Kind::kWarning, "WARNING in f"),
+  EXPECT_THAT(Titles(Fold({FindingAt(Kind::kOops, "kernel BUG in f"),
+                           BarePanic(Kind::kPanic, "kernel panic: Fatal exception")})),
+              ElementsAre("kernel BUG in f"));
+  EXPECT_THAT(Titles(Fold({FindingAt(Kind::kWarning, "WARNING in f"),
                            BarePanic(Kind::kPanic, "kernel panic: kernel: panic_on_warn set ...")})),
               ElementsAre("WARNING in f"));
-  EXPECT_EQ(Fold({Of(Kind::kWarning, "WARNING in f"), BarePanic(Kind::kPanic, "kernel panic: Out of memory")}).size(),
-            2u);
+  EXPECT_EQ(
+      Fold({FindingAt(Kind::kWarning, "WARNING in f"), BarePanic(Kind::kPanic, "kernel panic: Out of memory")}).size(),
+      2u);
 }
 
 TEST(Fold, TheSamePanicDoesNotMakeTwoOopsesOne) {
-  EXPECT_EQ(Fold({Of(Kind::kOops, "kernel BUG in f", {"kernel panic: Fatal exception"}),
-                  Of(Kind::kOops, "kernel BUG in g", {"kernel panic: Fatal exception"})})
+  EXPECT_EQ(Fold({FindingAt(Kind::kOops, "kernel BUG in f", {"kernel panic: Fatal exception"}),
+                  FindingAt(Kind::kOops, "kernel BUG in g", {"kernel panic: Fatal exception"})})
                 .size(),
             2u);
 }
 
 TEST(Fold, OtherCpusAreGathered) {
-  Finding first = Of(Kind::kSoftLockup, "BUG: soft lockup in f");
+  Finding first = FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f");
   first.cpu = 0;
   first.others = {{.cpu = 1, .task = "a:1", .function = "a", .frames = {}}};
-  Finding second = Of(Kind::kSoftLockup, "BUG: soft lockup in f");
+  Finding second = FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f");
   second.others = {{.cpu = 0, .task = "f:1", .function = "f", .frames = {}},
                    {.cpu = 1, .task = "b:1", .function = "b", .frames = {}},
                    {.cpu = 2, .task = "c:1", .function = "c", .frames = {}}};

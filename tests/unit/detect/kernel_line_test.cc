@@ -6,13 +6,13 @@
 namespace lk::detect {
 namespace {
 
-struct Case {
+struct LineCase {
   std::string_view line, text, caller;
   bool marked, timed;
 };
 
 TEST(KernelLine, PrefixesAreTakenOff) {
-  const Case cases[] = {
+  const LineCase cases[] = {
       {"plain", "plain", "", false, false},
       {"[    1.234567] text", "text", "", true, true},
       {"[12345.678901]  indented", " indented", "", true, true},
@@ -29,7 +29,7 @@ TEST(KernelLine, PrefixesAreTakenOff) {
       {"[1.5] not a time stamp", "[1.5] not a time stamp", "", false, false},
       {"", "", "", false, false},
   };
-  for (const Case& c : cases) {
+  for (const LineCase& c : cases) {
     const KernelLine line = ParseKernelLine(c.line);
     EXPECT_EQ(line.text, c.text) << c.line;
     EXPECT_EQ(line.caller, c.caller) << c.line;

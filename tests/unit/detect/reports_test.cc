@@ -15,7 +15,7 @@ using testing::ElementsAre;
 
 constexpr std::string_view kCpu = "CPU: 1 PID: 7 Comm: cat Not tainted 6.1.0 #1\nCall Trace:\n";
 
-std::string Stack(std::initializer_list<std::string_view> functions) {
+std::string StackLines(std::initializer_list<std::string_view> functions) {
   std::string stack(kCpu);
   for (const std::string_view function : functions) stack.append(" ").append(function).append("+0x1/0x2\n");
   return stack;
@@ -24,44 +24,46 @@ std::string Stack(std::initializer_list<std::string_view> functions) {
 TEST(Reports, AreCalledByTheFunctionThatMatters) {
   const std::pair<std::string, std::pair<std::string_view, std::string_view>> cases[] = {
       {"BUG: soft lockup - CPU#1 stuck for 22s! [a [b]: c:7]\n" +
-           Stack({"clear_page", "handle_mm_fault", "do_user_addr_fault", "exc_page_fault", "asm_exc_page_fault"}),
+           StackLines({"clear_page", "handle_mm_fault", "do_user_addr_fault", "exc_page_fault", "asm_exc_page_fault"}),
        {"BUG: soft lockup in handle_mm_fault", "handle_mm_fault"}},
       {"BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
-           Stack({"spin", "__arm64_sys_read", "invoke_syscall", "el0_svc_common.constprop.0", "do_el0_svc", "el0_svc"}),
+           StackLines(
+               {"spin", "__arm64_sys_read", "invoke_syscall", "el0_svc_common.constprop.0", "do_el0_svc", "el0_svc"}),
        {"BUG: soft lockup in sys_read", "sys_read"}},
       {"BUG: soft lockup - CPU#1 stuck for 22s! [swapper/1:0]\n" +
-           Stack({"spin", "rendezvous_handler", "__flush_smp_call_function_queue", "__sysvec_call_function",
-                  "asm_sysvec_call_function", "do_idle", "cpu_startup_entry", "secondary_start_kernel"}),
+           StackLines({"spin", "rendezvous_handler", "__flush_smp_call_function_queue", "__sysvec_call_function",
+                       "asm_sysvec_call_function", "do_idle", "cpu_startup_entry", "secondary_start_kernel"}),
        {"BUG: soft lockup in rendezvous_handler", "rendezvous_handler"}},
-      {"WARNING: CPU: 1 PID: 7 at mm/foo.c:123 foo+0x1/0x2\n" + Stack({"foo", "bar"}), {"WARNING in foo", "foo"}},
-      {"WARNING: CPU: 1 PID: 7 at foo+0x1/0x2\n" + Stack({"foo", "bar"}), {"WARNING in foo", "foo"}},
+      {"WARNING: CPU: 1 PID: 7 at mm/foo.c:123 foo+0x1/0x2\n" + StackLines({"foo", "bar"}), {"WARNING in foo", "foo"}},
+      {"WARNING: CPU: 1 PID: 7 at foo+0x1/0x2\n" + StackLines({"foo", "bar"}), {"WARNING in foo", "foo"}},
       {"WARNING: CPU: 1 PID: 7 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2\n" +
-           Stack({"refcount_warn_saturate", "put_thing"}),
+           StackLines({"refcount_warn_saturate", "put_thing"}),
        {"WARNING in put_thing", "put_thing"}},
-      {"WARNING: mm/foo.c:12 at foo+0x1/0x2 [lab], CPU#1: a/b: c/7\n" + Stack({"foo"}), {"WARNING in foo", "foo"}},
-      {"WARNING: at foo+0x1/0x2, CPU#1: cat/7\n" + Stack({"foo"}), {"WARNING in foo", "foo"}},
-      {"kernel BUG at lib/list_debug.c:59!\n" + Stack({"__list_del_entry_valid_or_report", "unlink_it"}),
+      {"WARNING: mm/foo.c:12 at foo+0x1/0x2 [lab], CPU#1: a/b: c/7\n" + StackLines({"foo"}), {"WARNING in foo", "foo"}},
+      {"WARNING: at foo+0x1/0x2, CPU#1: cat/7\n" + StackLines({"foo"}), {"WARNING in foo", "foo"}},
+      {"kernel BUG at lib/list_debug.c:59!\n" + StackLines({"__list_del_entry_valid_or_report", "unlink_it"}),
        {"kernel BUG in unlink_it", "unlink_it"}},
-      {"BUG: KASAN: double-free or invalid-free in free_it+0x1/0x2\n" + Stack({"kasan_report_invalid_free", "free_it"}),
+      {"BUG: KASAN: double-free or invalid-free in free_it+0x1/0x2\n" +
+           StackLines({"kasan_report_invalid_free", "free_it"}),
        {"KASAN: double-free or invalid-free in free_it", "free_it"}},
       {"BUG: KCSAN: data-race in writer / reader\n", {"KCSAN: data-race in writer / reader", "writer / reader"}},
       {"BUG kmalloc-64 (Tainted: G    B): Poison overwritten\n" +
-           Stack({"dump_stack_lvl", "check_bytes_and_report", "check_object", "alloc_it"}),
+           StackLines({"dump_stack_lvl", "check_bytes_and_report", "check_object", "alloc_it"}),
        {"SLUB: Poison overwritten in alloc_it", "alloc_it"}},
-      {"UBSAN: Undefined behaviour in ../mm/foo.c:1:2\n" + Stack({"dump_stack", "__ubsan_handle_x", "foo"}),
+      {"UBSAN: Undefined behaviour in ../mm/foo.c:1:2\n" + StackLines({"dump_stack", "__ubsan_handle_x", "foo"}),
        {"UBSAN: Undefined behaviour in foo", "foo"}},
-      {"BUG: spinlock bad magic on CPU#1, cat/7\n" + Stack({"dump_stack", "spin_bug", "_raw_spin_lock", "take"}),
+      {"BUG: spinlock bad magic on CPU#1, cat/7\n" + StackLines({"dump_stack", "spin_bug", "_raw_spin_lock", "take"}),
        {"BUG: spinlock bad magic in take", "take"}},
       {"BUG: using smp_processor_id() in preemptible [00000000] code: cat/7\n" +
-           Stack({"dump_stack", "check_preemption_disabled", "counts"}),
+           StackLines({"dump_stack", "check_preemption_disabled", "counts"}),
        {"BUG: using smp_processor_id() in preemptible code in counts", "counts"}},
-      {"Insufficient stack space to handle exception!\n" + Stack({"recursive"}),
+      {"Insufficient stack space to handle exception!\n" + StackLines({"recursive"}),
        {"kernel stack overflow in recursive", "recursive"}},
-      {"Internal error: UBSAN: array index out of bounds: 00000000f2005512 [#1] SMP\n" + Stack({"foo"}),
+      {"Internal error: UBSAN: array index out of bounds: 00000000f2005512 [#1] SMP\n" + StackLines({"foo"}),
        {"Internal error: UBSAN: array index out of bounds in foo", "foo"}},
-      {"Oops: int3: 0000 [#1] SMP\n" + Stack({"foo"}), {"int3 in foo", "foo"}},
-      {"traps: PANIC: double fault, error_code: 0x0\n" + Stack({"foo"}), {"double fault in foo", "foo"}},
-      {"Bad mode in Error handler detected on CPU1, code 0xbf000000 -- SError\n" + Stack({"foo"}),
+      {"Oops: int3: 0000 [#1] SMP\n" + StackLines({"foo"}), {"int3 in foo", "foo"}},
+      {"traps: PANIC: double fault, error_code: 0x0\n" + StackLines({"foo"}), {"double fault in foo", "foo"}},
+      {"Bad mode in Error handler detected on CPU1, code 0xbf000000 -- SError\n" + StackLines({"foo"}),
        {"bad mode in Error handler in foo", "foo"}},
       {"BUG: Bad rss-counter state mm:0000 type:MM_ANONPAGES val:5\n", {"BUG: Bad rss-counter state", ""}},
       {"Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009\n",
@@ -126,9 +128,9 @@ TEST(Reports, RcuStallOfATaskIsItsStack) {
 TEST(Reports, ReporterOnTheStackIsNotTheOneStuck) {
   const auto findings =
       Detect("rcu: INFO: rcu_sched self-detected stall on CPU\nrcu: \t1-....: (2 GPs behind)\n" +
-             Stack({"dump_stack", "nmi_cpu_backtrace.cold", "rcu_dump_cpu_stacks", "rcu_sched_clock_irq",
-                    "update_process_times", "tick_sched_timer", "__hrtimer_run_queues", "hrtimer_interrupt",
-                    "apic_timer_interrupt", "spin", "worker", "process_one_work"}));
+             StackLines({"dump_stack", "nmi_cpu_backtrace.cold", "rcu_dump_cpu_stacks", "rcu_sched_clock_irq",
+                         "update_process_times", "tick_sched_timer", "__hrtimer_run_queues", "hrtimer_interrupt",
+                         "apic_timer_interrupt", "spin", "worker", "process_one_work"}));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].function, "worker");
 }
@@ -233,17 +235,17 @@ TEST(Reports, TwoLockupsAtTheSameTimeHaveTheirOwnStacks) {
 
 TEST(Reports, StallShowsNothingOfWhoLooked) {
   const auto findings = Detect("BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
-                               Stack({"dump_stack", "watchdog_timer_fn", "asm_sysvec_apic_timer_interrupt", "spin",
-                                      "ksys_read", "do_syscall_64"}));
+                               StackLines({"dump_stack", "watchdog_timer_fn", "asm_sysvec_apic_timer_interrupt", "spin",
+                                           "ksys_read", "do_syscall_64"}));
   ASSERT_EQ(findings.size(), 1u);
   ASSERT_EQ(findings[0].frames.size(), 3u);
   EXPECT_EQ(findings[0].frames[0].function, "spin");
 }
 
 TEST(Reports, RegistersBehindTheTraceAreNoFrame) {
-  const auto findings =
-      Detect("BUG: kernel NULL pointer dereference, address: 0000000000000008\n" + Stack({"null_read", "ksys_read"}) +
-             "---[ end trace 0123456789abcdef ]---\nRIP: 0010:null_read+0x1/0x2\n");
+  const auto findings = Detect("BUG: kernel NULL pointer dereference, address: 0000000000000008\n" +
+                               StackLines({"null_read", "ksys_read"}) +
+                               "---[ end trace 0123456789abcdef ]---\nRIP: 0010:null_read+0x1/0x2\n");
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].frames.size(), 2u);
 }
@@ -252,7 +254,7 @@ TEST(Reports, RcuDoesNotWaitForAnIdleCpu) {
   const std::string idle =
       "rcu: INFO: rcu_sched self-detected stall on CPU\n"
       "rcu: \t1-...!: (1 GPs behind) idle=7fc4/1/0x4000000000000002 softirq=28/29 fqs=0\n" +
-      Stack({"arch_local_irq_enable", "do_idle", "cpu_startup_entry"});
+      StackLines({"arch_local_irq_enable", "do_idle", "cpu_startup_entry"});
   const auto alone = Detect(idle);
   ASSERT_EQ(alone.size(), 1u);
   EXPECT_EQ(alone[0].title, "INFO: rcu detected stall in corrupted");

@@ -6,13 +6,13 @@
 namespace lk::detect {
 namespace {
 
-struct Case {
+struct HeaderCase {
   std::string_view text;
   Kind kind;
 };
 
 TEST(Signatures, HeadersAreKnown) {
-  const Case cases[] = {
+  const HeaderCase cases[] = {
       {"BUG: soft lockup - CPU#3 stuck for 22s! [cat:77]", Kind::kSoftLockup},
       {"watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [cat:77]", Kind::kSoftLockup},
       {"NMI watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [kworker/3:1:77]", Kind::kSoftLockup},
@@ -97,7 +97,7 @@ TEST(Signatures, HeadersAreKnown) {
       {"watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ca", Kind::kSoftLockup},
       {"Linux version 6.12.95-lab (me@here) (gcc) #1 SMP", Kind::kUnexpectedReboot},
   };
-  for (const Case& c : cases) {
+  for (const HeaderCase& c : cases) {
     const auto match = MatchSignature(c.text);
     ASSERT_TRUE(match) << c.text;
     EXPECT_EQ(ToString(match->signature->kind), ToString(c.kind)) << c.text;

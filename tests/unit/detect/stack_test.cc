@@ -11,7 +11,7 @@
 namespace lk::detect {
 namespace {
 
-Stack Of(std::initializer_list<const char*> functions) {
+Stack StackOf(std::initializer_list<const char*> functions) {
   Stack stack;
   for (const char* function : functions)
     stack.frames.push_back({.function = function, .offset = 1, .module = "", .location = ""});
@@ -20,54 +20,56 @@ Stack Of(std::initializer_list<const char*> functions) {
 
 TEST(NameOf, StallIsNamedByTheFrameBeforeTheAnchor) {
   EXPECT_EQ(
-      NameOf(Of({"native_halt", "default_idle", "do_idle", "cpu_startup_entry", "start_secondary"}), Walk::kStall),
+      NameOf(StackOf({"native_halt", "default_idle", "do_idle", "cpu_startup_entry", "start_secondary"}), Walk::kStall),
       "do_idle");
+  EXPECT_EQ(NameOf(StackOf({"spin", "vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"}),
+                   Walk::kStall),
+            "sys_write");
   EXPECT_EQ(
-      NameOf(Of({"spin", "vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"}), Walk::kStall),
-      "sys_write");
-  EXPECT_EQ(NameOf(Of({"spin", "__arm64_sys_madvise", "invoke_syscall", "el0_svc_common.constprop.0"}), Walk::kStall),
-            "sys_madvise");
-  EXPECT_EQ(
-      NameOf(Of({"spin", "my_work", "process_one_work", "worker_thread", "kthread", "ret_from_fork"}), Walk::kStall),
-      "my_work");
-  EXPECT_EQ(NameOf(Of({"spin", "my_init", "do_one_initcall", "kernel_init"}), Walk::kStall), "my_init");
+      NameOf(StackOf({"spin", "__arm64_sys_madvise", "invoke_syscall", "el0_svc_common.constprop.0"}), Walk::kStall),
+      "sys_madvise");
+  EXPECT_EQ(NameOf(StackOf({"spin", "my_work", "process_one_work", "worker_thread", "kthread", "ret_from_fork"}),
+                   Walk::kStall),
+            "my_work");
+  EXPECT_EQ(NameOf(StackOf({"spin", "my_init", "do_one_initcall", "kernel_init"}), Walk::kStall), "my_init");
 }
 
 TEST(NameOf, StallWithoutAnchorIsNamedByTheCallerOfACrossCall) {
-  EXPECT_EQ(NameOf(Of({"csd_lock_wait", "smp_call_function_many_cond", "on_each_cpu_cond_mask", "mtrr_set", "x"}),
+  EXPECT_EQ(NameOf(StackOf({"csd_lock_wait", "smp_call_function_many_cond", "on_each_cpu_cond_mask", "mtrr_set", "x"}),
                    Walk::kStall),
             "mtrr_set");
 }
 
 TEST(NameOf, StopperIsNamedByItsHandlerOrWaits) {
-  EXPECT_EQ(NameOf(Of({"delay_tsc", "rendezvous", "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn"}),
+  EXPECT_EQ(NameOf(StackOf({"delay_tsc", "rendezvous", "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn"}),
                    Walk::kStall),
             "rendezvous");
   for (const char* loop : {"stop_machine_yield", "rcu_momentary_eqs", "multi_cpu_stop"}) {
-    EXPECT_EQ(NameOf(Of({loop, "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn", "kthread"}), Walk::kStall),
-              "cpu_stopper_thread")
+    EXPECT_EQ(
+        NameOf(StackOf({loop, "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn", "kthread"}), Walk::kStall),
+        "cpu_stopper_thread")
         << loop;
   }
 }
 
 TEST(NameOf, HungTaskIsNamedByWhoWaits) {
-  EXPECT_EQ(NameOf(Of({"__schedule", "schedule", "schedule_timeout", "__wait_for_common", "kernel_clone",
-                       "__do_sys_vfork", "do_syscall_64"}),
+  EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "schedule_timeout", "__wait_for_common", "kernel_clone",
+                            "__do_sys_vfork", "do_syscall_64"}),
                    Walk::kBlocked),
             "kernel_clone");
   EXPECT_EQ(
-      NameOf(Of({"__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "do_mmap", "do_syscall_64"}),
+      NameOf(StackOf({"__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "do_mmap", "do_syscall_64"}),
              Walk::kBlocked),
       "do_mmap");
   // Nothing but waiting above the anchor.
-  EXPECT_EQ(NameOf(Of({"__schedule", "schedule", "synchronize_rcu", "do_syscall_64"}), Walk::kBlocked),
+  EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "synchronize_rcu", "do_syscall_64"}), Walk::kBlocked),
             "synchronize_rcu");
 }
 
 TEST(NameOf, FaultIsNamedByTheFirstThatDoesNotReport) {
-  EXPECT_EQ(NameOf(Of({"dump_stack_lvl", "__might_resched", "rt_spin_lock", "its_cpu_init"}), Walk::kFault),
+  EXPECT_EQ(NameOf(StackOf({"dump_stack_lvl", "__might_resched", "rt_spin_lock", "its_cpu_init"}), Walk::kFault),
             "its_cpu_init");
-  EXPECT_EQ(NameOf(Of({"memcpy_erms", "copy_it"}), Walk::kFault), "copy_it");
+  EXPECT_EQ(NameOf(StackOf({"memcpy_erms", "copy_it"}), Walk::kFault), "copy_it");
 }
 
 TEST(StackReader, GuessesDoNotCountExceptAfterEoi) {

@@ -3,12 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/http/fixture.h"
+
 namespace lk::http {
 namespace {
 
 using testing::HasSubstr;
-
-const std::string kCommit(40, 'a');
 
 std::string Why(const StatusOr<Event>& event) {
   EXPECT_TRUE(absl::IsInvalidArgument(event.status())) << event.status();

@@ -44,6 +44,8 @@ class Folder {
   std::filesystem::path path_;
 };
 
+inline const std::string kCommit(40, 'a');
+
 // Published with the Standard Webhooks libraries.
 inline constexpr char kStandardSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

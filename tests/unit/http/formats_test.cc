@@ -5,14 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/http/fixture.h"
+
 namespace lk::http {
 namespace {
 
 using campaign::Verdict;
 using nlohmann::json;
 using testing::HasSubstr;
-
-const std::string kCommit(40, 'a');
 
 campaign::Run MakeRun(const std::string& id, Verdict verdict) {
   campaign::Run run;

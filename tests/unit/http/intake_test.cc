@@ -182,8 +182,9 @@ TEST_F(IntakeTest, WorksOnThreadsOfItsOwn) {
   intake.Start();
   Queue("in_1");
   intake.Wake();
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (Get("in_1").state != "done" && absl::Now() < deadline) std::this_thread::yield();
+  for (const absl::Time end = absl::Now() + absl::Minutes(1); Get("in_1").state != "done" && absl::Now() < end;) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
   intake.Stop();
   EXPECT_EQ(Get("in_1").state, "done");
 }

@@ -3,15 +3,15 @@
 
 #include <gmock/gmock.h>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/campaign/spec.h"
+#include "tests/unit/http/fixture.h"
 
 namespace lk::http {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const std::string kCommit(40, 'a');
 
 Event Push() {
   Event event;

@@ -6,6 +6,7 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <thread>
 #include <vector>
@@ -62,7 +63,11 @@ TEST(Http, NoMoreReportsAreWrittenAtOnceThanThereIsRoomFor) {
     return std::string("done");
   };
   const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = {}, .folders = ReportFolders(write)}).value();
-  const auto get = [&] { return httplib::Client("127.0.0.1", server->port()).Get("/reports/campaigns/c1")->status; };
+  const auto get = [&] {
+    httplib::Client client("127.0.0.1", server->port());
+    client.set_read_timeout(std::chrono::minutes(1));  // the first two wait for the third
+    return client.Get("/reports/campaigns/c1")->status;
+  };
   auto first = std::async(std::launch::async, get);
   auto second = std::async(std::launch::async, get);
   both.WaitForNotification();
@@ -93,10 +98,10 @@ TEST(Http, PortIsFreeAfterwards) {
 }
 
 TEST(Http, SlowClientsDoNotHoldUpHealth) {
-  std::atomic<bool> go = false;
+  absl::Notification go;
   Options options = On("127.0.0.1:0");
   options.posts["/slow"] = [&go](const Request& request) {
-    while (!go) std::this_thread::yield();
+    go.WaitForNotification();
     return Response{.status = 200, .body = request.body};
   };
   const auto server = Server::Start(options).value();
@@ -104,12 +109,13 @@ TEST(Http, SlowClientsDoNotHoldUpHealth) {
   for (int i = 0; i < 4; ++i) {
     clients.emplace_back([port = server->port()] {
       httplib::Client client("127.0.0.1", port);
+      client.set_read_timeout(std::chrono::minutes(1));
       EXPECT_EQ(client.Post("/slow", "body", "text/plain")->body, "body");
     });
   }
   httplib::Client client("127.0.0.1", server->port());
   for (int i = 0; i < 10; ++i) EXPECT_EQ(client.Get("/healthz")->status, 200);
-  go = true;
+  go.Notify();
   for (std::thread& thread : clients) thread.join();
 }
 

@@ -246,6 +246,9 @@ TEST_F(ImageBuilderTest, SaysWhatIsMissing) {
   };
   // An agent for arm64 is not there.
   EXPECT_EQ(code(AddKernel({image(lk::testing::Arm64Image("6.12.95"))})), absl::StatusCode::kNotFound);
+  EXPECT_THAT(builder_.HasAgent(campaign::Arch::kAarch64).message(),
+              HasSubstr("LK_AGENT_ARCHS=x86_64,aarch64 ./deploy/build"));
+  EXPECT_TRUE(builder_.HasAgent(campaign::Arch::kX86_64).ok());
   // Without a configuration nobody knows; with one, networking must be built in.
   EXPECT_EQ(code(AddKernel({image(BzImage("6.12.95"))})), absl::StatusCode::kOk);
   EXPECT_EQ(code(AddKernel({image(BzImage("6.12.95")), config("CONFIG_VIRTIO_NET=y\n")})), absl::StatusCode::kOk);

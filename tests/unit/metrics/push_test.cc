@@ -36,7 +36,8 @@ class Gateway {
     });
     port_ = port != 0 ? (server_.bind_to_port("127.0.0.1", port) ? port : -1) : server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
+    EXPECT_GT(port_, 0) << "port " << port << " is in use";
+    while (port_ > 0 && !server_.is_running()) std::this_thread::yield();
   }
   ~Gateway() {
     server_.stop();
@@ -61,7 +62,7 @@ class Gateway {
   bool WaitFor(int puts) {
     const MutexLock lock(&mutex_);
     waited_for_ = puts;
-    return mutex_.AwaitWithTimeout(absl::Condition(this, &Gateway::Enough), absl::Seconds(30));
+    return mutex_.AwaitWithTimeout(absl::Condition(this, &Gateway::Enough), absl::Minutes(1));
   }
 
  private:

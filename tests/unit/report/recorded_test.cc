@@ -8,8 +8,10 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "server/report/compare.h"
+#include "support/histogram_proto.h"
 #include "tests/unit/report/samples.h"
 
 namespace lk::report {
@@ -39,14 +41,13 @@ std::vector<campaign::Run> ReadRecord(const std::string& name) {
       std::string bytes;
       v1::Histogram histogram;
       EXPECT_TRUE(absl::Base64Unescape(body.get<std::string>(), &bytes) && histogram.ParseFromString(bytes));
-      run.latencies[probe] = Histogram::FromProto(histogram).value();
+      run.latencies[probe] = HistogramFromProto(histogram).value();
     }
   }
   return runs;
 }
 
-template <typename Range>
-Samples ToSamples(const Range& runs) {
+Samples ToSamples(std::span<const campaign::Run> runs) {
   Evidence evidence;
   for (const campaign::Run& run : runs) evidence.Add(run);
   return evidence.ToSamples();
@@ -59,8 +60,8 @@ int Called(std::vector<campaign::Run> record, int comparisons, const CompareOpti
   for (int i = 0; i < comparisons; ++i) {
     std::ranges::shuffle(record, dice.engine());
     const auto middle = record.begin() + static_cast<std::ptrdiff_t>(record.size() / 2);
-    const Comparison comparison = Compare(ToSamples(std::ranges::subrange(record.begin(), middle)),
-                                          ToSamples(std::ranges::subrange(middle, record.end())), options);
+    const Comparison comparison =
+        Compare(ToSamples(std::span(record.begin(), middle)), ToSamples(std::span(middle, record.end())), options);
     // Each half has runs enough to call something, were it there.
     EXPECT_TRUE(std::ranges::all_of(comparison.rows, &Row::tested));
     called += std::ranges::any_of(comparison.rows,

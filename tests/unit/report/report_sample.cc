@@ -121,10 +121,9 @@ class Sample {
     host.hypervisor_version = "QEMU 10.0.2";
     host.libvirt_version = "11.3.0";
     host.kernel_release = "6.1.0-40-amd64";
-    v1::ScenarioDescriptor& scenario = report_.scenarios["crash_hotplug"];
-    scenario.set_name("crash_hotplug");
-    scenario.set_summary("Memory hotplug events against readers of the crash kernel's segments");
-    scenario.add_emulation()->set_name("slow-host.cocci");
+    report_.scenarios["crash_hotplug"] = {
+        .summary = "Memory hotplug events against readers of the crash kernel's segments",
+        .emulation = {"slow-host.cocci"}};
     report_.lk_version = "0.1.0";
     report_.written = absl::FromUnixSeconds(kBegin + 3600);
   }

@@ -19,13 +19,6 @@ using testing::Not;
 using testing::StartsWith;
 using Stage = campaign::PostMortemStep::Step;
 
-// A run of five minutes, working.
-CampaignAdded Long() {
-  CampaignAdded added = WithoutRetries();
-  added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
-  return added;
-}
-
 // Works for a while, then falls silent for longer than it may.
 void ToSilence(World& world, CampaignAdded added = Long()) {
   world.ToRunning(std::move(added));

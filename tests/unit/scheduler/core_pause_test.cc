@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-CampaignAdded Long() {
+CampaignAdded TwoMinutes() {
   CampaignAdded added = WithoutRetries();
   added.campaign.spec.scenarios[0].duration = absl::Minutes(2);
   return added;
@@ -24,7 +24,7 @@ CampaignAdded Long() {
 
 TEST(Pause, EverythingTimedStandsStill) {
   World world;
-  world.ToRunning(Long());
+  world.ToRunning(TwoMinutes());
   Beat(world, absl::Seconds(20), true);
   world.Step(VmPaused{"c-1", false, "user"});
   EXPECT_THAT(world.After(absl::Seconds(55)), IsEmpty());
@@ -95,7 +95,7 @@ TEST(Pause, AfterAPanicIsThePanics) {
 TEST(Pause, StallsAcrossItAreNotTrusted) {
   const auto run = [](absl::Duration after) {
     World world;
-    world.ToRunning(Long());
+    world.ToRunning(TwoMinutes());
     world.BringCanary();
     world.Step(VmPaused{"c-1", false, "user"});
     world.After(absl::Seconds(12));
@@ -115,7 +115,7 @@ TEST(Pause, StallsAcrossItAreNotTrusted) {
 
 TEST(Pause, OtherFindingsAreTrusted) {
   World world;
-  world.ToRunning(Long());
+  world.ToRunning(TwoMinutes());
   world.Step(VmPaused{"c-1", false, "user"});
   world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   world.Step(ConsoleFinding{"c-1", Report(Kind::kOops, "BUG: unable to handle page fault in g", 500)});

@@ -19,12 +19,6 @@ using testing::IsEmpty;
 using testing::Not;
 using Stage = campaign::PostMortemStep::Step;
 
-CampaignAdded Long() {
-  CampaignAdded added = WithoutRetries();
-  added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
-  return added;
-}
-
 void Announce(World& world, absl::Duration within = absl::Seconds(30)) {
   world.Said("c-1", RebootAnnounced{"kexec", within});
 }

@@ -216,25 +216,26 @@ TEST(Agent, AnAnnouncedRebootIsNoFindingAndAnotherIs) {
 }
 
 TEST(Agent, HostActionsAreDoneOnceAndOnlyIfDeclared) {
-  using Kind = HostActionAsked::Kind;
+  using ActionKind = HostActionAsked::Kind;
   World world;
   world.ToRunning();
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, Kind::kAttachDimm, kGiB, ""}), Contains("perform c-1 1"));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, Kind::kAttachDimm, kGiB, ""}), Not(Contains(HasSubstr("perform"))));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}), Contains("perform c-1 1"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}),
+              Not(Contains(HasSubstr("perform"))));
   EXPECT_THAT(world.Step(HostActionDone{"c-1", 1, "", "dimm0", absl::Seconds(1)}), Contains("reply c-1 1"));
   // The stream may have ended before the reply was read.
   EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "drop c-1/1", "lease c-1/2", "reply c-1 1"));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, Kind::kAttachDimm, kGiB, ""}), Contains("reply c-1 1"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}), Contains("reply c-1 1"));
 
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{2, Kind::kAttachDimm, 1000, ""}),
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{2, ActionKind::kAttachDimm, 1000, ""}),
               Contains(HasSubstr("not a multiple")));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{3, Kind::kAttachDimm, kGiB, ""}),
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{3, ActionKind::kAttachDimm, kGiB, ""}),
               Contains(HasSubstr("more than the profile's")));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{4, Kind::kResizeVirtioMem, 0, ""}),
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{4, ActionKind::kResizeVirtioMem, 0, ""}),
               Contains(HasSubstr("does not declare")));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{5, Kind::kDetachDimm, 0, "dimm0"}), Contains("perform c-1 5"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{5, ActionKind::kDetachDimm, 0, "dimm0"}), Contains("perform c-1 5"));
   world.Step(HostActionDone{"c-1", 5, "", "", absl::Seconds(1)});
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{6, Kind::kAttachDimm, kGiB, ""}), Contains("perform c-1 6"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{6, ActionKind::kAttachDimm, kGiB, ""}), Contains("perform c-1 6"));
 }
 
 }  // namespace

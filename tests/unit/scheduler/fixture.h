@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "lk/v1/scenario.pb.h"
 #include "server/scheduler/core.h"
 
 namespace lk::scheduler {
@@ -68,6 +69,12 @@ inline CampaignAdded MakeCampaign(const std::string& id, int runs) {
 inline CampaignAdded WithoutRetries() {
   CampaignAdded added = MakeCampaign("c", 1);
   added.campaign.spec.retries_error = 0;
+  return added;
+}
+// And five minutes long.
+inline CampaignAdded Long() {
+  CampaignAdded added = WithoutRetries();
+  added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
   return added;
 }
 

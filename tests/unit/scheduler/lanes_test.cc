@@ -35,7 +35,7 @@ TEST(Lanes, OnesThatStandStillHoldUpNoOther) {
     for (int i = 0; i < 64; ++i) {
       lanes.Post("stuck-" + std::to_string(i), [&] {
         const MutexLock lock(&mutex);
-        stuck += mutex.AwaitWithTimeout(absl::Condition(&destroyed), absl::Seconds(30)) ? 0 : 1;
+        stuck += mutex.AwaitWithTimeout(absl::Condition(&destroyed), absl::Minutes(1)) ? 0 : 1;
       });
     }
     lanes.Post("other", [&] {
@@ -57,7 +57,7 @@ TEST(Lanes, ALaneIsUsedAgainAfterItRanDry) {
     });
     const auto reached = [&] { return done == i; };
     const MutexLock lock(&mutex);
-    ASSERT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&reached), absl::Seconds(30)));
+    ASSERT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&reached), absl::Minutes(1)));
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "lk/v1/scenario.pb.h"
 #include "support/random.h"
 
 namespace lk::scheduler {

@@ -42,7 +42,7 @@ TEST(WorkerPool, OtherKeysGoOnWhileOneIsHeldUp) {
     WorkerPool pool(2);
     pool.Post("slow", [&] {
       const MutexLock lock(&mutex);
-      held_up = !mutex.AwaitWithTimeout(absl::Condition(&go), absl::Seconds(30));
+      held_up = !mutex.AwaitWithTimeout(absl::Condition(&go), absl::Minutes(1));
     });
     pool.Post("quick", [&] {
       const MutexLock lock(&mutex);

@@ -7,6 +7,8 @@
 #include <limits>
 #include <thread>
 
+#include "support/histogram_proto.h"
+
 namespace lk::store {
 namespace {
 
@@ -25,12 +27,6 @@ Change With(std::vector<campaign::Run> runs) {
 }
 Change With(std::vector<Campaign> campaigns) {
   return {.campaigns = std::move(campaigns), .runs = {}, .events = {}, .time = {}};
-}
-template <typename T>
-std::vector<std::string> Ids(const StatusOr<std::vector<T>>& things) {
-  std::vector<std::string> ids;
-  for (const T& thing : things.value()) ids.push_back(thing.id);
-  return ids;
 }
 std::string Message(const Status& status) {
   return std::string(status.message());
@@ -150,8 +146,8 @@ TEST_P(StoreTest, RunComesBack) {
   EXPECT_EQ(got.provenance.libvirt, run.provenance.libvirt);
 
   ASSERT_EQ(got.latencies.size(), 1u);
-  EXPECT_EQ(got.latencies.at("timer_wakeup").ToProto("").SerializeAsString(),
-            run.latencies.at("timer_wakeup").ToProto("").SerializeAsString());
+  EXPECT_EQ(ToProto(got.latencies.at("timer_wakeup"), "").SerializeAsString(),
+            ToProto(run.latencies.at("timer_wakeup"), "").SerializeAsString());
 
   ASSERT_EQ(got.findings.size(), 1u);
   const detect::Finding& finding = got.findings[0];

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/store/store.h"
 
@@ -45,5 +46,12 @@ campaign::Campaign SomeCampaign(const std::string& id);
 campaign::Run SomeRun(const std::string& id);
 campaign::Run DoneRun(const std::string& id, campaign::Verdict verdict);
 campaign::KernelBuild SomeKernel(const std::string& id, const std::string& release);
+
+template <typename T>
+std::vector<std::string> Ids(const StatusOr<std::vector<T>>& things) {
+  std::vector<std::string> ids;
+  for (const T& thing : things.value()) ids.push_back(thing.id);
+  return ids;
+}
 
 }  // namespace lk::store

@@ -34,13 +34,6 @@ Notification Outgoing(const std::string& id, const std::string& target, int64_t 
   return notification;
 }
 
-template <typename T>
-std::vector<std::string> Ids(const StatusOr<std::vector<T>>& things) {
-  std::vector<std::string> ids;
-  for (const T& thing : things.value()) ids.push_back(thing.id);
-  return ids;
-}
-
 TEST_P(StoreTest, InboundWebhookComesBack) {
   ASSERT_TRUE(store_->AddInbound(Inbound("in_1", "d1"), 10).value());
   InboundWebhook got = store_->GetInbound("in_1").value();

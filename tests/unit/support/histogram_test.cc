@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <string>
+#include <vector>
+
+#include "support/histogram_proto.h"
 
 namespace lk {
 namespace {
@@ -38,7 +42,7 @@ Histogram Of(const std::vector<uint64_t>& values) {
 }
 
 std::string Bytes(const Histogram& histogram) {
-  return histogram.ToProto("p").SerializeAsString();
+  return ToProto(histogram, "p").SerializeAsString();
 }
 
 TEST(Histogram, BucketsTileTheRangeWithoutGap) {
@@ -151,7 +155,7 @@ TEST(HistogramProperty, SurvivesTheWire) {
     const Histogram histogram = Of(Values(seed).Take(seed * 10));
     v1::Histogram proto;
     ASSERT_TRUE(proto.ParseFromString(Bytes(histogram)));
-    const auto back = Histogram::FromProto(proto);
+    const auto back = HistogramFromProto(proto);
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(Bytes(*back), Bytes(histogram));
     EXPECT_EQ(back->count(), histogram.count());
@@ -178,7 +182,7 @@ TEST(Histogram, EmptyIsZeroEverywhere) {
   EXPECT_EQ(empty.Quantile(0.5), 0u);
   EXPECT_EQ(empty.min_ns(), 0u);
   EXPECT_EQ(empty.CountAtMost(100), 0u);
-  const auto back = Histogram::FromProto(empty.ToProto("p"));
+  const auto back = HistogramFromProto(ToProto(empty, "p"));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->min_ns(), 0u);
   Histogram merged = *back;
@@ -191,7 +195,7 @@ TEST(Histogram, RefusesInconsistentMessages) {
     v1::Histogram proto;
     for (const uint32_t delta : deltas) proto.add_index_delta(delta);
     for (const uint64_t count : counts) proto.add_count(count);
-    return Histogram::FromProto(proto).status().code();
+    return HistogramFromProto(proto).status().code();
   };
   EXPECT_EQ(code({1, 2}, {1, 1}), absl::StatusCode::kOk);
   EXPECT_EQ(code({0, 1}, {1, 1}), absl::StatusCode::kOk);
@@ -204,7 +208,7 @@ TEST(Histogram, RefusesInconsistentMessages) {
 TEST(Histogram, SummaryIsInSeconds) {
   std::vector<uint64_t> values(99, 1000000);
   values.push_back(1000000000);
-  const v1::LatencySummary summary = Of(values).Summary("probe");
+  const v1::LatencySummary summary = Summary(Of(values), "probe");
   EXPECT_EQ(summary.probe(), "probe");
   EXPECT_EQ(summary.count(), 100u);
   EXPECT_NEAR(summary.p50_seconds(), 0.001, 0.001 / 32);
