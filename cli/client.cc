@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +11,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include "support/directories.h"
 
 namespace lk::cli {
 namespace {
@@ -26,10 +27,7 @@ StatusOr<std::string> ReadFile(const std::string& path, const char* option) {
 }  // namespace
 
 std::string DefaultServer() {
-  if (geteuid() == 0) return "unix:/run/lk/lkd.sock";
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (runtime != nullptr && *runtime != '\0') return fmt::format("unix:{}/lk/lkd.sock", runtime);
-  return fmt::format("unix:/run/user/{}/lk/lkd.sock", geteuid());
+  return fmt::format("unix:{}/lkd.sock", RuntimeDirectory().native());
 }
 
 StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {

@@ -26,7 +26,7 @@ struct ServerOptions {
   std::string key_file;
 };
 
-// unix:$XDG_RUNTIME_DIR/lk/lkd.sock, for root unix:/run/lk/lkd.sock.
+// unix:PATH, lkd.sock in RuntimeDirectory() of support/directories.h.
 std::string DefaultServer();
 
 inline constexpr absl::Duration kCallDeadline = absl::Seconds(30);

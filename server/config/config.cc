@@ -3,20 +3,19 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <variant>
 
 #include "server/campaign/yaml_documents.h"
 #include "server/config/webhooks_reader.h"
+#include "support/directories.h"
 #include "support/quantity.h"
 
 namespace lk::config {
@@ -332,24 +331,12 @@ class Reader {
   std::vector<ConfigError> errors_;
 };
 
-std::filesystem::path FromEnvironment(const char* name, const std::filesystem::path& otherwise) {
-  const char* value = std::getenv(name);
-  // The XDG specification tells to ignore relative paths.
-  return value != nullptr && value[0] == '/' ? std::filesystem::path(value) : otherwise;
-}
-
 }  // namespace
 
 Config Defaults() {
   Config config;
-  if (geteuid() == 0) {
-    config.state_directory = "/var/lib/lk";
-    config.operators.socket = "/run/lk/lkd.sock";
-    return config;
-  }
-  const std::filesystem::path home = FromEnvironment("HOME", "/");
-  config.state_directory = FromEnvironment("XDG_STATE_HOME", home / ".local/state") / "lk";
-  config.operators.socket = FromEnvironment("XDG_RUNTIME_DIR", fmt::format("/run/user/{}", geteuid())) / "lk/lkd.sock";
+  config.state_directory = StateDirectory();
+  config.operators.socket = RuntimeDirectory() / "lkd.sock";
   return config;
 }
 

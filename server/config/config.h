@@ -20,12 +20,11 @@
 namespace lk::config {
 
 struct Config {
-  // Store, kernels, consoles, keys. Default: $XDG_STATE_HOME/lk (~/.local/state/lk), for root /var/lib/lk.
+  // Store, kernels, consoles, keys. Default: StateDirectory() of support/directories.h.
   std::filesystem::path state_directory;
 
   struct Operator {
-    // Unix socket for lkctl, mode 0660: who may open it is admin. Default: $XDG_RUNTIME_DIR/lk/lkd.sock, for root
-    // /run/lk/lkd.sock.
+    // Unix socket for lkctl, mode 0660: who may open it is admin. Default: lkd.sock in RuntimeDirectory().
     std::filesystem::path socket;
     // host:port for TCP; empty: none. Needs certificate and key.
     std::string listen;

@@ -261,11 +261,5 @@ TEST(Config, PushgatewayIsAUrlAndItsGroupAWord) {
   EXPECT_THAT(Errors("metrics: { pushInstance: a/b }"), ElementsAre(HasSubstr("must be letters, digits")));
 }
 
-TEST(Config, DefaultsAreAbsolute) {
-  setenv("XDG_STATE_HOME", "relative", 1);
-  EXPECT_TRUE(Defaults().state_directory.is_absolute());
-  EXPECT_TRUE(Defaults().operators.socket.is_absolute());
-}
-
 }  // namespace
 }  // namespace lk::config
