@@ -41,9 +41,6 @@
 #include "server/api/server.h"
 #include "server/api/webhook_service.h"
 #include "server/config/config.h"
-#include "server/http/inbound/intake.h"
-#include "server/http/inbound/receiver.h"
-#include "server/http/outbound/sender.h"
 #include "server/http/server.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/push.h"
@@ -51,6 +48,9 @@
 #include "server/scheduler/hosts.h"
 #include "server/store/store.h"
 #include "server/vm/image.h"
+#include "server/webhooks/inbound/intake.h"
+#include "server/webhooks/inbound/receiver.h"
+#include "server/webhooks/outbound/sender.h"
 #include "support/unique_fd.h"
 #include "support/version.h"
 
@@ -104,13 +104,13 @@ std::set<std::string> TargetNames(const config::Webhooks& webhooks) {
 }
 
 // What a webhook leads to is a change like an operator's.
-http::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
-                                api::Audit& audit, const Clock& clock) {
+webhooks::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
+                                    api::Audit& audit, const Clock& clock) {
   const auto record = [&audit](std::string_view method, const std::string& subject, const Status& outcome) {
     audit.Write(*api::FindRule(method), {.name = "webhook", .role = access::Role::kOperator, .known = true}, subject,
                 outcome);
   };
-  http::IntakePort port;
+  webhooks::IntakePort port;
   port.add_kernel = [&, record](const std::vector<kernels::Upload>& files, const campaign::Labels& labels,
                                 const std::string& source) -> StatusOr<std::string> {
     const StatusOr<api::AddedBuild> added = api::AddBuild(library, store, files, labels, source, clock.Now());
@@ -156,10 +156,11 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   vm::HypervisorOptions hypervisor_options;
   hypervisor_options.drop_console = hook("drop_console");
 
-  LK_ASSIGN_OR_RETURN(http::ReceiverSecrets webhook_secrets, http::ReadReceiverSecrets(config.webhooks));
-  LK_ASSIGN_OR_RETURN(http::Fetcher fetcher, http::Fetcher::Create(config.webhooks.artifacts, http::SystemResolve));
-  LK_ASSIGN_OR_RETURN(const std::unique_ptr<http::Sender> sender,
-                      http::Sender::Create(config.webhooks, *store, clock, Chance));
+  LK_ASSIGN_OR_RETURN(webhooks::ReceiverSecrets webhook_secrets, webhooks::ReadReceiverSecrets(config.webhooks));
+  LK_ASSIGN_OR_RETURN(webhooks::Fetcher fetcher,
+                      webhooks::Fetcher::Create(config.webhooks.artifacts, webhooks::SystemResolve));
+  LK_ASSIGN_OR_RETURN(const std::unique_ptr<webhooks::Sender> sender,
+                      webhooks::Sender::Create(config.webhooks, *store, clock, Chance));
 
   api::AgentLimits agent_limits;
   agent_limits.max_messages_per_second = config.agent.max_messages_per_second;
@@ -214,10 +215,10 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   api::SystemService system;
   LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
   api::Audit audit(*store, *api_pool, clock);
-  http::Intake intake(config.webhooks, *store, std::move(fetcher),
-                      MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance,
-                      config.state_directory / "spool" / "webhooks");
-  http::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
+  webhooks::Intake intake(config.webhooks, *store, std::move(fetcher),
+                          MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance,
+                          config.state_directory / "spool" / "webhooks");
+  webhooks::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
   api::WebhookService webhooks(intake, *sender, *store, *api_pool);
   api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
     audit.Write(rule, caller, "", why);

@@ -9,7 +9,7 @@
 
 #include "server/api/convert.h"
 #include "server/api/paging.h"
-#include "server/http/inbound/event.h"
+#include "server/webhooks/inbound/event.h"
 
 namespace lk::api {
 namespace {
@@ -37,7 +37,8 @@ v1::Webhook WebhookToProto(const store::InboundWebhook& webhook) {
   proto.set_peer(webhook.source);
   proto.set_rule(webhook.rule);
   proto.set_delivery(webhook.delivery);
-  if (const StatusOr<http::Event> event = http::FromJson(webhook.event); event.ok()) proto.set_event(event->type);
+  if (const StatusOr<webhooks::Event> event = webhooks::FromJson(webhook.event); event.ok())
+    proto.set_event(event->type);
   return proto;
 }
 

@@ -3,15 +3,15 @@
 
 #include "lk/v1/webhook.grpc.pb.h"
 #include "server/api/call.h"
-#include "server/http/inbound/intake.h"
-#include "server/http/outbound/sender.h"
 #include "server/store/store.h"
+#include "server/webhooks/inbound/intake.h"
+#include "server/webhooks/outbound/sender.h"
 
 namespace lk::api {
 
 class WebhookService final : public v1::WebhookService::CallbackService {
  public:
-  WebhookService(http::Intake& intake, http::Sender& sender, store::Store& store, scheduler::WorkerPool& pool)
+  WebhookService(webhooks::Intake& intake, webhooks::Sender& sender, store::Store& store, scheduler::WorkerPool& pool)
       : intake_(intake), sender_(sender), store_(store), pool_(pool) {}
 
   grpc::ServerUnaryReactor* ListWebhooks(grpc::CallbackServerContext* context, const v1::ListWebhooksRequest* request,
@@ -22,8 +22,8 @@ class WebhookService final : public v1::WebhookService::CallbackService {
                                          v1::Webhook* response) override;
 
  private:
-  http::Intake& intake_;
-  http::Sender& sender_;
+  webhooks::Intake& intake_;
+  webhooks::Sender& sender_;
   store::Store& store_;
   scheduler::WorkerPool& pool_;
 };

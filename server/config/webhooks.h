@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `webhooks` section of lkd's configuration; server/http/README.md explains it with examples. Keys are the field
-// names in camelCase.
+// The `webhooks` section of lkd's configuration; server/webhooks/README.md explains it with examples. Keys are the
+// field names in camelCase.
 #pragma once
 
 #include <absl/time/time.h>

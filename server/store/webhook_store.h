@@ -24,7 +24,7 @@ struct InboundWebhook {
   absl::Time received;
   absl::Time next_attempt;  // of a queued one
   uint32_t attempts = 0;
-  std::string event;        // JSON, made by server/http/inbound
+  std::string event;        // JSON, made by server/webhooks/inbound
   std::string rule;         // that matched; empty: none
   std::string campaign_id;  // chosen before it is started, so that it is started once
   std::string error;        // of the last attempt

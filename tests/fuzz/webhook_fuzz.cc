@@ -8,14 +8,14 @@
 
 #include "lk/v1/scenario.pb.h"
 #include "server/campaign/spec.h"
-#include "server/http/curl.h"
-#include "server/http/inbound/event.h"
-#include "server/http/inbound/rules.h"
-#include "server/http/signature.h"
+#include "server/webhooks/curl.h"
+#include "server/webhooks/inbound/event.h"
+#include "server/webhooks/inbound/rules.h"
+#include "server/webhooks/signature.h"
 
 namespace {
 
-using lk::http::Event;
+using lk::webhooks::Event;
 
 constexpr char kTemplate[] = "apiVersion: lk/v1\nkind: Campaign\nmetadata: { name: t }\nspec: {}\n";
 
@@ -26,15 +26,15 @@ void Require(bool good) {
 lk::StatusOr<Event> Parse(uint8_t sender, std::string_view body) {
   switch (sender % 5) {
     case 0:
-      return lk::http::ParseGitHub("push", body);
+      return lk::webhooks::ParseGitHub("push", body);
     case 1:
-      return lk::http::ParseGitHub("workflow_run", body);
+      return lk::webhooks::ParseGitHub("workflow_run", body);
     case 2:
-      return lk::http::ParseGitHub("release", body);
+      return lk::webhooks::ParseGitHub("release", body);
     case 3:
-      return lk::http::ParseGitLab(body);
+      return lk::webhooks::ParseGitLab(body);
     default:
-      return lk::http::ParseGeneric(body);
+      return lk::webhooks::ParseGeneric(body);
   }
 }
 
@@ -46,23 +46,23 @@ void CheckText(const std::string& text) {
 void CheckFiles(const Event& event) {
   lk::config::WebhookRule rule;
   rule.artifacts = {{.url = "https://a.test:8443/${repository}/${branch}-${commit}.deb?x=${tag}${run}", .name = ""}};
-  if (const auto files = lk::http::WantedFiles(rule, event); files.ok()) {
-    for (const lk::http::Wanted& file : *files) {
-      const auto url = lk::http::ParseUrl(file.url);
+  if (const auto files = lk::webhooks::WantedFiles(rule, event); files.ok()) {
+    for (const lk::webhooks::Wanted& file : *files) {
+      const auto url = lk::webhooks::ParseUrl(file.url);
       Require(url.ok() && url->origin == "https://a.test:8443" && url->path.find("/../") == std::string::npos);
       Require(file.name.find('/') == std::string::npos);
     }
   }
   // Those that it names itself lead anywhere, or nowhere.
   for (const Event::Artifact& artifact : event.artifacts) {
-    if (const auto url = lk::http::ParseUrl(artifact.url); url.ok()) Require(url->scheme.starts_with("http"));
+    if (const auto url = lk::webhooks::ParseUrl(artifact.url); url.ok()) Require(url->scheme.starts_with("http"));
   }
 }
 
 void CheckSubstitutions(const Event& event) {
   lk::config::WebhookRule rule;
   rule.set = {{"metadata.labels.branch", "branch"}};
-  const auto set = lk::http::Substitutions(rule, event, "k0123456789ab");
+  const auto set = lk::webhooks::Substitutions(rule, event, "k0123456789ab");
   if (!set.ok()) return;
   const lk::campaign::SpecResult result = lk::campaign::ParseSpec(kTemplate, *set, {});
   const lk::campaign::Labels& labels = result.spec.labels;
@@ -77,12 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
   // Signatures by chance are good for nobody.
-  static const lk::http::Secrets secrets = {lk::http::Secret("of nobody's guessing")};
+  static const lk::webhooks::Secrets secrets = {lk::webhooks::Secret("of nobody's guessing")};
   const std::string header(body);
-  Require(!lk::http::GitHubSignatureGood(secrets, header, "body"));
-  Require(!lk::http::TokenGood(secrets, header));
-  Require(lk::http::CheckStandard(secrets, {"id", header, header}, "body", absl::UnixEpoch(), absl::Hours(1)) ==
-          lk::http::StandardResult::kWrong);
+  Require(!lk::webhooks::GitHubSignatureGood(secrets, header, "body"));
+  Require(!lk::webhooks::TokenGood(secrets, header));
+  Require(lk::webhooks::CheckStandard(secrets, {"id", header, header}, "body", absl::UnixEpoch(), absl::Hours(1)) ==
+          lk::webhooks::StandardResult::kWrong);
 
   const lk::StatusOr<Event> event = Parse(data[0], body);
   if (!event.ok()) {
@@ -94,8 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CheckText(text);
   }
   Require(event->artifacts.size() <= Event::kMostArtifacts);
-  const lk::StatusOr<Event> again = lk::http::FromJson(lk::http::ToJson(*event));
-  Require(again.ok() && lk::http::ToJson(*again) == lk::http::ToJson(*event));
+  const lk::StatusOr<Event> again = lk::webhooks::FromJson(lk::webhooks::ToJson(*event));
+  Require(again.ok() && lk::webhooks::ToJson(*again) == lk::webhooks::ToJson(*event));
   CheckFiles(*event);
   CheckSubstitutions(*event);
   return 0;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is sent to a target, by its format. Pure.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <string>
+
+#include "server/config/webhooks.h"
+#include "server/store/webhook_store.h"
+#include "server/webhooks/outbound/outcome.h"
+#include "server/webhooks/transport.h"
+#include "support/status.h"
+
+namespace lk::webhooks {
+
+inline constexpr char kCampaignFinished[] = "campaign.finished";
+inline constexpr char kWebhookTest[] = "webhook.test";
+
+// URL and body; headers of who sends it and of signatures are added by the sender.
+// Errors: FAILED_PRECONDITION (the campaign has no single commit or no repository, which a status needs).
+StatusOr<PostRequest> Format(const config::WebhookTarget& target, const Outcome& outcome);
+
+// lk's own JSON, described in server/webhooks/README.md.
+std::string LkJson(const Outcome& outcome);
+// The same for a test, which is about no campaign.
+std::string LkTestJson(const std::string& target, absl::Time now);
+
+}  // namespace lk::webhooks
