@@ -10,6 +10,7 @@
 #include "lk/v1/report.pb.h"
 #include "lk/v1/scenario.pb.h"
 #include "server/api/convert.h"
+#include "server/report/gather.h"
 #include "support/version.h"
 
 namespace lk::api {
@@ -71,24 +72,11 @@ report::Scenario ScenarioOf(const v1::ScenarioDescriptor& descriptor) {
 
 }  // namespace
 
-StatusOr<report::CampaignReport> Reports::Gather(const std::string& campaign_id) const {
-  report::CampaignReport report;
-  LK_ASSIGN_OR_RETURN(const std::string id, store_.ResolveCampaign(campaign_id));
-  LK_ASSIGN_OR_RETURN(report.campaign, store_.GetCampaign(id));
-  LK_ASSIGN_OR_RETURN(report.runs, store_.ListRuns(id, std::nullopt, "", 0));
-  LK_ASSIGN_OR_RETURN(const std::vector<campaign::KernelBuild> kernels, store_.ListKernels());
-  LK_ASSIGN_OR_RETURN(const std::vector<campaign::Host> hosts, store_.ListHosts());
+void Reports::AddScenarios(report::CampaignReport& report) const {
   for (const Run& run : report.runs) {
-    const auto kernel = std::ranges::find(kernels, run.kernel_id, &campaign::KernelBuild::id);
-    if (kernel != kernels.end()) report.kernels.try_emplace(kernel->id, *kernel);
-    const auto host = std::ranges::find(hosts, run.host_id, &campaign::Host::id);
-    if (host != hosts.end()) report.hosts.try_emplace(host->id, *host);
     const auto scenario = std::ranges::find(descriptors_, run.scenario, &v1::ScenarioDescriptor::name);
     if (scenario != descriptors_.end()) report.scenarios.try_emplace(run.scenario, ScenarioOf(*scenario));
   }
-  report.lk_version = Version();
-  report.written = clock_.Now();
-  return report;
 }
 
 void Reports::AddConsoles(report::CampaignReport& report) const {
@@ -108,8 +96,12 @@ StatusOr<std::string> Reports::Write(const std::string& campaign_id, const std::
                                      const std::string& kcidb_origin) const {
   const std::string origin = kcidb_origin.empty() ? kDefaultOrigin : kcidb_origin;
   LK_RETURN_IF_ERROR(report::CheckOrigin(origin));
-  LK_ASSIGN_OR_RETURN(report::CampaignReport report, Gather(campaign_id));
+  LK_ASSIGN_OR_RETURN(const std::string id, store_.ResolveCampaign(campaign_id));
+  LK_ASSIGN_OR_RETURN(report::CampaignReport report, report::Gather(store_, id));
+  report.lk_version = Version();
+  report.written = clock_.Now();
   if (format == "html") {
+    AddScenarios(report);
     AddConsoles(report);
     return report::ToHtml(report);
   }

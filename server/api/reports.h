@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports of campaigns: what they tell is gathered here, and written by server/report.
+// Reports of campaigns, which server/report gathers and writes; what is not in the store is added here.
 #pragma once
 
 #include <filesystem>
@@ -26,7 +26,7 @@ class Reports {
                               const std::string& kcidb_origin) const;
 
  private:
-  StatusOr<report::CampaignReport> Gather(const std::string& campaign_id) const;
+  void AddScenarios(report::CampaignReport& report) const;
   // The ends of the consoles that a reader of the HTML report will want.
   void AddConsoles(report::CampaignReport& report) const;
 

@@ -119,12 +119,14 @@ StatusOr<Host::State> ParseHostState(std::string_view text) {
 std::string CommitOf(const KernelBuild& kernel) {
   constexpr size_t kShortest = 7;
   constexpr size_t kLongest = 40;
+  constexpr size_t kSha256 = 64;
   const auto digits = [](std::string_view text) {
     return text.substr(0, std::min(text.find_first_not_of("0123456789abcdef"), text.size()));
   };
   if (const auto label = kernel.labels.find("commit"); label != kernel.labels.end()) {
     const std::string_view commit = label->second;
-    return digits(commit) == commit && commit.size() >= kShortest && commit.size() <= kLongest ? label->second : "";
+    const bool fits = (commit.size() >= kShortest && commit.size() <= kLongest) || commit.size() == kSha256;
+    return digits(commit) == commit && fits ? label->second : "";
   }
   const std::string_view release = kernel.release;
   for (size_t at = release.find("-g"); at != release.npos; at = release.find("-g", at + 1)) {

@@ -17,14 +17,15 @@ using campaign::Run;
 using campaign::RunState;
 using campaign::Verdict;
 
-// In the order of Verdict's values: pass, fail, error, miss, skip, unproven.
+// In the order of Verdict's values: pass, fail, error, miss, skip, unproven. Columns: KCIDB, KTAP's result and
+// directive, JUnit, GitHub's status and check, GitLab's status.
 constexpr std::array<VerdictWords, 6> kWords = {{
-    {.kcidb = "PASS", .ktap_ok = true, .ktap_directive = "", .junit = ""},
-    {.kcidb = "FAIL", .ktap_ok = false, .ktap_directive = "", .junit = "failure"},
-    {.kcidb = "ERROR", .ktap_ok = false, .ktap_directive = "ERROR", .junit = "error"},
-    {.kcidb = "MISS", .ktap_ok = false, .ktap_directive = "ERROR", .junit = "error"},
-    {.kcidb = "SKIP", .ktap_ok = true, .ktap_directive = "SKIP", .junit = "skipped"},
-    {.kcidb = "ERROR", .ktap_ok = false, .ktap_directive = "ERROR", .junit = "error"},
+    {"PASS", true, "", "", "success", "success", "success"},
+    {"FAIL", false, "", "failure", "failure", "failure", "failed"},
+    {"ERROR", false, "ERROR", "error", "error", "failure", "failed"},
+    {"MISS", false, "ERROR", "error", "error", "failure", "failed"},
+    {"SKIP", true, "SKIP", "skipped", "success", "skipped", "success"},
+    {"ERROR", false, "ERROR", "error", "error", "failure", "failed"},
 }};
 
 }  // namespace

@@ -16,6 +16,9 @@ struct VerdictWords {
   bool ktap_ok = false;
   std::string_view ktap_directive;  // empty: none
   std::string_view junit;           // element of a test case; empty: none
+  std::string_view github_status;
+  std::string_view github_check;  // "neutral" would let a pull request through that nothing is known about
+  std::string_view gitlab_status;
 };
 const VerdictWords& WordsOf(campaign::Verdict verdict);
 

@@ -6,14 +6,17 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
-#include "server/webhooks/outbound/kcidb.h"
+#include "server/report/outcome.h"
 
 namespace lk::webhooks {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using campaign::Verdict;
+using report::CampaignReport;
+using report::WordsOf;
 
 // Of lk's own JSON. A field may be added without a new version.
 constexpr int kVersion = 1;
@@ -56,9 +59,9 @@ Json RunJson(const campaign::Run& run) {
           {"findings", std::move(findings)}};
 }
 
-Json KernelsJson(const Outcome& outcome) {
+Json KernelsJson(const CampaignReport& report) {
   Json kernels = Json::array();
-  for (const auto& [id, kernel] : outcome.kernels) {
+  for (const auto& [id, kernel] : report.kernels) {
     kernels.push_back({{"id", id},
                        {"release", kernel.release},
                        {"arch", std::string(ToString(kernel.arch))},
@@ -67,18 +70,60 @@ Json KernelsJson(const Outcome& outcome) {
   return kernels;
 }
 
-Verdict VerdictOf(const Outcome& outcome) {
-  return outcome.campaign.verdict.value_or(Verdict::kError);
+Verdict VerdictOf(const CampaignReport& report) {
+  return report.campaign.verdict.value_or(Verdict::kError);
 }
 
-bool Good(Verdict verdict) {
-  return verdict == Verdict::kPass || verdict == Verdict::kSkip;
+bool Cancelled(const CampaignReport& report) {
+  return report.campaign.state == campaign::CampaignState::kCancelled;
+}
+
+bool Counts(const detect::Finding& finding) {
+  return !finding.tolerated && finding.distrust.empty() && !finding.open;
+}
+
+// "fail: 1 of 4 runs passed; BUG: soft lockup in F", at most `most` bytes.
+std::string Summary(const CampaignReport& report, size_t most) {
+  const campaign::Counts counts = campaign::Count(report.runs);
+  std::string text = report.campaign.verdict ? std::string(ToString(*report.campaign.verdict)) : "not finished";
+  text += fmt::format(": {} of {} runs passed", counts.pass, counts.total);
+  for (const campaign::Run& run : report.runs) {
+    if (run.superseded || run.control || run.verdict != Verdict::kFail) continue;
+    const auto finding = std::ranges::find_if(run.findings, Counts);
+    text += "; " + (finding == run.findings.end() ? run.reason : finding->title);
+    break;
+  }
+  if (text.size() <= most) return text;
+  // Not in the middle of a character of several bytes.
+  size_t end = most - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+// In full, of SHA-1 or of SHA-256.
+bool IsHash(const std::string& text) {
+  return (text.size() == 40 || text.size() == 64) && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// The commit that a campaign is about: its label "commit", else the one that all its kernels were built from.
+// Error: FAILED_PRECONDITION (none, several, or no hash).
+StatusOr<std::string> Commit(const CampaignReport& report) {
+  std::set<std::string> commits;
+  const campaign::Labels& labels = report.campaign.spec.labels;
+  if (const auto label = labels.find("commit"); label != labels.end() && !label->second.empty()) {
+    commits.insert(label->second);
+  } else {
+    for (const auto& [id, kernel] : report.kernels) commits.insert(campaign::CommitOf(kernel));
+  }
+  if (commits.size() == 1 && IsHash(*commits.begin())) return *commits.begin();
+  return absl::FailedPreconditionError(
+      "the campaign is not about one commit: neither its own label \"commit\" nor that of all its kernels is a hash");
 }
 
 // "owner/name", or with more groups. It becomes part of a URL.
-StatusOr<std::string> Repository(const config::WebhookTarget& target, const Outcome& outcome) {
+StatusOr<std::string> Repository(const config::WebhookTarget& target, const CampaignReport& report) {
   std::string repository = target.repository;
-  const campaign::Labels& labels = outcome.campaign.spec.labels;
+  const campaign::Labels& labels = report.campaign.spec.labels;
   if (const auto label = labels.find("repository"); repository.empty() && label != labels.end())
     repository = label->second;
   bool good = repository.find('/') != std::string::npos;
@@ -99,59 +144,45 @@ StatusOr<std::string> Repository(const config::WebhookTarget& target, const Outc
       repository));
 }
 
-std::string Link(const config::WebhookTarget& target, const Outcome& outcome) {
-  return absl::StrReplaceAll(target.link, {{"${campaign}", outcome.campaign.id}});
+std::string Link(const config::WebhookTarget& target, const CampaignReport& report) {
+  return absl::StrReplaceAll(target.link, {{"${campaign}", report.campaign.id}});
 }
 
 // https://docs.github.com/rest/commits/statuses, "Create a commit status".
-StatusOr<PostRequest> GitHubStatus(const config::WebhookTarget& target, const Outcome& outcome) {
-  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, outcome));
-  LK_ASSIGN_OR_RETURN(const std::string commit, CommitOf(outcome));
-  const Verdict verdict = VerdictOf(outcome);
-  Json body = {{"state", Good(verdict)               ? "success"
-                         : verdict == Verdict::kFail ? "failure"
-                                                     : "error"},
+StatusOr<PostRequest> GitHubStatus(const config::WebhookTarget& target, const CampaignReport& report) {
+  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, report));
+  LK_ASSIGN_OR_RETURN(const std::string commit, Commit(report));
+  Json body = {{"state", WordsOf(VerdictOf(report)).github_status},
                {"context", target.context},
-               {"description", Summary(outcome, kMostDescription)}};
-  if (!target.link.empty()) body["target_url"] = Link(target, outcome);
+               {"description", Summary(report, kMostDescription)}};
+  if (!target.link.empty()) body["target_url"] = Link(target, report);
   return PostRequest{fmt::format("{}/repos/{}/statuses/{}", target.url, repository, commit), {}, Text(body)};
 }
 
-// https://docs.github.com/rest/checks/runs, "Create a check run". "neutral" would let a pull request through that
-// nothing is known about, so there is none.
-StatusOr<PostRequest> GitHubCheck(const config::WebhookTarget& target, const Outcome& outcome) {
-  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, outcome));
-  LK_ASSIGN_OR_RETURN(const std::string commit, CommitOf(outcome));
-  const Verdict verdict = VerdictOf(outcome);
-  const bool cancelled = outcome.campaign.state == campaign::CampaignState::kCancelled;
-  std::string conclusion = "failure";
-  if (verdict == Verdict::kPass) conclusion = "success";
-  if (verdict == Verdict::kSkip) conclusion = "skipped";
-  if (cancelled) conclusion = "cancelled";
-  Json body = {
-      {"name", target.context},
-      {"head_sha", commit},
-      {"status", "completed"},
-      {"conclusion", conclusion},
-      {"external_id", outcome.campaign.id},
-      {"started_at", Time(outcome.campaign.created)},
-      {"completed_at", Time(outcome.campaign.finished)},
-      {"output", {{"title", Summary(outcome, kMostDescription)}, {"summary", Summary(outcome, kMostSummary)}}}};
-  if (!target.link.empty()) body["details_url"] = Link(target, outcome);
+// https://docs.github.com/rest/checks/runs, "Create a check run".
+StatusOr<PostRequest> GitHubCheck(const config::WebhookTarget& target, const CampaignReport& report) {
+  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, report));
+  LK_ASSIGN_OR_RETURN(const std::string commit, Commit(report));
+  Json body = {{"name", target.context},
+               {"head_sha", commit},
+               {"status", "completed"},
+               {"conclusion", Cancelled(report) ? "cancelled" : WordsOf(VerdictOf(report)).github_check},
+               {"external_id", report.campaign.id},
+               {"started_at", Time(report.campaign.created)},
+               {"completed_at", Time(report.campaign.finished)},
+               {"output", {{"title", Summary(report, kMostDescription)}, {"summary", Summary(report, kMostSummary)}}}};
+  if (!target.link.empty()) body["details_url"] = Link(target, report);
   return PostRequest{fmt::format("{}/repos/{}/check-runs", target.url, repository), {}, Text(body)};
 }
 
 // https://docs.gitlab.com/api/commits/, "Set commit pipeline status".
-StatusOr<PostRequest> GitLabStatus(const config::WebhookTarget& target, const Outcome& outcome) {
-  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, outcome));
-  LK_ASSIGN_OR_RETURN(const std::string commit, CommitOf(outcome));
-  const bool cancelled = outcome.campaign.state == campaign::CampaignState::kCancelled;
-  Json body = {{"state", cancelled                  ? "canceled"
-                         : Good(VerdictOf(outcome)) ? "success"
-                                                    : "failed"},
+StatusOr<PostRequest> GitLabStatus(const config::WebhookTarget& target, const CampaignReport& report) {
+  LK_ASSIGN_OR_RETURN(const std::string repository, Repository(target, report));
+  LK_ASSIGN_OR_RETURN(const std::string commit, Commit(report));
+  Json body = {{"state", Cancelled(report) ? "canceled" : WordsOf(VerdictOf(report)).gitlab_status},
                {"name", target.context},
-               {"description", Summary(outcome, kMostDescription)}};
-  if (!target.link.empty()) body["target_url"] = Link(target, outcome);
+               {"description", Summary(report, kMostDescription)}};
+  if (!target.link.empty()) body["target_url"] = Link(target, report);
   // The project's path is one part of the URL's.
   const std::string project = absl::StrReplaceAll(repository, {{"/", "%2F"}});
   return PostRequest{fmt::format("{}/api/v4/projects/{}/statuses/{}", target.url, project, commit), {}, Text(body)};
@@ -159,11 +190,11 @@ StatusOr<PostRequest> GitLabStatus(const config::WebhookTarget& target, const Ou
 
 }  // namespace
 
-std::string LkJson(const Outcome& outcome) {
-  const campaign::Campaign& campaign = outcome.campaign;
+std::string LkJson(const CampaignReport& report) {
+  const campaign::Campaign& campaign = report.campaign;
   Json runs = Json::array();
   size_t left_out = 0;
-  for (const campaign::Run& run : outcome.runs) {
+  for (const campaign::Run& run : report.runs) {
     if (run.superseded || run.control || run.verdict == Verdict::kPass) continue;
     if (runs.size() < kMostRuns) {
       runs.push_back(RunJson(run));
@@ -179,11 +210,11 @@ std::string LkJson(const Outcome& outcome) {
                  {"name", campaign.spec.name},
                  {"labels", Json(campaign.spec.labels)},
                  {"state", std::string(ToString(campaign.state))},
-                 {"verdict", std::string(ToString(VerdictOf(outcome)))},
+                 {"verdict", std::string(ToString(VerdictOf(report)))},
                  {"created", Time(campaign.created)},
                  {"finished", Time(campaign.finished)},
-                 {"counts", CountsJson(outcome.counts)},
-                 {"kernels", KernelsJson(outcome)},
+                 {"counts", CountsJson(campaign::Count(report.runs))},
+                 {"kernels", KernelsJson(report)},
                  {"runs", std::move(runs)},
                  {"runsLeftOut", left_out}}}});
 }
@@ -193,12 +224,12 @@ std::string LkTestJson(const std::string& target, absl::Time now) {
       {{"type", kWebhookTest}, {"version", kVersion}, {"timestamp", Time(now)}, {"data", {{"target", target}}}});
 }
 
-StatusOr<PostRequest> Format(const config::WebhookTarget& target, const Outcome& outcome) {
-  if (target.format == "github_status") return GitHubStatus(target, outcome);
-  if (target.format == "github_check") return GitHubCheck(target, outcome);
-  if (target.format == "gitlab_status") return GitLabStatus(target, outcome);
-  if (target.format == "kcidb") return PostRequest{target.url, {}, KcidbSubmission(outcome, target.context)};
-  return PostRequest{target.url, {}, LkJson(outcome)};
+StatusOr<PostRequest> Format(const config::WebhookTarget& target, const CampaignReport& report) {
+  if (target.format == "github_status") return GitHubStatus(target, report);
+  if (target.format == "github_check") return GitHubCheck(target, report);
+  if (target.format == "gitlab_status") return GitLabStatus(target, report);
+  if (target.format == "kcidb") return PostRequest{target.url, {}, report::ToKcidb(report, target.context)};
+  return PostRequest{target.url, {}, LkJson(report)};
 }
 
 }  // namespace lk::webhooks

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "server/config/webhooks.h"
+#include "server/report/campaign_report.h"
 #include "server/store/webhook_store.h"
-#include "server/webhooks/outbound/outcome.h"
 #include "server/webhooks/transport.h"
 #include "support/status.h"
 
@@ -19,10 +19,10 @@ inline constexpr char kWebhookTest[] = "webhook.test";
 
 // URL and body; headers of who sends it and of signatures are added by the sender.
 // Errors: FAILED_PRECONDITION (the campaign has no single commit or no repository, which a status needs).
-StatusOr<PostRequest> Format(const config::WebhookTarget& target, const Outcome& outcome);
+StatusOr<PostRequest> Format(const config::WebhookTarget& target, const report::CampaignReport& report);
 
 // lk's own JSON, described in server/webhooks/README.md.
-std::string LkJson(const Outcome& outcome);
+std::string LkJson(const report::CampaignReport& report);
 // The same for a test, which is about no campaign.
 std::string LkTestJson(const std::string& target, absl::Time now);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "server/report/gather.h"
 #include "server/webhooks/outbound/formats.h"
 #include "server/webhooks/signature.h"
 #include "server/webhooks/stored_error.h"
@@ -146,8 +147,8 @@ StatusOr<PostRequest> Sender::Request(const Target& target, const store::Notific
   if (notification.campaign_id.empty()) {
     request = {target.config.url, {}, LkTestJson(target.config.name, notification.created)};
   } else {
-    LK_ASSIGN_OR_RETURN(const Outcome outcome, ReadOutcome(store_, notification.campaign_id));
-    LK_ASSIGN_OR_RETURN(request, Format(target.config, outcome));
+    LK_ASSIGN_OR_RETURN(const report::CampaignReport report, report::Gather(store_, notification.campaign_id));
+    LK_ASSIGN_OR_RETURN(request, Format(target.config, report));
   }
   const StandardHeaders signature = SignStandard(target.signing, notification.id, clock_.Now(), request.body);
   request.headers.push_back("webhook-id: " + signature.id);

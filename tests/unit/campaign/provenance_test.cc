@@ -29,6 +29,7 @@ TEST(CommitOf, IsTheLabelOrWhatTheReleaseSays) {
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-generic-g0123456")), "0123456");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", "fedcba9876543210"}})), "fedcba9876543210");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456", {{"commit", "fedcba98"}})), "fedcba98");
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", std::string(64, 'a')}})), std::string(64, 'a')) << "SHA-256";
 }
 
 TEST(CommitOf, IsNothingWhereThereIsNone) {

@@ -50,17 +50,24 @@ TEST(Verdicts, AreTheTableOfTheContract) {
     bool ok;
     const char* directive;
     const char* junit;
+    const char* github_status;
+    const char* github_check;
+    const char* gitlab_status;
   };
-  for (const Row& row :
-       {Row{Verdict::kPass, "PASS", true, "", ""}, Row{Verdict::kFail, "FAIL", false, "", "failure"},
-        Row{Verdict::kError, "ERROR", false, "ERROR", "error"}, Row{Verdict::kMiss, "MISS", false, "ERROR", "error"},
-        Row{Verdict::kSkip, "SKIP", true, "SKIP", "skipped"},
-        Row{Verdict::kUnproven, "ERROR", false, "ERROR", "error"}}) {
+  for (const Row& row : {Row{Verdict::kPass, "PASS", true, "", "", "success", "success", "success"},
+                         Row{Verdict::kFail, "FAIL", false, "", "failure", "failure", "failure", "failed"},
+                         Row{Verdict::kError, "ERROR", false, "ERROR", "error", "error", "failure", "failed"},
+                         Row{Verdict::kMiss, "MISS", false, "ERROR", "error", "error", "failure", "failed"},
+                         Row{Verdict::kSkip, "SKIP", true, "SKIP", "skipped", "success", "skipped", "success"},
+                         Row{Verdict::kUnproven, "ERROR", false, "ERROR", "error", "error", "failure", "failed"}}) {
     const VerdictWords& words = WordsOf(row.verdict);
     EXPECT_EQ(words.kcidb, row.kcidb);
     EXPECT_EQ(words.ktap_ok, row.ok);
     EXPECT_EQ(words.ktap_directive, row.directive);
     EXPECT_EQ(words.junit, row.junit);
+    EXPECT_EQ(words.github_status, row.github_status);
+    EXPECT_EQ(words.github_check, row.github_check);
+    EXPECT_EQ(words.gitlab_status, row.gitlab_status);
   }
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 using campaign::Verdict;
 using nlohmann::json;
+using report::CampaignReport;
 using testing::HasSubstr;
 
 campaign::Run MakeRun(const std::string& id, Verdict verdict) {
@@ -27,33 +28,33 @@ campaign::Run MakeRun(const std::string& id, Verdict verdict) {
   run.reason = "because";
   run.started = absl::FromUnixSeconds(1'700'000'000);
   run.finished = absl::FromUnixSeconds(1'700'000'060);
+  run.provenance.kernel_commit = kCommit;
   return run;
 }
 
-Outcome Failed() {
-  Outcome outcome;
-  outcome.campaign.id = "c1";
-  outcome.campaign.state = campaign::CampaignState::kFinished;
-  outcome.campaign.verdict = Verdict::kFail;
-  outcome.campaign.created = absl::FromUnixSeconds(1'700'000'000);
-  outcome.campaign.finished = absl::FromUnixSeconds(1'700'000'100);
-  outcome.campaign.spec.name = "nightly";
-  outcome.campaign.spec.labels = {{"repository", "octo/linux"}, {"commit", kCommit}};
-  outcome.runs = {MakeRun("c1-1", Verdict::kPass), MakeRun("c1-2", Verdict::kFail)};
+CampaignReport Failed() {
+  CampaignReport report;
+  report.campaign.id = "c1";
+  report.campaign.state = campaign::CampaignState::kFinished;
+  report.campaign.verdict = Verdict::kFail;
+  report.campaign.created = absl::FromUnixSeconds(1'700'000'000);
+  report.campaign.finished = absl::FromUnixSeconds(1'700'000'100);
+  report.campaign.spec.name = "nightly";
+  report.campaign.spec.labels = {{"repository", "octo/linux"}, {"commit", kCommit}};
+  report.runs = {MakeRun("c1-1", Verdict::kPass), MakeRun("c1-2", Verdict::kFail)};
   detect::Finding finding;
   finding.kind = detect::Kind::kSoftLockup;
   finding.title = "BUG: soft lockup in f";
-  outcome.runs[1].findings = {finding};
-  outcome.counts = campaign::Count(outcome.runs);
-  outcome.kernels["k1"].id = "k1";
-  outcome.kernels["k1"].release = "6.12.1";
-  outcome.kernels["k1"].labels = {{"commit", kCommit}};
-  return outcome;
+  report.runs[1].findings = {finding};
+  report.kernels["k1"].id = "k1";
+  report.kernels["k1"].release = "6.12.1";
+  report.kernels["k1"].labels = {{"commit", kCommit}};
+  return report;
 }
-Outcome With(Verdict verdict) {
-  Outcome outcome = Failed();
-  outcome.campaign.verdict = verdict;
-  return outcome;
+CampaignReport With(Verdict verdict) {
+  CampaignReport report = Failed();
+  report.campaign.verdict = verdict;
+  return report;
 }
 config::WebhookTarget Target(const std::string& format, const std::string& url = "https://api.test") {
   config::WebhookTarget target;
@@ -63,8 +64,8 @@ config::WebhookTarget Target(const std::string& format, const std::string& url =
   target.link = "https://lk.test/${campaign}";
   return target;
 }
-json Body(const config::WebhookTarget& target, const Outcome& outcome) {
-  return json::parse(Format(target, outcome).value().body);
+json Body(const config::WebhookTarget& target, const CampaignReport& report) {
+  return json::parse(Format(target, report).value().body);
 }
 
 TEST(Formats, LksOwn) {
@@ -89,12 +90,12 @@ TEST(Formats, LksOwn) {
 }
 
 TEST(Formats, LargeCampaignsStaySmall) {
-  Outcome outcome = Failed();
+  CampaignReport report = Failed();
   for (int i = 0; i < 1000; ++i) {
-    outcome.runs.push_back(MakeRun("c1-" + std::to_string(i + 3), Verdict::kFail));
-    outcome.runs.back().reason = std::string(100000, '\xff');
+    report.runs.push_back(MakeRun("c1-" + std::to_string(i + 3), Verdict::kFail));
+    report.runs.back().reason = std::string(100000, '\xff');
   }
-  const std::string body = LkJson(outcome);
+  const std::string body = LkJson(report);
   EXPECT_LT(body.size(), 200'000u);
   EXPECT_EQ(json::parse(body)["data"]["runsLeftOut"], 951);
 }
@@ -112,9 +113,9 @@ TEST(Formats, GitHubStatus) {
   for (const Verdict verdict : {Verdict::kError, Verdict::kMiss, Verdict::kUnproven}) {
     EXPECT_EQ(Body(Target("github_status"), With(verdict))["state"], "error");
   }
-  Outcome outcome = Failed();
-  outcome.runs[1].findings[0].title = std::string(139, 'x') + "ä" + std::string(100, 'y');
-  EXPECT_LE(Body(Target("github_status"), outcome)["description"].get<std::string>().size(), 140u);
+  CampaignReport report = Failed();
+  report.runs[1].findings[0].title = std::string(139, 'x') + "ä" + std::string(100, 'y');
+  EXPECT_LE(Body(Target("github_status"), report)["description"].get<std::string>().size(), 140u);
 }
 
 TEST(Formats, GitHubCheckRun) {
@@ -127,22 +128,25 @@ TEST(Formats, GitHubCheckRun) {
   EXPECT_EQ(body["external_id"], "c1");
   EXPECT_EQ(Body(Target("github_check"), With(Verdict::kPass))["conclusion"], "success");
   EXPECT_EQ(Body(Target("github_check"), With(Verdict::kUnproven))["conclusion"], "failure");
-  Outcome cancelled = Failed();
+  CampaignReport cancelled = Failed();
   cancelled.campaign.state = campaign::CampaignState::kCancelled;
   EXPECT_EQ(Body(Target("github_check"), cancelled)["conclusion"], "cancelled");
 }
 
 TEST(Formats, GitLabStatus) {
-  Outcome outcome = Failed();
-  outcome.campaign.spec.labels["repository"] = "group/sub/linux";
-  const PostRequest request = Format(Target("gitlab_status", "https://gitlab.test"), outcome).value();
+  CampaignReport report = Failed();
+  report.campaign.spec.labels["repository"] = "group/sub/linux";
+  const PostRequest request = Format(Target("gitlab_status", "https://gitlab.test"), report).value();
   EXPECT_EQ(request.url, "https://gitlab.test/api/v4/projects/group%2Fsub%2Flinux/statuses/" + kCommit);
   EXPECT_EQ(json::parse(request.body)["state"], "failed");
   EXPECT_EQ(json::parse(request.body)["name"], "lk");
 }
 
 TEST(Formats, Kcidb) {
-  const json body = Body(Target("kcidb", "https://kcidb.test/submit"), Failed());
+  const PostRequest request = Format(Target("kcidb", "https://kcidb.test/submit"), Failed()).value();
+  EXPECT_EQ(request.url, "https://kcidb.test/submit");
+  EXPECT_EQ(request.body, report::ToKcidb(Failed(), "lk")) << "the report's";
+  const json body = json::parse(request.body);
   EXPECT_EQ(body["version"]["major"], 5);
   EXPECT_EQ(body["checkouts"][0]["git_commit_hash"], kCommit);
   EXPECT_EQ(body["builds"][0]["checkout_id"], body["checkouts"][0]["id"]);
@@ -152,18 +156,19 @@ TEST(Formats, Kcidb) {
 }
 
 TEST(Formats, NeedsOneCommitAndARepository) {
-  Outcome outcome = Failed();
-  outcome.campaign.spec.labels.erase("commit");
-  EXPECT_EQ(CommitOf(outcome).value(), kCommit) << "that of the only kernel";
-  outcome.kernels["k2"].labels = {{"commit", std::string(40, 'b')}};
-  EXPECT_TRUE(absl::IsFailedPrecondition(Format(Target("github_status"), outcome).status()));
-  outcome.campaign.spec.labels["commit"] = "../../../user";
-  EXPECT_TRUE(absl::IsFailedPrecondition(Format(Target("github_status"), outcome).status()));
+  CampaignReport report = Failed();
+  report.campaign.spec.labels.erase("commit");
+  EXPECT_THAT(Format(Target("github_status"), report).value().url, HasSubstr("/statuses/" + kCommit))
+      << "that of the only kernel";
+  report.kernels["k2"].labels = {{"commit", std::string(40, 'b')}};
+  EXPECT_TRUE(absl::IsFailedPrecondition(Format(Target("github_status"), report).status()));
+  report.campaign.spec.labels["commit"] = "../../../user";
+  EXPECT_TRUE(absl::IsFailedPrecondition(Format(Target("github_status"), report).status()));
   for (const char* repository :
        {"", "linux", "octo/..", "../octo", "octo/linux?x", "octo//linux", "octo/lin ux", "/octo/"}) {
-    outcome = Failed();
-    outcome.campaign.spec.labels["repository"] = repository;
-    const Status status = Format(Target("github_status"), outcome).status();
+    report = Failed();
+    report.campaign.spec.labels["repository"] = repository;
+    const Status status = Format(Target("github_status"), report).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << repository;
     EXPECT_THAT(std::string(status.message()), HasSubstr("owner/name"));
   }
