@@ -50,7 +50,8 @@ std::string ToKtap(const CampaignReport& report);
 
 // KCIDB's report format, version 5.0, submitted as `origin` (see CheckOrigin). A checkout and a build for each kernel,
 // a test for each run that is done and one more for each of its probes. Positive controls and superseded attempts are
-// waived there: they happened, and judge no kernel.
+// waived there: they happened, and judge no kernel. Webhooks submit the same text: an object that comes twice with one
+// id is one object there, with values from either.
 std::string ToKcidb(const CampaignReport& report, const std::string& origin);
 // Error: INVALID_ARGUMENT: KCIDB takes lower-case letters, digits and underscores.
 Status CheckOrigin(std::string_view origin);

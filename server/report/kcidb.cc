@@ -61,7 +61,8 @@ class Writer {
   Json Checkout(const Run& run) const {
     const campaign::Provenance& from = run.provenance;
     const KernelBuild* kernel = Kernel(run);
-    Json json = {{"id", Id(run.kernel_id)}, {"origin", origin_}};
+    // There is a kernel, so it was checked out and built.
+    Json json = {{"id", Id(run.kernel_id)}, {"origin", origin_}, {"valid", true}};
     if (kernel != nullptr && kernel->labels.contains("tree")) json["tree_name"] = Escape(kernel->labels.at("tree"));
     if (from.kernel_commit.size() == kCommitDigits) json["git_commit_hash"] = from.kernel_commit;
     json["comment"] = Escape(run.kernel_release);
@@ -81,7 +82,6 @@ class Writer {
                  {"comment", Escape(run.kernel_release)},
                  {"architecture", run.arch == campaign::Arch::kAarch64 ? "arm64" : "x86_64"}};
     if (kernel != nullptr && !kernel->flavour.empty()) json["config_name"] = Escape(kernel->flavour);
-    // There is a kernel, so it was built.
     json["status"] = "PASS";
     Json misc = {{"kernel_id", run.kernel_id}};
     if (!run.provenance.config_sha256.empty()) misc["config_sha256"] = run.provenance.config_sha256;
@@ -109,6 +109,9 @@ class Writer {
             {"misc", std::move(misc)}};
   }
 
+  // What has one path has one history, and the profile is part of what is tested. "lk.<scenario>" is all its profiles.
+  static std::string Path(const Run& run) { return fmt::format("lk.{}.{}", Word(run.scenario), Word(run.profile)); }
+
   // What all tests of a run share.
   Json Begin(const Run& run, const std::string& id, const std::string& path) const {
     Json json = {{"build_id", Id(run.kernel_id)},
@@ -126,7 +129,7 @@ class Writer {
   }
 
   Json Test(const Run& run) const {
-    Json json = Begin(run, run.id, "lk." + run.scenario);
+    Json json = Begin(run, run.id, Path(run));
     json["comment"] = Escape(run.reason.empty() ? run.scenario : run.reason);
     const campaign::Finding* finding = MainFinding(run);
     if (finding != nullptr && !finding->excerpt.empty()) json["log_excerpt"] = Excerpt(finding->excerpt);
@@ -174,7 +177,7 @@ class Writer {
   Json Latency(const Run& run, const std::string& probe, const Histogram& histogram) const {
     constexpr double kNsPerSecond = 1e9;
     const std::string name = Word(probe) + "_p99";
-    Json json = Begin(run, run.id + "-" + name, fmt::format("lk.{}.{}", run.scenario, name));
+    Json json = Begin(run, run.id + "-" + name, fmt::format("{}.{}", Path(run), name));
     json["comment"] = fmt::format("99th percentile of {} latencies", histogram.count());
     json["status"] = "DONE";
     json["number"] = {
@@ -183,7 +186,7 @@ class Writer {
     return json;
   }
 
-  // An agent says how its probes are called.
+  // A part of a path. Users name profiles, agents name probes.
   static std::string Word(std::string text) {
     const auto fits = [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "lk/v1/scenario.pb.h"
+#include "server/webhooks/outbound/sender.h"
 
 namespace lk::api {
 namespace {
@@ -273,6 +274,49 @@ TEST_F(ReportServiceTest, GivesEachFormat) {
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(report_, &report).ok());
   EXPECT_EQ(report.campaign().runs(0).provenance().image_sha256(), "5eed");
   EXPECT_EQ(report.kernels(0).release(), "6.12.90-lab");
+}
+
+// Keeps what it is given.
+class KeptBody final : public webhooks::Transport {
+ public:
+  explicit KeptBody(std::string& body) : body_(body) {}
+  StatusOr<webhooks::PostReply> Post(const webhooks::PostRequest& request) override {
+    body_ = request.body;
+    return webhooks::PostReply{.status = 200, .retry_after = std::nullopt};
+  }
+
+ private:
+  std::string& body_;
+};
+
+TEST_F(ReportServiceTest, AWebhookSubmitsTheSameToKcidb) {
+  Histogram latencies;
+  latencies.Record(1000);
+  Add(kLab, Verdict::kPass).latencies["timer_wakeup"] = latencies;
+  Add(kLab, Verdict::kFail).superseded = true;
+  campaign::Run& failed = Add(kLab, Verdict::kFail);
+  failed.findings.emplace_back().excerpt = "BUG: \x1b\xff\n";
+  Add(kMutant, Verdict::kFail).arch = campaign::Arch::kAarch64;
+  Add("k955555555555", Verdict::kMiss);  // of a kernel that is gone
+  Store();
+
+  config::Webhooks config;
+  config::WebhookTarget& target = config.targets.emplace_back();
+  target.name = "kernelci";
+  target.format = "kcidb";
+  target.url = "https://kcidb.test/submit";
+  target.context = "my_ci";
+  std::string body;
+  const auto sender = webhooks::Sender::Create(
+                          config, *store_, clock_, [] { return 0.0; }, std::make_unique<KeptBody>(body))
+                          .value();
+  ASSERT_TRUE(sender->AddTest("kernelci", "c0abc").ok());
+  sender->Step("kernelci");
+  ASSERT_TRUE(Report("c0abc", "kcidb", "my_ci").ok());
+  EXPECT_EQ(body, report_);
+  for (const char* part : {"lk.crash_hotplug.hotplug.timer_wakeup_p99", "arm64", "MISS"}) {
+    EXPECT_THAT(body, HasSubstr(part));
+  }
 }
 
 TEST_F(ReportServiceTest, RefusesReportsThatThereAreNot) {

@@ -174,9 +174,22 @@ TEST(Kcidb, TellsMeasurementsAndCommits) {
   const json& tests = kcidb["tests"];
   const auto measured = std::find_if(tests.begin(), tests.end(), [](const json& t) { return t["status"] == "DONE"; });
   ASSERT_NE(measured, tests.end());
-  EXPECT_EQ((*measured)["path"].get<std::string>(), "lk.baseline.timer_wakeup_p99");
+  EXPECT_EQ((*measured)["path"].get<std::string>(), "lk.baseline.hotplug.timer_wakeup_p99");
   EXPECT_NEAR((*measured)["number"]["value"].get<double>(), 2.4e-4, 1e-4);
   EXPECT_EQ((*measured)["number"]["unit"].get<std::string>(), "s");
+}
+
+TEST(Kcidb, NamesATestByScenarioAndProfile) {
+  CampaignReport report = SampleReport();
+  for (campaign::Run& run : report.runs) {
+    run.profile = "of mine.2";
+    run.arch = campaign::Arch::kAarch64;
+  }
+  const json kcidb = json::parse(ToKcidb(report, "lk"));
+  const campaign::Run& first = report.runs[0];
+  EXPECT_EQ(kcidb["tests"][0]["path"].get<std::string>(), "lk." + first.scenario + ".of_mine_2");
+  EXPECT_EQ(kcidb["tests"][0]["environment"]["misc"]["profile"].get<std::string>(), "of mine.2");
+  EXPECT_EQ(kcidb["builds"][0]["architecture"].get<std::string>(), "arm64");
 }
 
 TEST(Kcidb, TakesOnlyOriginsThatItsSchemaTakes) {
