@@ -5,30 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <numeric>
 #include <ostream>
 #include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output/text.h"
+#include "support/edit_distance.h"
 
 namespace lk::cli {
 namespace {
-
-// Levenshtein distance.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row[b.size()];
-}
 
 const CLI::App* SelectedCommand(const CLI::App* app) {
   for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) app = chosen.front();
@@ -51,9 +37,9 @@ std::string Explain(const CLI::App& root, const CLI::ParseError& error) {
   if (!commands.empty() && word != rest.end()) {
     message = fmt::format("unknown command \"{}\"", *word);
     const auto nearest = std::min_element(commands.begin(), commands.end(), [&](const CLI::App* a, const CLI::App* b) {
-      return Distance(a->get_name(), *word) < Distance(b->get_name(), *word);
+      return EditDistance(a->get_name(), *word) < EditDistance(b->get_name(), *word);
     });
-    if (Distance((*nearest)->get_name(), *word) <= 2)
+    if (EditDistance((*nearest)->get_name(), *word) <= 2)
       message += fmt::format("; did you mean \"{}\"?", (*nearest)->get_name());
   }
   return fmt::format("{}\nRun `{} --help` for usage.", message, Path(command));

@@ -9,18 +9,16 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "support/directories.h"
+#include "support/file.h"
 
 namespace lk::cli {
 namespace {
 
-StatusOr<std::string> ReadFile(const std::string& path, const char* option) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return absl::InvalidArgumentError(fmt::format("{}: {} can't be read", option, path));
+StatusOr<std::string> ReadOption(const std::string& path, const char* option) {
+  auto text = ReadFile(path);
+  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("{}: {} can't be read", option, path));
   return text;
 }
 
@@ -36,7 +34,7 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
 
   std::string token;
   if (!options.token_file.empty()) {
-    LK_ASSIGN_OR_RETURN(token, ReadFile(options.token_file, "--token-file"));
+    LK_ASSIGN_OR_RETURN(token, ReadOption(options.token_file, "--token-file"));
     token.erase(token.find_last_not_of(" \t\r\n") + 1);
     // What else may stand in the file is no header.
     if (token.empty() || !std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
@@ -50,11 +48,11 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
   } else {
     grpc::SslCredentialsOptions tls;
     if (!options.ca_file.empty()) {
-      LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file, "--ca"));
+      LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadOption(options.ca_file, "--ca"));
     }
     if (!options.certificate_file.empty()) {
-      LK_ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadFile(options.certificate_file, "--cert"));
-      LK_ASSIGN_OR_RETURN(tls.pem_private_key, ReadFile(options.key_file, "--key"));
+      LK_ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadOption(options.certificate_file, "--cert"));
+      LK_ASSIGN_OR_RETURN(tls.pem_private_key, ReadOption(options.key_file, "--key"));
     }
     credentials = grpc::SslCredentials(tls);
   }

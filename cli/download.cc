@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <system_error>
 
@@ -14,6 +13,7 @@
 #include "cli/output/progress.h"
 #include "cli/save.h"
 #include "lk/v1/run.grpc.pb.h"
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::cli {
@@ -23,16 +23,6 @@ namespace fs = std::filesystem;
 
 // Of one artifact.
 constexpr absl::Duration kDownloadDeadline = absl::Hours(12);
-
-Status WriteAll(const UniqueFd& fd, const fs::path& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return CannotWrite(path, errno);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
 
 Status ReceiveArtifact(Context& context, const Client& client, const v1::GetArtifactRequest& request, uint64_t size,
                        const Interrupt& interrupt, const fs::path& path, const UniqueFd& fd) {
@@ -46,7 +36,7 @@ Status ReceiveArtifact(Context& context, const Client& client, const v1::GetArti
     if (interrupt.raised()) return absl::CancelledError("interrupted");
     const auto chunk = pump.Next(kTick);
     if (!chunk) continue;
-    LK_RETURN_IF_ERROR(WriteAll(fd, path, chunk->data()));
+    if (const std::error_code error = WriteAll(fd.get(), chunk->data())) return CannotWrite(path, error.value());
     received += chunk->data().size();
     progress.Add(chunk->data().size());
   }

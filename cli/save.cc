@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "support/file.h"
+
 namespace lk::cli {
 
 Status CannotWrite(const std::filesystem::path& path, int error) {
@@ -38,12 +40,7 @@ SavedFile::~SavedFile() {
 }
 
 Status SavedFile::Write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return CannotWrite(path_, errno);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
+  if (const std::error_code error = WriteAll(fd_, bytes)) return CannotWrite(path_, error.value());
   return absl::OkStatus();
 }
 

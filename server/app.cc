@@ -18,8 +18,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <set>
 #include <thread>
@@ -28,9 +26,9 @@
 #include "server/api/access_services.h"
 #include "server/api/agent_service.h"
 #include "server/api/audit.h"
+#include "server/api/authorizer.h"
 #include "server/api/campaign_service.h"
 #include "server/api/convert.h"
-#include "server/api/gate.h"
 #include "server/api/host_service.h"
 #include "server/api/info_services.h"
 #include "server/api/kernel_service.h"
@@ -40,6 +38,7 @@
 #include "server/api/run_service.h"
 #include "server/api/server.h"
 #include "server/api/webhook_service.h"
+#include "server/campaigns/starter.h"
 #include "server/config/config.h"
 #include "server/http/server.h"
 #include "server/metrics/exporter.h"
@@ -51,8 +50,12 @@
 #include "server/webhooks/inbound/intake.h"
 #include "server/webhooks/inbound/receiver.h"
 #include "server/webhooks/outbound/sender.h"
+#include "support/file.h"
+#include "support/lanes.h"
+#include "support/random.h"
 #include "support/unique_fd.h"
 #include "support/version.h"
+#include "support/worker_pool.h"
 
 namespace lk {
 namespace {
@@ -104,7 +107,7 @@ std::set<std::string> TargetNames(const config::Webhooks& webhooks) {
 }
 
 // What a webhook leads to is a change like an operator's.
-webhooks::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, api::CampaignService& campaigns,
+webhooks::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, const campaigns::Starter& starter,
                                     api::Audit& audit, const Clock& clock) {
   const auto record = [&audit](std::string_view method, const std::string& subject, const Status& outcome) {
     audit.Write(*api::FindRule(method), {.name = "webhook", .role = access::Role::kOperator, .known = true}, subject,
@@ -118,15 +121,13 @@ webhooks::IntakePort MakeIntakePort(kernels::Library& library, store::Store& sto
     if (!added.ok()) return added.status();
     return added->kernel.id;
   };
-  port.new_campaign_id = api::NewCampaignId;
+  port.new_campaign_id = [&starter](absl::Time now) { return starter.NewId(now); };
   port.find_campaign = [&store](const std::string& id) { return store.GetCampaign(id).status(); };
-  port.start_campaign = [&campaigns, record](const std::string& id, const std::string& yaml,
-                                             const std::vector<std::string>& set) {
-    v1::StartCampaignRequest request;
-    request.set_spec_yaml(yaml);
-    request.mutable_set()->Assign(set.begin(), set.end());
-    v1::StartCampaignResponse response;
-    Status started = api::FromGrpc(campaigns.Start(request, id, response));
+  port.start_campaign = [&starter, record](const std::string& id, const std::string& yaml,
+                                           const std::vector<std::string>& set) {
+    campaigns::Mistakes mistakes;
+    const auto outcome = starter.Start({.spec_yaml = yaml, .overrides = set, .id = id}, mistakes);
+    Status started = campaigns::WithFirst(outcome.status(), mistakes);
     record("/lk.v1.CampaignService/StartCampaign", id, started);
     return started;
   };
@@ -178,19 +179,22 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   options.agent_address =
       config.agent.advertise.empty() ? fmt::format("10.0.2.2:{}", agent_port) : config.agent.advertise;
   options.console_max_bytes = config.console_max_bytes;
-  options.dumps = {config.dumps.max_bytes, config.dumps.keep_free};
+  options.dumps = config.dumps;
   if (hook("kill_worker")) options.kill_worker_after = kKillWorkerAfter;
   options.descriptors = descriptors;
   options.limits = config.limits;
 
-  scheduler::Hosts hosts(*store, clock, hypervisor_options);
-  auto vm_pool = std::make_unique<scheduler::WorkerPool>(threads);
+  scheduler::Hosts hosts(*store, clock, [hypervisor_options](const std::string& uri, vm::VmListener listener) {
+    return vm::Connect(uri, std::move(listener), hypervisor_options);
+  });
+  auto vm_pool = std::make_unique<WorkerPool>(threads);
+  auto lanes = std::make_unique<Lanes>();
   symbols::Cache symbols([&library](const std::string& kernel_id) { return library.DebugFiles(kernel_id); });
   scheduler::Announcer announcer = api::MakeAnnouncer();
   announcer.notifications = [&sender](const campaign::Campaign& campaign, const std::vector<std::string>& notify,
                                       absl::Time now) { return sender->For(campaign, notify, now); };
   announcer.notifications_stored = [&sender] { sender->Wake(); };
-  scheduler::Driver driver(options, *store, hosts, images, agents, symbols, *vm_pool, announcer, clock);
+  scheduler::Driver driver(options, {*store, hosts, images, agents, symbols, *vm_pool, *lanes, clock}, announcer);
   agents.Start([&driver](scheduler::Event event) { driver.Post(std::move(event)); });
   // However this function ends: agents and hosts, which report to the driver, go before it.
   const absl::Cleanup stop = [&] {
@@ -198,12 +202,21 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
     driver.Stop();
     hosts.Stop();
     vm_pool.reset();
+    lanes.reset();
   };
-  LK_RETURN_IF_ERROR(driver.Start());
-  LK_RETURN_IF_ERROR(hosts.Start(driver.HostListener()));
+  LK_RETURN_IF_ERROR(driver.Recover());
+  LK_RETURN_IF_ERROR(hosts.Load(driver.HostListener()));
+  driver.Start();
+  hosts.Start();
 
-  auto api_pool = std::make_unique<scheduler::WorkerPool>(kApiThreads);
-  api::CampaignService campaigns(driver, *store, *api_pool, clock, descriptors, TargetNames(config.webhooks));
+  auto api_pool = std::make_unique<WorkerPool>(kApiThreads);
+  const campaigns::Starter starter(
+      *store,
+      [&driver](campaign::Campaign campaign, std::vector<campaign::Run> runs) {
+        return driver.PostAndWait(scheduler::CampaignAdded{std::move(campaign), std::move(runs)});
+      },
+      descriptors, TargetNames(config.webhooks), clock, RandomHex);
+  api::CampaignService campaign_service(starter, driver, *store, *api_pool);
   api::RunService runs(driver, *store, *api_pool);
   api::KernelService kernel_service(library, *store, images, *api_pool, clock, config.state_directory / "spool");
   api::HostService host_service(hosts, driver, *api_pool);
@@ -216,18 +229,19 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   LK_RETURN_IF_ERROR(store->TrimAudit(clock.Now() - config.operators.audit_keep));
   api::Audit audit(*store, *api_pool, clock);
   webhooks::Intake intake(config.webhooks, *store, std::move(fetcher),
-                          MakeIntakePort(library, *store, campaigns, audit, clock), clock, Chance,
+                          MakeIntakePort(library, *store, starter, audit, clock), clock, Chance,
                           config.state_directory / "spool" / "webhooks");
   webhooks::Receiver receiver(config.webhooks, std::move(webhook_secrets), *store, clock, [&intake] { intake.Wake(); });
   api::WebhookService webhooks(intake, *sender, *store, *api_pool);
-  api::Gate gate(*store, clock, [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
-    audit.Write(rule, caller, "", why);
-  });
-  api::TokenService tokens(*store, *api_pool, clock, gate);
+  api::Authorizer authorizer(*store, clock,
+                             [&audit](const api::Rule& rule, const api::Caller& caller, const Status& why) {
+                               audit.Write(rule, caller, "", why);
+                             });
+  api::TokenService tokens(*store, *api_pool, clock, authorizer);
   api::AuditService audit_service(*store, *api_pool);
   LK_ASSIGN_OR_RETURN(const std::unique_ptr<api::OperatorServer> operators,
-                      api::OperatorServer::Start(config.operators, gate, audit,
-                                                 {&campaigns, &runs, &kernel_service, &host_service, &scenarios,
+                      api::OperatorServer::Start(config.operators, authorizer, audit,
+                                                 {&campaign_service, &runs, &kernel_service, &host_service, &scenarios,
                                                   &report_service, &system, &webhooks, &tokens, &audit_service}));
 
   metrics::LiveSource live;
@@ -285,13 +299,12 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
 
 // Prints mistakes as file:line:column: message. Null: the file is good.
 bool ReadConfig(const std::string& path, config::Config& config) {
-  std::ifstream file(path);
-  if (!file) {
-    fmt::print(stderr, "lkd: cannot read {}: {}\n", path, std::strerror(errno));
+  const auto yaml = ReadFile(path);
+  if (!yaml.ok()) {
+    fmt::print(stderr, "lkd: cannot read {}\n", std::string(yaml.status().message()));
     return false;
   }
-  const std::string yaml{std::istreambuf_iterator<char>(file), {}};
-  const std::vector<config::ConfigError> errors = config::ParseConfig(yaml, config);
+  const std::vector<config::ConfigError> errors = config::ParseConfig(*yaml, config);
   for (const config::ConfigError& error : errors)
     fmt::print(stderr, "{}:{}:{}: {}\n", path, error.line, error.column, error.message);
   return errors.empty();

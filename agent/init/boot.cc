@@ -13,6 +13,7 @@
 #include "agent/init/network.h"
 #include "agent/safety/safety.h"
 #include "agent/session/supervisor.h"
+#include "support/file.h"
 
 namespace lk::agent {
 namespace {

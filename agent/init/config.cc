@@ -2,16 +2,10 @@
 #include "agent/init/config.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-
-#include "support/unique_fd.h"
 
 namespace lk::agent {
 namespace {
@@ -70,29 +64,6 @@ StatusOr<Config> ParseConfig(std::string_view text) {
     if (value->empty()) return absl::InvalidArgumentError(fmt::format("{}: {} is missing", kConfigPath, key));
   }
   return config;
-}
-
-StatusOr<std::string> ReadFile(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return absl::ErrnoToStatus(errno, path);
-  std::string content;
-  std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return absl::ErrnoToStatus(errno, path);
-    if (got == 0) return content;
-    content.append(buffer.data(), static_cast<size_t>(got));
-  }
-}
-
-Status WriteFile(const std::string& path, std::string_view text) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd) return absl::ErrnoToStatus(errno, path);
-  if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return absl::ErrnoToStatus(errno, fmt::format("{}: writing \"{}\"", path, text));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace lk::agent

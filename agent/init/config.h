@@ -30,9 +30,4 @@ inline constexpr char kCaPath[] = "/lk/run/ca.pem";
 // key.
 StatusOr<Config> ParseConfig(std::string_view text);
 
-// Whole content. Errors: what open(2) and read(2) say, with the path.
-StatusOr<std::string> ReadFile(const std::string& path);
-// Errors: what open(2) and write(2) say, with the path.
-Status WriteFile(const std::string& path, std::string_view text);
-
 }  // namespace lk::agent

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/init/config.h"
 #include "agent/init/log.h"
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent {

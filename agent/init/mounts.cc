@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/init/log.h"
 
 namespace lk::agent {

@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "agent/session/boot_time.h"
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent {

@@ -12,7 +12,7 @@
 #include <iterator>
 #include <vector>
 
-#include "agent/init/config.h"
+#include "support/file.h"
 
 namespace lk::agent {
 namespace {

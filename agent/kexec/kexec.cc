@@ -13,8 +13,8 @@
 #include <cerrno>
 #include <vector>
 
-#include "agent/init/config.h"
 #include "agent/kexec/arm64_image.h"
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent {
@@ -23,12 +23,10 @@ namespace {
 // A file in memory. Errors: what memfd_create(2) and write(2) say.
 StatusOr<UniqueFd> InMemory(std::string_view content) {
   UniqueFd fd(memfd_create("lk-kexec", MFD_CLOEXEC));
-  while (fd && !content.empty()) {
-    const ssize_t written = write(fd.get(), content.data(), content.size());
-    if (written < 0) return absl::ErrnoToStatus(errno, "initramfs");
-    content.remove_prefix(static_cast<size_t>(written));
-  }
   if (!fd) return absl::ErrnoToStatus(errno, "memfd_create");
+  if (const std::error_code error = WriteAll(fd.get(), content)) {
+    return absl::ErrnoToStatus(error.value(), "initramfs");
+  }
   return fd;
 }
 

@@ -12,6 +12,7 @@
 #endif
 
 #include "agent/init/config.h"
+#include "support/file.h"
 
 namespace lk::agent {
 namespace {

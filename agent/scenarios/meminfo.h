@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "agent/init/config.h"
+#include "support/file.h"
 
 namespace lk::agent {
 

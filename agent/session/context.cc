@@ -10,13 +10,13 @@
 #include <cstdlib>
 #include <utility>
 
-#include "agent/init/config.h"
 #include "agent/kexec/initramfs.h"
 #include "agent/session/carried.h"
 #include "agent/session/channel.h"
-#include "agent/session/proto_time.h"
 #include "lk/v1/agent.pb.h"
+#include "support/file.h"
 #include "support/histogram_proto.h"
+#include "support/proto_time.h"
 
 namespace lk::agent {
 namespace {

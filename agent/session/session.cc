@@ -182,7 +182,6 @@ void Session::Tick(absl::Time now) {
   {
     absl::MutexLock lock(&mutex_);
     if (call_->leased()) {
-      hello_.set_resuming(true);
       down_since_ = absl::InfiniteFuture();
       backoff_.Reset();
     }

@@ -37,7 +37,7 @@ class Session {
     std::string ca_pem;       // whose certificate the controller's is signed with
     std::string server_name;  // that the controller's certificate is for
   };
-  // The start of Hello; `resuming` is set on each connection after the first that got a lease.
+  // `hello` begins each connection.
   Session(Endpoint endpoint, v1::Hello hello);
   ~Session();
 

@@ -22,17 +22,19 @@
 #include <optional>
 #include <utility>
 
+#include "agent/files.h"
 #include "agent/init/log.h"
 #include "agent/kexec/kexec.h"
 #include "agent/session/boot_time.h"
 #include "agent/session/channel.h"
 #include "agent/session/kmsg.h"
-#include "agent/session/proto_time.h"
 #include "agent/session/session.h"
 #include "agent/session/worker_process.h"
 #include "agent/witness/grace_periods.h"
 #include "agent/witness/guest_figures.h"
 #include "agent/witness/kernel_counters.h"
+#include "support/file.h"
+#include "support/proto_time.h"
 #include "support/version.h"
 
 namespace lk::agent {
@@ -182,9 +184,7 @@ std::string Supervisor::Run() {
 }
 
 void Supervisor::Push(v1::AgentMessage message) {
-  const absl::Duration uptime = Uptime();
-  message.mutable_uptime()->set_seconds(absl::ToInt64Seconds(uptime));
-  message.mutable_uptime()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(uptime) % 1'000'000'000));
+  *message.mutable_uptime() = ToProtoDuration(Uptime());
   session_.Push(std::move(message));
 }
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/init/log.h"
 #include "agent/safety/safety.h"
 #include "agent/scenarios/trigger.h"
@@ -23,6 +23,7 @@
 #include "agent/session/context.h"
 #include "agent/session/worker_process.h"
 #include "lk/v1/agent.pb.h"
+#include "support/file.h"
 
 namespace lk::agent {
 namespace {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "agent/init/config.h"
 #include "lk/v1/latency.pb.h"
+#include "support/file.h"
 
 namespace lk::agent {
 namespace {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -16,6 +15,7 @@
 #include "cli/save.h"
 #include "lk/v1/campaign.grpc.pb.h"
 #include "lk/v1/report.grpc.pb.h"
+#include "support/file.h"
 
 namespace lk::cli {
 namespace {
@@ -44,9 +44,8 @@ std::string FileName(const SpecArgs& args) {
 
 StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(context.io.in), {});
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return absl::InvalidArgumentError(fmt::format("{} can't be read", path));
+  auto text = ReadFile(path);
+  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("{} can't be read", path));
   return text;
 }
 

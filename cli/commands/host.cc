@@ -39,7 +39,7 @@ void ShowHost(const v1::Host& host, Context& context, std::ostream& out) {
   field("Hypervisor", host.hypervisor_version());
   field("libvirt", host.libvirt_version());
   field("Kernel", host.kernel_release());
-  if (host.broken_qemu()) field("Warning", "its QEMU is known to break guests; results are marked");
+  if (host.broken_qemu()) field("Warning", "its QEMU is known to break guests");
   field("Guests", fmt::format("{}", fmt::join(host.archs(), ", ")));
   field("Features", fmt::format("{}", fmt::join(host.features(), ", ")));
   field("Added", FormatTime(host.added(), context.time_zone));
@@ -118,7 +118,7 @@ void AddHost(CLI::App& root, Context& context) {
         ->type_name("");
     command.add_flag_callback(
         "--allow-broken-qemu", [&args] { args.request.set_allow_broken_qemu(true); },
-        "Add it though its QEMU is known to break guests; results are marked");
+        "Add it though its QEMU is known to break guests");
     command
         .add_option_function<uint32_t>(
             "--max-vcpus", [&args](uint32_t n) { args.request.set_max_vcpus(n); },

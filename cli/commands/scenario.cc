@@ -10,6 +10,7 @@
 #include "cli/exit_code.h"
 #include "cli/output/json.h"
 #include "lk/v1/scenario.grpc.pb.h"
+#include "support/proto_time.h"
 #include "support/quantity.h"
 
 namespace lk::cli {
@@ -19,7 +20,7 @@ using ScenarioStub = v1::ScenarioService::Stub;
 using Descriptor = v1::ScenarioDescriptor;
 
 std::string FormatProto(const google::protobuf::Duration& duration) {
-  return lk::FormatDuration(absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos()));
+  return lk::FormatDuration(ToDuration(duration));
 }
 
 // "TYPE_SIZE" -> "size"

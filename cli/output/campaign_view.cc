@@ -15,6 +15,7 @@
 #include "cli/output/table.h"
 #include "cli/output/text.h"
 #include "lk/v1/campaign.pb.h"
+#include "support/verdict.h"
 
 namespace lk::cli {
 namespace {
@@ -57,7 +58,6 @@ bool Counts(const v1::Run& run) {
 
 // "pass 2/2", "fail 1/2 flaky", "pending 1/3": the worst verdict and how many of the cell's runs have it.
 Cell Summarize(const std::vector<const v1::Run*>& runs) {
-  static constexpr std::string_view kWorstFirst[] = {"fail", "error", "miss", "unproven", "pass", "skip"};
   std::map<std::string_view, size_t> verdicts;
   size_t total = 0;
   bool passed = false;
@@ -76,9 +76,9 @@ Cell Summarize(const std::vector<const v1::Run*>& runs) {
   if (total == 0) return "-";
   std::string_view shown = "pending";
   if (!verdicts.contains("pending") || failed) {
-    const auto* worst = std::find_if(std::begin(kWorstFirst), std::end(kWorstFirst),
-                                     [&](std::string_view verdict) { return verdicts.contains(verdict); });
-    if (worst != std::end(kWorstFirst)) shown = *worst;
+    const auto* worst =
+        std::ranges::find_if(kWorstVerdictFirst, [&](std::string_view verdict) { return verdicts.contains(verdict); });
+    if (worst != kWorstVerdictFirst.end()) shown = *worst;
   }
   return Cell(
       fmt::format("{} {}/{}{}{}", shown, verdicts[shown], total, passed && failed ? " flaky" : "", emulated ? "*" : ""),

@@ -8,6 +8,7 @@
 
 #include "cli/output/run_view.h"
 #include "cli/output/text.h"
+#include "support/proto_time.h"
 #include "support/quantity.h"
 
 namespace lk::cli {
@@ -54,7 +55,7 @@ std::string EventLine(const v1::CampaignEvent& event, bool color) {
                                      run.control() ? "  (control)" : "");
       if (run.state() != "done") return line(run.state(), rest);
       if (run.has_started() && run.has_finished())
-        rest += "  " + lk::FormatDuration(FromProto(run.finished()) - FromProto(run.started()));
+        rest += "  " + lk::FormatDuration(ToTime(run.finished()) - ToTime(run.started()));
       if (!run.reason().empty() && run.verdict() != "pass") rest += "  " + run.reason();
       return line(run.verdict(), rest);
     }
@@ -110,7 +111,7 @@ void CampaignProgress::Tick(absl::Time now) {
   if (controls > 0) text += fmt::format(", {} control", controls);
   text += fmt::format(", {} running", active);
   if (campaign_.has_created())
-    text += "  " + absl::FormatDuration(absl::Trunc(now - FromProto(campaign_.created()), absl::Seconds(1)));
+    text += "  " + absl::FormatDuration(absl::Trunc(now - ToTime(campaign_.created()), absl::Seconds(1)));
   line_.Set(Escape(text));
 }
 

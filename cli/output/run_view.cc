@@ -43,8 +43,7 @@ void ShowFinding(const v1::Finding& finding, absl::TimeZone zone, bool color, st
   const auto field = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) out << fmt::format("    {:<11}  {}\n", name, Escape(value));
   };
-  const bool held = !finding.tolerated() && finding.distrust().empty();
-  out << "  " << Paint(Escape(finding.kind()), held ? Color::kRed : Color::kDim, color) << "  "
+  out << "  " << Paint(Escape(finding.kind()), HeldAgainstKernel(finding) ? Color::kRed : Color::kDim, color) << "  "
       << Escape(FindingTitle(finding)) << (finding.open() ? " (being read)" : "") << '\n';
   field("not trusted", finding.distrust());
   field("also", fmt::format("{}", fmt::join(finding.alt_titles(), "; ")));
@@ -112,6 +111,10 @@ void ShowTable(const v1::Table& rows, bool color, std::ostream& out) {
 }
 
 }  // namespace
+
+bool HeldAgainstKernel(const v1::Finding& finding) {
+  return !finding.tolerated() && finding.distrust().empty();
+}
 
 std::string FindingTitle(const v1::Finding& finding) {
   return (finding.title().empty() ? finding.kind() : finding.title()) + (finding.tolerated() ? " (tolerated)" : "") +

@@ -13,6 +13,9 @@ class Run;
 
 namespace lk::cli {
 
+// As campaign::HeldAgainstKernel has it: both of its reasons are told, so that the answer needs no field of its own.
+bool HeldAgainstKernel(const v1::Finding& finding);
+
 // The title, or where there is none the kind; marked when it is tolerated or not trusted.
 std::string FindingTitle(const v1::Finding& finding);
 

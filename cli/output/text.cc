@@ -2,12 +2,13 @@
 #include "cli/output/text.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/timestamp.pb.h>
 #include <locale.h>
 #include <wchar.h>
 
 #include <algorithm>
 #include <cstdint>
+
+#include "support/proto_time.h"
 
 namespace lk::cli {
 namespace {
@@ -67,13 +68,9 @@ Color ColorOf(std::string_view word) {
   return found == std::end(kColors) ? Color::kNone : found->color;
 }
 
-absl::Time FromProto(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 std::string FormatTime(const google::protobuf::Timestamp& time, absl::TimeZone zone) {
   if (time.seconds() == 0) return "";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", FromProto(time), zone);
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", ToTime(time), zone);
 }
 
 }  // namespace lk::cli

@@ -32,6 +32,5 @@ Color ColorOf(std::string_view word);
 
 // "2025-06-01 14:05:09"; empty for an unset time.
 std::string FormatTime(const google::protobuf::Timestamp& time, absl::TimeZone zone);
-absl::Time FromProto(const google::protobuf::Timestamp& time);
 
 }  // namespace lk::cli

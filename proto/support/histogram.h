@@ -40,6 +40,8 @@ class Histogram {
   // Observations in buckets that are wholly <= ns: with more observations never less, so the maximum must not matter.
   uint64_t CountAtMost(uint64_t ns) const;
 
+  bool operator==(const Histogram&) const = default;
+
  private:
   Buckets buckets_{};
   uint64_t count_ = 0;

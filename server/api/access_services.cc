@@ -5,6 +5,7 @@
 
 #include "server/api/convert.h"
 #include "server/api/paging.h"
+#include "support/proto_time.h"
 #include "support/random.h"
 
 namespace lk::api {
@@ -39,13 +40,11 @@ grpc::ServerUnaryReactor* TokenService::CreateToken(grpc::CallbackServerContext*
     const auto role = access::ParseRole(request->role());
     if (!role.ok()) return ToGrpc(role.status());
     absl::Duration valid = kValid;
-    if (request->has_valid()) {
-      valid = absl::Seconds(request->valid().seconds()) + absl::Nanoseconds(request->valid().nanos());
-    }
+    if (request->has_valid()) valid = ToDuration(request->valid());
     if (valid <= absl::ZeroDuration() || valid > kLongestValid) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "a token is valid for up to 366 days"};
     }
-    const auto caller = gate_.Identify(*context->auth_context(), context->client_metadata());
+    const auto caller = authorizer_.Identify(*context->auth_context(), context->client_metadata());
     if (!caller.ok()) return ToGrpc(caller.status());
 
     const std::string secret = access::NewSecret();

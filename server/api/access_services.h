@@ -4,8 +4,8 @@
 
 #include "lk/v1/audit.grpc.pb.h"
 #include "lk/v1/token.grpc.pb.h"
+#include "server/api/authorizer.h"
 #include "server/api/call.h"
-#include "server/api/gate.h"
 #include "server/store/store.h"
 #include "support/clock.h"
 
@@ -13,9 +13,9 @@ namespace lk::api {
 
 class TokenService final : public v1::TokenService::CallbackService {
  public:
-  // `gate` tells who made a token.
-  TokenService(store::Store& store, scheduler::WorkerPool& pool, const Clock& clock, const Gate& gate)
-      : store_(store), pool_(pool), clock_(clock), gate_(gate) {}
+  // `authorizer` tells who made a token.
+  TokenService(store::Store& store, Executor& pool, const Clock& clock, const Authorizer& authorizer)
+      : store_(store), pool_(pool), clock_(clock), authorizer_(authorizer) {}
 
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context, const v1::CreateTokenRequest* request,
                                         v1::CreateTokenResponse* response) override;
@@ -26,14 +26,14 @@ class TokenService final : public v1::TokenService::CallbackService {
 
  private:
   store::Store& store_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
   const Clock& clock_;
-  const Gate& gate_;
+  const Authorizer& authorizer_;
 };
 
 class AuditService final : public v1::AuditService::CallbackService {
  public:
-  AuditService(store::Store& store, scheduler::WorkerPool& pool) : store_(store), pool_(pool) {}
+  AuditService(store::Store& store, Executor& pool) : store_(store), pool_(pool) {}
 
   grpc::ServerUnaryReactor* ListAuditEntries(grpc::CallbackServerContext* context,
                                              const v1::ListAuditEntriesRequest* request,
@@ -41,7 +41,7 @@ class AuditService final : public v1::AuditService::CallbackService {
 
  private:
   store::Store& store_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
 };
 
 }  // namespace lk::api

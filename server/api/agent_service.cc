@@ -2,7 +2,6 @@
 #include "server/api/agent_service.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/time_util.h>
 #include <grpcpp/alarm.h>
 #include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
@@ -15,6 +14,7 @@
 #include "server/api/call.h"
 #include "server/api/convert.h"
 #include "server/detect/engine.h"
+#include "support/proto_time.h"
 
 namespace lk::api {
 namespace {
@@ -25,10 +25,6 @@ constexpr size_t kWindowBytes = 4 << 20;
 // Messages waiting to be sent to an agent. Acknowledgements take one place; an agent that lets the rest pile up is cut
 // off and comes back.
 constexpr size_t kMostQueued = 64;
-
-google::protobuf::Duration DurationToProto(absl::Duration duration) {
-  return google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(duration));
-}
 
 bool SameSecret(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -44,16 +40,16 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   static AgentSession* Begin(AgentService& service) {
     auto session = std::make_shared<AgentSession>(service);
     session->self_ = session;
-    if (!service.LetWait()) {
-      session->waits_ = false;
+    if (!service.ReserveHandshake()) {
+      session->handshaking_ = false;
       session->Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many agents that have not said hello"});
       return session.get();
     }
-    session->patience_.Set(
+    session->hello_timeout_.Set(
         absl::ToChronoTime(absl::Now() + service.limits_.hello), [weak = std::weak_ptr(session)](bool over) {
           const auto waiting = weak.lock();
           if (over && waiting)
-            waiting->Close({grpc::StatusCode::DEADLINE_EXCEEDED, "no hello"}, /*only_strangers=*/true);
+            waiting->Close({grpc::StatusCode::DEADLINE_EXCEEDED, "no hello"}, /*unless_admitted=*/true);
         });
     session->StartRead(&session->incoming_);
     return session.get();
@@ -82,8 +78,8 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   }
   void OnCancel() override { Close(grpc::Status::CANCELLED); }
   void OnDone() override {
-    patience_.Cancel();
-    if (std::exchange(waits_, false)) service_.WaitsNoMore();
+    hello_timeout_.Cancel();
+    if (std::exchange(handshaking_, false)) service_.EndHandshake();
     service_.Gone(run_id_, number_);
     const std::shared_ptr<AgentSession> self = std::move(self_);
   }
@@ -113,11 +109,11 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     if (read) StartRead(&incoming_);
   }
 
-  // only_strangers: unless it has said hello.
-  void Close(const grpc::Status& status, bool only_strangers = false) {
+  // unless_admitted: unless it has said hello.
+  void Close(const grpc::Status& status, bool unless_admitted = false) {
     {
       const MutexLock lock(&mutex_);
-      if (finished_ || (only_strangers && admitted_)) return;
+      if (finished_ || (unless_admitted && admitted_)) return;
       finished_ = true;
     }
     Finish(status);
@@ -140,7 +136,7 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   void Refuse(const Status& status) {
     const std::string why = access::Printable(std::string(status.message()));
     if (run_id_.empty()) {
-      const auto left_out = service_.complaints_.Speak(service_.clock_.Now());
+      const auto left_out = service_.log_throttle_.Take(service_.clock_.Now());
       if (left_out) spdlog::warn("an agent was refused ({} before it): {}", *left_out, why);
     } else {
       spdlog::warn("run {}: its agent is heard no more: {}", run_id_, why);
@@ -173,15 +169,20 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     if (incoming_.has_samples()) service_.CountSamples();
     scheduler::AgentSaid said{run_id_, number_, incoming_.sequence(), scheduler::CanaryWritten{}};
     if (incoming_.has_kernel_log()) {
-      said.what = kernel_log_->Read(incoming_.kernel_log(), now);
+      said.what = Read(incoming_.kernel_log(), now);
     } else {
       LK_ASSIGN_OR_RETURN(said.what, FromProto(incoming_));
-      LK_RETURN_IF_ERROR(conduct_->Check(said.what));
+      LK_RETURN_IF_ERROR(policy_->Check(said.what));
       const bool done = std::holds_alternative<scheduler::AgentDone>(said.what);
-      service_.PostFindings(run_id_, done ? kernel_log_->Flush() : kernel_log_->FlushIfQuiet(now));
+      service_.PostReports(run_id_, done ? kernel_log_->Flush() : kernel_log_->FlushIfQuiet(now));
     }
     service_.post_(std::move(said));
     return absl::OkStatus();
+  }
+
+  scheduler::KmsgSeen Read(const v1::KernelLog& log, absl::Time now) {
+    console::KernelLogNews news = kernel_log_->Read(KernelRecords(log), now);
+    return {std::move(news.findings), std::move(news.canary), log.lost()};
   }
 
   Status TakeHello(absl::Time now) {
@@ -192,17 +193,16 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
       const MutexLock lock(&mutex_);
       admitted_ = true;
     }
-    patience_.Cancel();
-    if (std::exchange(waits_, false)) service_.WaitsNoMore();
+    hello_timeout_.Cancel();
+    if (std::exchange(handshaking_, false)) service_.EndHandshake();
     scheduler::AgentConnected connected;
     connected.run_id = run_id_;
     connected.session = number_;
     connected.boot_id = hello.boot_id().substr(0, 64);
     connected.kernel_release = hello.kernel_release().substr(0, 256);
     connected.hypervisor = hello.hypervisor().substr(0, 256);
-    connected.resuming = hello.resuming();
     service_.post_(std::move(connected));
-    return conduct_->CheckSession(now);
+    return policy_->CheckSession(now);
   }
 
   AgentService& service_;
@@ -212,12 +212,12 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   // Set by Admit, before anything else is said.
   std::string run_id_;
   uint64_t number_ = 0;
-  std::shared_ptr<KernelLogReader> kernel_log_;
-  std::shared_ptr<Conduct> conduct_;
+  std::shared_ptr<console::KernelLogReader> kernel_log_;
+  std::shared_ptr<AgentPolicy> policy_;
 
   // Of the reading side, and of the end.
-  grpc::Alarm patience_;
-  bool waits_ = true;  // among those that have not said hello
+  grpc::Alarm hello_timeout_;
+  bool handshaking_ = true;  // among those that have not said hello
   uint64_t received_ = 0;
   absl::Time second_ = absl::InfinitePast();
   uint32_t in_second_ = 0;
@@ -238,21 +238,21 @@ grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* AgentService::
   return AgentSession::Begin(*this);
 }
 
-bool AgentService::LetWait() {
+bool AgentService::ReserveHandshake() {
   const MutexLock lock(&mutex_);
-  if (strangers_ >= limits_.most_strangers) return false;
-  ++strangers_;
+  if (handshakes_ >= limits_.max_handshakes) return false;
+  ++handshakes_;
   return true;
 }
 
-void AgentService::WaitsNoMore() {
+void AgentService::EndHandshake() {
   const MutexLock lock(&mutex_);
-  --strangers_;
+  --handshakes_;
 }
 
 Status AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session) {
   std::shared_ptr<AgentSession> replaced;
-  std::shared_ptr<KernelLogReader> earlier_boot;
+  std::shared_ptr<console::KernelLogReader> earlier_boot;
   {
     const MutexLock lock(&mutex_);
     const auto it = expected_.find(hello.run_id());
@@ -265,18 +265,19 @@ Status AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSe
     session->number_ = next_session_++;
     if (!expected.kernel_log || expected.boot_id != hello.boot_id()) {
       expected.boot_id = hello.boot_id();
-      earlier_boot = std::exchange(expected.kernel_log, std::make_shared<KernelLogReader>(expected.invariants));
+      earlier_boot =
+          std::exchange(expected.kernel_log, std::make_shared<console::KernelLogReader>(expected.kernel_log_options));
     }
     session->kernel_log_ = expected.kernel_log;
-    session->conduct_ = expected.conduct;
+    session->policy_ = expected.policy;
   }
   if (replaced) replaced->Close({grpc::StatusCode::ABORTED, "a newer session of this run replaced this one"});
-  if (earlier_boot) PostFindings(hello.run_id(), earlier_boot->Flush());
+  if (earlier_boot) PostReports(hello.run_id(), earlier_boot->Flush());
   return absl::OkStatus();
 }
 
 void AgentService::Gone(const std::string& run_id, uint64_t session) {
-  std::shared_ptr<KernelLogReader> kernel_log;
+  std::shared_ptr<console::KernelLogReader> kernel_log;
   {
     const MutexLock lock(&mutex_);
     const auto it = expected_.find(run_id);
@@ -285,12 +286,14 @@ void AgentService::Gone(const std::string& run_id, uint64_t session) {
     kernel_log = it->second.kernel_log;
   }
   // The end of the report may be what the guest could not send any more.
-  PostFindings(run_id, kernel_log->Flush());
+  PostReports(run_id, kernel_log->Flush());
   post_(scheduler::AgentDisconnected{run_id, session});
 }
 
-void AgentService::PostFindings(const std::string& run_id, std::vector<detect::Finding> findings) {
-  for (detect::Finding& finding : findings) post_(scheduler::ConsoleFinding{run_id, std::move(finding)});
+void AgentService::PostReports(const std::string& run_id, std::vector<detect::Finding> findings) {
+  for (detect::Finding& finding : findings) {
+    post_(scheduler::ReportSeen{run_id, std::move(finding), scheduler::Witness::kAgent});
+  }
 }
 
 std::shared_ptr<AgentSession> AgentService::Find(const std::string& run_id, uint64_t session) const {
@@ -308,8 +311,8 @@ void AgentService::Expect(const scheduler::Run& run, scheduler::AgentTerms terms
   const MutexLock lock(&mutex_);
   Expected& expected = expected_[run.id];
   expected.token = run.token;
-  expected.invariants = terms.invariants;
-  expected.conduct = std::make_shared<Conduct>(std::move(terms));
+  expected.kernel_log_options = terms.kernel_log;
+  expected.policy = std::make_shared<AgentPolicy>(std::move(terms));
 }
 
 void AgentService::Forget(const std::string& run_id) {
@@ -329,13 +332,13 @@ void AgentService::SendLease(const std::string& run_id, uint64_t session, const 
   v1::Lease* lease = message.mutable_lease();
   lease->set_scenario(terms.scenario);
   lease->mutable_parameters()->insert(terms.parameters.begin(), terms.parameters.end());
-  *lease->mutable_duration() = DurationToProto(terms.duration);
-  *lease->mutable_hard_cap() = DurationToProto(terms.hard_cap);
+  *lease->mutable_duration() = ToProtoDuration(terms.duration);
+  *lease->mutable_hard_cap() = ToProtoDuration(terms.hard_cap);
   lease->set_canary_nonce(terms.canary_nonce);
-  *lease->mutable_now() = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
-  *lease->mutable_heartbeat_interval() = DurationToProto(terms.heartbeat_interval);
+  Set(lease->mutable_now(), clock_.Now());
+  *lease->mutable_heartbeat_interval() = ToProtoDuration(terms.heartbeat_interval);
   lease->set_seed(terms.seed);
-  if (terms.kill_worker_after) *lease->mutable_kill_worker_after() = DurationToProto(*terms.kill_worker_after);
+  if (terms.kill_worker_after) *lease->mutable_kill_worker_after() = ToProtoDuration(*terms.kill_worker_after);
   Send(run_id, session, std::move(message));
 }
 
@@ -363,7 +366,7 @@ void AgentService::SendHostActionReply(const scheduler::HostActionDone& reply) {
   proto->set_id(reply.id);
   proto->set_error(reply.error);
   proto->set_alias(reply.alias);
-  *proto->mutable_took() = DurationToProto(reply.took);
+  *proto->mutable_took() = ToProtoDuration(reply.took);
   Send(reply.run_id, 0, std::move(message));
 }
 

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "lk/v1/agent.grpc.pb.h"
-#include "server/api/complaints.h"
-#include "server/api/conduct.h"
-#include "server/api/kernel_log.h"
+#include "server/api/agent_policy.h"
+#include "server/api/log_throttle.h"
+#include "server/console/kernel_log.h"
 #include "server/scheduler/agent_port.h"
 #include "support/clock.h"
 #include "support/mutex.h"
@@ -25,7 +25,7 @@ struct AgentLimits {
   uint32_t max_message_bytes = 1 << 20;
   // A stream that has not said hello by then is closed, and no more than so many may wait.
   absl::Duration hello = absl::Seconds(10);
-  uint32_t most_strangers = 64;
+  uint32_t max_handshakes = 64;
 };
 
 class AgentService final : public v1::AgentService::CallbackService, public scheduler::AgentPort {
@@ -55,34 +55,34 @@ class AgentService final : public v1::AgentService::CallbackService, public sche
   // What is known of the agent of a run while the run is under way.
   struct Expected {
     std::string token;
-    std::vector<detect::InvariantLiteral> invariants;
-    std::shared_ptr<Conduct> conduct;
+    console::KernelLogOptions kernel_log_options;
+    std::shared_ptr<AgentPolicy> policy;
     std::shared_ptr<AgentSession> session;
     std::string boot_id;
-    std::shared_ptr<KernelLogReader> kernel_log;  // of this boot
+    std::shared_ptr<console::KernelLogReader> kernel_log;  // of this boot
   };
 
   // The session is the run's only one from now on. Errors: UNAUTHENTICATED.
   Status Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session);
   // Whether a further stream that has not said hello may wait.
-  bool LetWait();
-  void WaitsNoMore();
+  bool ReserveHandshake();
+  void EndHandshake();
   void CountSamples();
   void Gone(const std::string& run_id, uint64_t session);
-  // Reports that have come to rest are told on their own: no message of the agent carries them.
-  void PostFindings(const std::string& run_id, std::vector<detect::Finding> findings);
+  // Reports of the kernel log that have come to rest are told on their own: no message of the agent carries them.
+  void PostReports(const std::string& run_id, std::vector<detect::Finding> findings);
   std::shared_ptr<AgentSession> Find(const std::string& run_id, uint64_t session) const;
   void Send(const std::string& run_id, uint64_t session, v1::ControllerMessage message);
 
   const Clock& clock_;
   const AgentLimits limits_;
   std::function<void(scheduler::Event)> post_;
-  Complaints complaints_;
+  LogThrottle log_throttle_;
   mutable Mutex mutex_;
   std::map<std::string, Expected> expected_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t samples_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t strangers_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t handshakes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace lk::api

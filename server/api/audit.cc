@@ -6,7 +6,9 @@
 #include <grpcpp/server_context.h>
 #include <spdlog/spdlog.h>
 
+#include "lk/v1/campaign.pb.h"
 #include "server/api/convert.h"
+#include "server/campaigns/starter.h"
 
 namespace lk::api {
 namespace {
@@ -18,13 +20,21 @@ using grpc::experimental::ServerRpcInfo;
 
 constexpr size_t kMostSubject = 512;
 
+// The codes have the same numbers. The details are a campaign file's mistakes, if anything.
+Status FromGrpc(const grpc::Status& status) {
+  v1::SpecErrors mistakes;
+  if (!mistakes.ParseFromString(status.error_details())) mistakes.Clear();
+  return campaigns::WithFirst({static_cast<absl::StatusCode>(status.error_code()), status.error_message()},
+                              FromProto(mistakes));
+}
+
 }  // namespace
 
 // Watches one call: its request for what it is about, its answer, its end.
 class AuditInterceptor final : public grpc::experimental::Interceptor {
  public:
-  AuditInterceptor(Audit& audit, const Gate& gate, const Rule& rule, ServerRpcInfo& info)
-      : audit_(audit), gate_(gate), rule_(rule), context_(*info.server_context()) {}
+  AuditInterceptor(Audit& audit, const Authorizer& authorizer, const Rule& rule, ServerRpcInfo& info)
+      : audit_(audit), authorizer_(authorizer), rule_(rule), context_(*info.server_context()) {}
 
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE)) {
@@ -39,7 +49,7 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
     const Status outcome = FromGrpc(methods->GetSendStatus());
     audit_.pool_.Post([this, methods, outcome] {
       // It was let in a moment ago; a token may have been revoked since.
-      const auto caller = gate_.Identify(*context_.auth_context(), context_.client_metadata());
+      const auto caller = authorizer_.Identify(*context_.auth_context(), context_.client_metadata());
       audit_.Write(rule_, caller.ok() ? *caller : Caller{"a token not valid any more", access::Role::kNone, true},
                    subject_, outcome);
       methods->Proceed();
@@ -55,7 +65,7 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
   }
 
   Audit& audit_;
-  const Gate& gate_;
+  const Authorizer& authorizer_;
   const Rule& rule_;
   const grpc::ServerContextBase& context_;
   std::string subject_;
@@ -66,16 +76,16 @@ namespace {
 
 class Factory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  Factory(Audit& audit, const Gate& gate) : audit_(audit), gate_(gate) {}
+  Factory(Audit& audit, const Authorizer& authorizer) : audit_(audit), authorizer_(authorizer) {}
   // Null: the call is not watched.
   grpc::experimental::Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
     const Rule* rule = FindRule(info->method());
-    return rule != nullptr && rule->changes() ? new AuditInterceptor(audit_, gate_, *rule, *info) : nullptr;
+    return rule != nullptr && rule->changes() ? new AuditInterceptor(audit_, authorizer_, *rule, *info) : nullptr;
   }
 
  private:
   Audit& audit_;
-  const Gate& gate_;
+  const Authorizer& authorizer_;
 };
 
 }  // namespace
@@ -96,9 +106,9 @@ void Audit::Write(const Rule& rule, const Caller& caller, std::string_view subje
 }
 
 std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Audit::Interceptors(
-    const Gate& gate) {
+    const Authorizer& authorizer) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
-  factories.push_back(std::make_unique<Factory>(*this, gate));
+  factories.push_back(std::make_unique<Factory>(*this, authorizer));
   return factories;
 }
 

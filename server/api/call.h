@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/scheduler/worker_pool.h"
+#include "support/executor.h"
 #include "support/mutex.h"
 #include "support/status.h"
 
@@ -25,7 +25,7 @@ inline grpc::Status ToGrpc(const Status& status) {
 }
 
 // Answers a unary call with what `handle` returns, off the reaction thread.
-inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, scheduler::WorkerPool& pool,
+inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Executor& pool,
                                         std::function<grpc::Status()> handle) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   pool.Post([reactor, handle = std::move(handle)] { reactor->Finish(handle()); });
@@ -43,7 +43,7 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
   // `next` is called on the pool, one call at a time.
   using Source = std::function<StatusOr<Batch>()>;
 
-  explicit PulledStream(scheduler::WorkerPool& pool) : pool_(pool) {}
+  explicit PulledStream(Executor& pool) : pool_(pool) {}
 
   // `keep` lives as long as the stream (a subscription whose notification is Wake).
   void Begin(Source next, std::shared_ptr<void> keep) {
@@ -88,7 +88,7 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
   }
 
   // A stream owns itself until gRPC is done with it.
-  static std::shared_ptr<PulledStream> Make(scheduler::WorkerPool& pool) {
+  static std::shared_ptr<PulledStream> Make(Executor& pool) {
     auto stream = std::make_shared<PulledStream>(pool);
     stream->self_ = stream;
     return stream;
@@ -146,7 +146,7 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
     this->Finish(status);
   }
 
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
   Mutex mutex_;
   Source next_;
   std::shared_ptr<void> keep_;

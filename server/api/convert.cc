@@ -2,10 +2,10 @@
 #include "server/api/convert.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "lk/v1/agent.pb.h"
 #include "lk/v1/campaign.pb.h"
@@ -13,11 +13,19 @@
 #include "lk/v1/host.pb.h"
 #include "lk/v1/kernel.pb.h"
 #include "lk/v1/run.pb.h"
+#include "server/campaign/fields.h"
 #include "server/campaign/mutation.h"
 #include "server/scheduler/driver.h"
 #include "support/histogram_proto.h"
+#include "support/proto_time.h"
 
 namespace lk::api {
+
+// To the microsecond, as the store has it.
+void Set(google::protobuf::Timestamp* proto, absl::Time time) {
+  *proto = ToTimestamp(absl::FromUnixMicros(absl::ToUnixMicros(time)));
+}
+
 namespace {
 
 bool Known(absl::Time time) {
@@ -41,22 +49,6 @@ std::string Bounded(const std::string& text) {
   return text.substr(0, kMostText);
 }
 
-// A guest's durations may be anything; the sum of milliseconds must not overflow.
-absl::Duration FromGuest(const google::protobuf::Duration& proto) {
-  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-
-template <typename Message>
-void AddFrames(const std::vector<detect::Frame>& frames, Message& proto) {
-  for (const detect::Frame& frame : frames) {
-    v1::Frame* added = proto.add_frames();
-    added->set_function(frame.function);
-    added->set_offset(frame.offset);
-    added->set_module(frame.module);
-    added->set_location(frame.location);
-  }
-}
-
 // Within the bounds that lk.v1.Table names.
 campaign::Table TableFromProto(const v1::Table& proto) {
   constexpr int kMostColumns = 16, kMostRows = 1000;
@@ -74,101 +66,126 @@ campaign::Table TableFromProto(const v1::Table& proto) {
   return table;
 }
 
-}  // namespace
+// ---- what is sent: each field under its own name, but for those named here ------------------------------------------
 
-void Set(google::protobuf::Timestamp* proto, absl::Time time) {
-  *proto = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+using FieldName = std::string_view;
+
+// Not sent, or sent by ToProto in a way of its own. A field that is not named here and that the message lacks does not
+// compile.
+template <typename T>
+constexpr std::array<FieldName, 0> kNotAsItIs = {};
+// Not sent: they matter to lkd, while it folds and judges.
+template <>
+constexpr auto kNotAsItIs<campaign::Finding> = std::to_array<FieldName>({"nmi", "fatal", "transient", "saturated"});
+template <>
+constexpr auto kNotAsItIs<campaign::Run> = std::to_array<FieldName>(
+    {// Under another name: kernel, host, phases.
+     "kernel_release", "host_id", "phase_seconds",
+     // Not sent: what only lkd needs, and the agent's secrets.
+     "cell", "ending", "token", "canary_nonce", "boot_id", "agent_sequence", "reboot_until", "announced_boots"});
+template <>
+constexpr auto kNotAsItIs<campaign::Campaign> =
+    std::to_array<FieldName>({// Once there is a verdict; name and labels of it.
+                              "finished", "spec",
+                              // Not sent.
+                              "overrides"});
+// Where they are asked for.
+template <>
+constexpr auto kNotAsItIs<campaign::KernelBuild> = std::to_array<FieldName>({"config", "guest_modules"});
+// Not sent.
+template <>
+constexpr auto kNotAsItIs<campaign::Host> = std::to_array<FieldName>({"allow_broken_qemu"});
+
+template <typename T>
+concept Word = std::is_enum_v<T>;
+
+template <HasFields T, typename Message>
+void SendFields(const T& value, Message& proto);
+
+template <typename Field, typename Message>
+void Send(Field field, const std::string& value, Message& proto) {
+  field.Set(proto, value);
 }
+template <typename Field, typename Message>
+void Send(Field field, Word auto value, Message& proto) {
+  field.Set(proto, std::string(ToString(value)));
+}
+template <typename Field, Word T, typename Message>
+void Send(Field field, const std::optional<T>& value, Message& proto) {
+  if (value) Send(field, *value, proto);
+}
+template <typename Field, typename T, typename Message>
+requires std::is_arithmetic_v<T>
+void Send(Field field, T value, Message& proto) {
+  // JSON has no 64-bit numbers, so messages have few of them.
+  if constexpr (std::is_same_v<T, uint64_t> && std::is_same_v<decltype(field.Get(proto)), uint32_t>) {
+    field.Set(proto, Saturated(value));
+  } else {
+    field.Set(proto, value);
+  }
+}
+template <typename Field, typename Message>
+void Send(Field field, absl::Time value, Message& proto) {
+  if (Known(value)) Set(field.Mutable(proto), value);
+}
+template <typename Field, HasFields T, typename Message>
+void Send(Field field, const T& value, Message& proto) {
+  SendFields(value, *field.Mutable(proto));
+}
+template <typename Field, typename Message>
+void Send(Field field, const std::vector<std::string>& values, Message& proto) {
+  for (const std::string& value : values) field.Add(proto, value);
+}
+template <typename Field, HasFields T, typename Message>
+void Send(Field field, const std::vector<T>& values, Message& proto) {
+  for (const T& value : values) SendFields(value, *field.Add(proto));
+}
+template <typename Field, typename Message>
+void Send(Field field, const std::map<std::string, std::string>& values, Message& proto) {
+  field.Mutable(proto)->insert(values.begin(), values.end());
+}
+template <typename Field, HasFields T, typename Message>
+void Send(Field field, const std::map<std::string, T>& values, Message& proto) {
+  for (const auto& [name, value] : values) {
+    auto* added = field.Add(proto);
+    added->set_name(name);
+    SendFields(value, *added);
+  }
+}
+template <typename Field, typename Message>
+void Send(Field field, const std::map<std::string, Histogram>& values, Message& proto) {
+  for (const auto& [probe, histogram] : values) *field.Add(proto) = Summary(histogram, probe);
+}
+// The rows of a table.
+template <typename Field, typename Message>
+void Send(Field field, const std::vector<std::vector<std::string>>& rows, Message& proto) {
+  for (const auto& row : rows) {
+    auto* added = field.Add(proto);
+    for (const std::string& cell : row) added->add_cells(cell);
+  }
+}
+
+template <HasFields T, typename Message>
+void SendFields(const T& value, Message& proto) {
+  static_assert(AreFields<T>(kNotAsItIs<T>));
+  ForEachField(value, [&](auto field, const auto& part) {
+    if constexpr (!Includes(kNotAsItIs<T>, field.name)) Send(field, part, proto);
+  });
+}
+
+}  // namespace
 
 v1::Finding ToProto(const campaign::Finding& finding) {
   v1::Finding proto;
-  proto.set_kind(std::string(detect::ToString(finding.kind)));
-  proto.set_title(finding.title);
-  for (const std::string& title : finding.alt_titles) proto.add_alt_titles(title);
-  proto.set_corrupted(finding.corrupted);
-  proto.set_start_offset(Saturated(finding.start_offset));
-  proto.set_end_offset(Saturated(finding.end_offset));
-  proto.set_excerpt(finding.excerpt);
-  AddFrames(finding.frames, proto);
-  proto.set_cpu(finding.cpu);
-  proto.set_task(finding.task);
-  proto.set_seconds_stuck(finding.seconds_stuck);
-  proto.set_count(finding.count);
-  if (Known(finding.first_seen)) Set(proto.mutable_first_seen(), finding.first_seen);
-  if (Known(finding.last_seen)) Set(proto.mutable_last_seen(), finding.last_seen);
-  for (const std::string& witness : finding.witnesses) proto.add_witnesses(witness);
-  proto.set_phase(finding.phase);
-  proto.set_activity(finding.activity);
-  proto.set_tolerated(finding.tolerated);
-  proto.set_taint(finding.taint);
-  proto.set_kernel_release(finding.kernel_release);
-  proto.set_function(finding.function);
-  for (const detect::CpuStack& stack : finding.others) {
-    v1::CpuStack* added = proto.add_others();
-    added->set_cpu(stack.cpu);
-    added->set_task(stack.task);
-    added->set_function(stack.function);
-    AddFrames(stack.frames, *added);
-  }
-  proto.set_open(finding.open);
-  proto.set_distrust(finding.distrust);
-  proto.set_counted(finding.counted);
-  return proto;
-}
-
-v1::Provenance ToProto(const campaign::Provenance& provenance) {
-  v1::Provenance proto;
-  proto.set_config_sha256(provenance.config_sha256);
-  proto.set_kernel_source(provenance.kernel_source);
-  proto.set_kernel_commit(provenance.kernel_commit);
-  proto.set_image_sha256(provenance.image_sha256);
-  proto.set_host_uri(provenance.host_uri);
-  proto.set_host_kernel(provenance.host_kernel);
-  proto.set_hypervisor(provenance.hypervisor);
-  proto.set_libvirt(provenance.libvirt);
+  SendFields(finding, proto);
   return proto;
 }
 
 v1::Run ToProto(const campaign::Run& run) {
   v1::Run proto;
-  proto.set_id(run.id);
-  proto.set_campaign_id(run.campaign_id);
+  SendFields(run, proto);
   proto.set_kernel(run.kernel_release);
-  proto.set_kernel_id(run.kernel_id);
-  proto.set_arch(std::string(campaign::ToString(run.arch)));
-  proto.set_profile(run.profile);
-  proto.set_scenario(run.scenario);
-  proto.set_repeat(run.repeat);
-  proto.set_attempt(run.attempt);
-  proto.set_superseded(run.superseded);
-  proto.set_state(std::string(campaign::ToString(run.state)));
-  proto.set_verdict(std::string(campaign::ToString(run.verdict)));
-  proto.set_reason(run.reason);
-  proto.set_blame(std::string(campaign::ToString(run.blame)));
-  proto.set_emulated(run.emulated);
-  proto.set_control(run.control);
-  for (const campaign::Finding& finding : run.findings) *proto.add_findings() = ToProto(finding);
-  for (const auto& [probe, histogram] : run.latencies) *proto.add_latencies() = Summary(histogram, probe);
-  for (const auto& [name, counter] : run.counters) {
-    v1::Counter* added = proto.add_counters();
-    added->set_name(name);
-    added->set_value(counter.value);
-    added->set_unit(counter.unit);
-  }
-  for (const auto& [name, table] : run.tables) {
-    v1::Table* added = proto.add_tables();
-    added->set_name(name);
-    for (const std::string& column : table.columns) added->add_columns(column);
-    for (const auto& row : table.rows) {
-      v1::Table::Row* cells = added->add_rows();
-      for (const std::string& cell : row) cells->add_cells(cell);
-    }
-  }
   proto.set_host(run.host_id);
-  proto.set_accelerator(run.accelerator);
-  if (Known(run.created)) Set(proto.mutable_created(), run.created);
-  if (Known(run.started)) Set(proto.mutable_started(), run.started);
-  if (Known(run.finished)) Set(proto.mutable_finished(), run.finished);
   for (const char* phase : kPhases) {
     const auto seconds = run.phase_seconds.find(phase);
     if (seconds == run.phase_seconds.end()) continue;
@@ -176,50 +193,16 @@ v1::Run ToProto(const campaign::Run& run) {
     added->set_phase(phase);
     added->set_seconds(seconds->second);
   }
-  proto.set_canary_console(run.canary_console);
-  proto.set_canary_kmsg(run.canary_kmsg);
-  proto.set_operations(Saturated(run.operations));
-  proto.set_console_bytes(Saturated(run.console_bytes));
-  proto.set_cmdline(run.cmdline);
-  for (const std::string& part : run.skipped_parts) proto.add_skipped_parts(part);
-  for (const std::string& line : run.journal) proto.add_journal(line);
-  for (const campaign::PostMortemStep& step : run.post_mortem) {
-    v1::PostMortemStep* added = proto.add_post_mortem();
-    added->set_step(std::string(campaign::ToString(step.step)));
-    added->set_outcome(std::string(campaign::ToString(step.outcome)));
-    added->set_detail(step.detail);
-    added->set_text(step.text);
-    added->set_seconds(step.seconds);
-  }
-  proto.set_paused_seconds(run.paused_seconds);
-  proto.set_steal_seconds(run.steal_seconds);
-  proto.set_seed(run.seed);
-  *proto.mutable_provenance() = ToProto(run.provenance);
   return proto;
 }
 
 v1::Campaign ToProto(const campaign::Campaign& campaign, const campaign::Counts& counts) {
   v1::Campaign proto;
-  proto.set_id(campaign.id);
+  SendFields(campaign, proto);
   proto.set_name(campaign.spec.name);
   proto.mutable_labels()->insert(campaign.spec.labels.begin(), campaign.spec.labels.end());
-  proto.set_state(std::string(campaign::ToString(campaign.state)));
-  if (campaign.verdict) proto.set_verdict(std::string(campaign::ToString(*campaign.verdict)));
-  v1::Counts* numbers = proto.mutable_counts();
-  numbers->set_total(counts.total);
-  numbers->set_pass(counts.pass);
-  numbers->set_fail(counts.fail);
-  numbers->set_error(counts.error);
-  numbers->set_miss(counts.miss);
-  numbers->set_skip(counts.skip);
-  numbers->set_unproven(counts.unproven);
-  numbers->set_pending(counts.pending);
-  numbers->set_superseded(counts.superseded);
-  numbers->set_controls(counts.controls);
-  if (Known(campaign.created)) Set(proto.mutable_created(), campaign.created);
+  SendFields(counts, *proto.mutable_counts());
   if (campaign.verdict && Known(campaign.finished)) Set(proto.mutable_finished(), campaign.finished);
-  proto.set_spec_yaml(campaign.spec_yaml);
-  proto.set_seed(campaign.seed);
   return proto;
 }
 
@@ -243,44 +226,20 @@ void AddRuns(const std::vector<campaign::Run>& runs, v1::Campaign& proto) {
 
 v1::KernelBuild ToProto(const campaign::KernelBuild& kernel, bool config, uint32_t runs) {
   v1::KernelBuild proto;
-  proto.set_id(kernel.id);
-  proto.set_release(kernel.release);
-  proto.set_arch(std::string(campaign::ToString(kernel.arch)));
-  proto.set_flavour(kernel.flavour);
-  proto.mutable_labels()->insert(kernel.labels.begin(), kernel.labels.end());
-  proto.set_config_sha256(kernel.config_sha256);
+  SendFields(kernel, proto);
   if (config) {
     proto.mutable_config()->insert(kernel.config.begin(), kernel.config.end());
     for (const std::string& module : kernel.guest_modules) proto.add_guest_modules(module);
   }
-  proto.set_has_modules(kernel.has_modules);
-  proto.set_image_bytes(Saturated(kernel.image_bytes));
-  proto.set_banner(kernel.banner);
-  Set(proto.mutable_added(), kernel.added);
-  proto.set_source(kernel.source);
   proto.set_runs(runs);
   return proto;
 }
 
 v1::Host ToProto(const campaign::Host& host, std::pair<uint32_t, uint64_t> allocated) {
   v1::Host proto;
-  proto.set_id(host.id);
-  proto.set_uri(host.uri);
-  proto.set_state(std::string(campaign::ToString(host.state)));
-  proto.set_state_reason(host.state_reason);
-  proto.set_vcpus(host.vcpus);
+  SendFields(host, proto);
   proto.set_vcpus_allocated(allocated.first);
-  proto.set_memory_bytes(host.memory_bytes);
   proto.set_memory_bytes_allocated(allocated.second);
-  proto.set_accelerator(host.accelerator);
-  proto.set_accelerator_reason(host.accelerator_reason);
-  proto.set_hypervisor_version(host.hypervisor_version);
-  proto.set_libvirt_version(host.libvirt_version);
-  proto.set_kernel_release(host.kernel_release);
-  proto.set_broken_qemu(host.broken_qemu);
-  for (const std::string& feature : host.features) proto.add_features(feature);
-  for (const std::string& arch : host.archs) proto.add_archs(arch);
-  Set(proto.mutable_added(), host.added);
   return proto;
 }
 
@@ -296,15 +255,12 @@ v1::SpecErrors ToProto(const std::vector<campaign::SpecError>& errors) {
   return proto;
 }
 
-// gRPC's codes have the same numbers.
-Status FromGrpc(const grpc::Status& status) {
-  std::string message = status.error_message();
-  v1::SpecErrors mistakes;
-  if (mistakes.ParseFromString(status.error_details()) && mistakes.errors_size() > 0) {
-    const v1::SpecError& first = mistakes.errors(0);
-    message += fmt::format("; {}:{}: {}: {}", first.line(), first.column(), first.path(), first.message());
+std::vector<campaign::SpecError> FromProto(const v1::SpecErrors& proto) {
+  std::vector<campaign::SpecError> errors;
+  for (const v1::SpecError& error : proto.errors()) {
+    errors.push_back({error.line(), error.column(), error.path(), error.message()});
   }
-  return {static_cast<absl::StatusCode>(status.error_code()), message};
+  return errors;
 }
 
 scheduler::Announcer MakeAnnouncer() {
@@ -334,6 +290,14 @@ scheduler::Announcer MakeAnnouncer() {
     return event.SerializeAsString();
   };
   return announcer;
+}
+
+std::vector<detect::KernelRecord> KernelRecords(const v1::KernelLog& log) {
+  std::vector<detect::KernelRecord> records;
+  records.reserve(static_cast<size_t>(log.records_size()));
+  for (const auto& record : log.records())
+    records.push_back({absl::Microseconds(record.timestamp_us()), record.text()});
+  return records;
 }
 
 StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
@@ -386,7 +350,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
     }
     case v1::AgentMessage::kAnnounceReboot:
       return scheduler::RebootAnnounced{Bounded(message.announce_reboot().reason()),
-                                        FromGuest(message.announce_reboot().within())};
+                                        ToDuration(message.announce_reboot().within())};
     case v1::AgentMessage::kDone: {
       scheduler::AgentDone done{Bounded(message.done().outcome()),
                                 Bounded(message.done().reason()),

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <absl/time/time.h>
-#include <grpcpp/support/status.h>
 
 #include <cstdint>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "server/campaign/spec.h"
 #include "server/campaign/types.h"
+#include "server/detect/engine.h"
 #include "server/scheduler/core.h"
 #include "support/status.h"
 
@@ -19,11 +19,11 @@ class Timestamp;
 }
 namespace lk::v1 {
 class AgentMessage;
+class KernelLog;
 class Campaign;
 class Finding;
 class Host;
 class KernelBuild;
-class Provenance;
 class Run;
 class SpecErrors;
 }  // namespace lk::v1
@@ -36,7 +36,6 @@ namespace lk::api {
 void Set(google::protobuf::Timestamp* proto, absl::Time time);
 
 v1::Finding ToProto(const campaign::Finding& finding);
-v1::Provenance ToProto(const campaign::Provenance& provenance);
 v1::Run ToProto(const campaign::Run& run);
 // Without runs and mutants.
 v1::Campaign ToProto(const campaign::Campaign& campaign, const campaign::Counts& counts);
@@ -46,8 +45,7 @@ void AddRuns(const std::vector<campaign::Run>& runs, v1::Campaign& proto);
 v1::KernelBuild ToProto(const campaign::KernelBuild& kernel, bool config, uint32_t runs);
 v1::Host ToProto(const campaign::Host& host, std::pair<uint32_t, uint64_t> allocated);
 v1::SpecErrors ToProto(const std::vector<campaign::SpecError>& errors);
-// Of mistakes in a campaign file the first is told.
-Status FromGrpc(const grpc::Status& status);
+std::vector<campaign::SpecError> FromProto(const v1::SpecErrors& proto);
 
 scheduler::Announcer MakeAnnouncer();
 
@@ -55,5 +53,7 @@ scheduler::Announcer MakeAnnouncer();
 // Error: INVALID_ARGUMENT (a histogram that is none, an unknown finding kind, an empty message).
 using AgentWords = decltype(scheduler::AgentSaid::what);
 StatusOr<AgentWords> FromProto(const v1::AgentMessage& message);
+// Views into the log.
+std::vector<detect::KernelRecord> KernelRecords(const v1::KernelLog& log);
 
 }  // namespace lk::api

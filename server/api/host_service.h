@@ -10,7 +10,7 @@ namespace lk::api {
 
 class HostService final : public v1::HostService::CallbackService {
  public:
-  HostService(scheduler::Hosts& hosts, scheduler::Driver& driver, scheduler::WorkerPool& pool)
+  HostService(scheduler::Hosts& hosts, scheduler::Driver& driver, Executor& pool)
       : hosts_(hosts), driver_(driver), pool_(pool) {}
 
   grpc::ServerUnaryReactor* AddHost(grpc::CallbackServerContext* context, const v1::AddHostRequest* request,
@@ -31,7 +31,7 @@ class HostService final : public v1::HostService::CallbackService {
 
   scheduler::Hosts& hosts_;
   scheduler::Driver& driver_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
 };
 
 }  // namespace lk::api

@@ -30,7 +30,7 @@ class AddKernelCall final : public grpc::ServerReadReactor<v1::AddKernelRequest>
   using Finisher =
       std::function<grpc::Status(const std::vector<kernels::Upload>&, const campaign::Labels&, const std::string&)>;
 
-  AddKernelCall(scheduler::WorkerPool& pool, std::filesystem::path directory, Finisher finish)
+  AddKernelCall(Executor& pool, std::filesystem::path directory, Finisher finish)
       : pool_(pool), directory_(std::move(directory)), finish_(std::move(finish)) {
     StartRead(&message_);
   }
@@ -105,7 +105,7 @@ class AddKernelCall final : public grpc::ServerReadReactor<v1::AddKernelRequest>
     return absl::OkStatus();
   }
 
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
   const std::filesystem::path directory_;
   const Finisher finish_;
   v1::AddKernelRequest message_;

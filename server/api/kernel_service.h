@@ -27,8 +27,8 @@ StatusOr<AddedBuild> AddBuild(kernels::Library& library, store::Store& store,
 class KernelService final : public v1::KernelService::CallbackService {
  public:
   // Uploads are spooled below `spool`. `images` tells which guests can have an agent.
-  KernelService(kernels::Library& library, store::Store& store, const vm::ImageBuilder& images,
-                scheduler::WorkerPool& pool, const Clock& clock, std::filesystem::path spool)
+  KernelService(kernels::Library& library, store::Store& store, const vm::ImageBuilder& images, Executor& pool,
+                const Clock& clock, std::filesystem::path spool)
       : library_(library), store_(store), images_(images), pool_(pool), clock_(clock), spool_(std::move(spool)) {}
 
   grpc::ServerReadReactor<v1::AddKernelRequest>* AddKernel(grpc::CallbackServerContext* context,
@@ -44,7 +44,7 @@ class KernelService final : public v1::KernelService::CallbackService {
   kernels::Library& library_;
   store::Store& store_;
   const vm::ImageBuilder& images_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
   const Clock& clock_;
   const std::filesystem::path spool_;
 };

@@ -28,7 +28,7 @@ class OperatorSocket {
   // Stops accepting; to be called before the server is gone.
   ~OperatorSocket();
 
-  // Before the server is started: `processor` makes the gate for a user.
+  // Before the server is started: `processor` makes the authorizer for a user.
   void Register(grpc::ServerBuilder& builder,
                 const std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)>& processor);
   // When it is started.

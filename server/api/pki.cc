@@ -12,11 +12,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::api {
@@ -99,16 +98,14 @@ StatusOr<Pki> Create() {
 }
 
 std::string ReadPem(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return ReadFile(path).value_or("");
 }
 
 // Whole or not at all, and never readable for others.
 Status WriteFile(const std::filesystem::path& path, const std::string& content) {
   const std::filesystem::path temporary = path.string() + ".new";
   const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd || write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
-      fsync(fd.get()) != 0 || rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!fd || WriteAll(fd.get(), content) || fsync(fd.get()) != 0 || rename(temporary.c_str(), path.c_str()) != 0) {
     return absl::InternalError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
   }
   return absl::OkStatus();

@@ -11,8 +11,7 @@ namespace lk::api {
 
 class ReportService final : public v1::ReportService::CallbackService {
  public:
-  ReportService(const Reports& reports, store::Store& store, const campaign::Descriptors& descriptors,
-                scheduler::WorkerPool& pool)
+  ReportService(const Reports& reports, store::Store& store, const campaign::Descriptors& descriptors, Executor& pool)
       : reports_(reports), store_(store), descriptors_(descriptors), pool_(pool) {}
 
   grpc::ServerUnaryReactor* CompareKernels(grpc::CallbackServerContext* context,
@@ -25,7 +24,7 @@ class ReportService final : public v1::ReportService::CallbackService {
   const Reports& reports_;
   store::Store& store_;
   const campaign::Descriptors& descriptors_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
 };
 
 }  // namespace lk::api

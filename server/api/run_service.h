@@ -10,7 +10,7 @@ namespace lk::api {
 
 class RunService final : public v1::RunService::CallbackService {
  public:
-  RunService(scheduler::Driver& driver, store::Store& store, scheduler::WorkerPool& pool)
+  RunService(scheduler::Driver& driver, store::Store& store, Executor& pool)
       : driver_(driver), store_(store), pool_(pool) {}
 
   grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context, const v1::ListRunsRequest* request,
@@ -27,7 +27,7 @@ class RunService final : public v1::RunService::CallbackService {
  private:
   scheduler::Driver& driver_;
   store::Store& store_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
 };
 
 }  // namespace lk::api

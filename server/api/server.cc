@@ -9,16 +9,16 @@
 
 #include <algorithm>
 #include <climits>
-#include <fstream>
-#include <iterator>
+
+#include "support/file.h"
 
 namespace lk::api {
 namespace {
 
 StatusOr<std::string> ReadTlsFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::FailedPreconditionError("cannot read " + path.string());
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  auto text = ReadFile(path);
+  if (!text.ok()) return absl::FailedPreconditionError("cannot read " + path.string());
+  return text;
 }
 
 StatusOr<std::shared_ptr<grpc::ServerCredentials>> OperatorTls(const config::Config::Operator& options) {
@@ -44,24 +44,25 @@ constexpr int kMostCalls = 100;
 
 }  // namespace
 
-StatusOr<std::unique_ptr<OperatorServer>> OperatorServer::Start(const config::Config::Operator& options, Gate& gate,
-                                                                Audit& audit,
+StatusOr<std::unique_ptr<OperatorServer>> OperatorServer::Start(const config::Config::Operator& options,
+                                                                Authorizer& authorizer, Audit& audit,
                                                                 const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto result = std::make_unique<OperatorServer>();
   LK_ASSIGN_OR_RETURN(result->socket_, OperatorSocket::Listen(options.socket));
   grpc::ServerBuilder builder;
-  result->socket_->Register(builder, [&gate](std::function<uid_t()> user) { return gate.Processor(std::move(user)); });
+  result->socket_->Register(
+      builder, [&authorizer](std::function<uid_t()> user) { return authorizer.Processor(std::move(user)); });
   int port = 0;
   if (!options.listen.empty()) {
     LK_ASSIGN_OR_RETURN(const auto credentials, OperatorTls(options));
-    credentials->SetAuthMetadataProcessor(gate.Processor());
+    credentials->SetAuthMetadataProcessor(authorizer.Processor());
     builder.AddListeningPort(options.listen, credentials, &port);
   }
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostCalls);
-  builder.experimental().SetInterceptorCreators(audit.Interceptors(gate));
+  builder.experimental().SetInterceptorCreators(audit.Interceptors(authorizer));
   for (grpc::Service* service : services) builder.RegisterService(service);
   result->server_ = builder.BuildAndStart();
   if (!result->server_ || (!options.listen.empty() && port == 0)) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "server/api/audit.h"
-#include "server/api/gate.h"
+#include "server/api/authorizer.h"
 #include "server/api/operator_socket.h"
 #include "server/api/pki.h"
 #include "server/config/config.h"
@@ -19,12 +19,13 @@
 namespace lk::api {
 
 // Operators: unix socket (mode 0660) and, where configured, TCP with TLS; with health and reflection. Every call passes
-// the gate, changes are written to the audit log.
+// the authorizer, changes are written to the audit log.
 class OperatorServer {
  public:
   // Errors: FAILED_PRECONDITION (address in use, no certificate), what file operations say.
-  static StatusOr<std::unique_ptr<OperatorServer>> Start(const config::Config::Operator& options, Gate& gate,
-                                                         Audit& audit, const std::vector<grpc::Service*>& services);
+  static StatusOr<std::unique_ptr<OperatorServer>> Start(const config::Config::Operator& options,
+                                                         Authorizer& authorizer, Audit& audit,
+                                                         const std::vector<grpc::Service*>& services);
   // Open streams get until the deadline.
   void Shutdown(std::chrono::system_clock::time_point deadline);
 

@@ -11,7 +11,7 @@ namespace lk::api {
 
 class WebhookService final : public v1::WebhookService::CallbackService {
  public:
-  WebhookService(webhooks::Intake& intake, webhooks::Sender& sender, store::Store& store, scheduler::WorkerPool& pool)
+  WebhookService(webhooks::Intake& intake, webhooks::Sender& sender, store::Store& store, Executor& pool)
       : intake_(intake), sender_(sender), store_(store), pool_(pool) {}
 
   grpc::ServerUnaryReactor* ListWebhooks(grpc::CallbackServerContext* context, const v1::ListWebhooksRequest* request,
@@ -25,7 +25,7 @@ class WebhookService final : public v1::WebhookService::CallbackService {
   webhooks::Intake& intake_;
   webhooks::Sender& sender_;
   store::Store& store_;
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
 };
 
 }  // namespace lk::api

@@ -77,10 +77,6 @@ bool IsLesser(const Finding& lesser, const Finding& fuller) {
   return CountsAs(lesser, fuller) || Explains(fuller, lesser);
 }
 
-bool CountsAgainstKernel(const Finding& finding) {
-  return !finding.tolerated && finding.distrust.empty();
-}
-
 bool ShownByNmi(const Finding& finding) {
   return finding.kind == Kind::kHang && finding.nmi;
 }
@@ -162,19 +158,19 @@ void FoldShown(Finding& kept, Finding shown) {
 }
 
 // The newest stall or hang that the NMI's answer belongs to.
-Finding* FindShown(Run& run) {
-  const auto shown = std::find_if(run.findings.rbegin(), run.findings.rend(), [](const Finding& kept) {
-    return (IsStall(kept.kind) || kept.kind == Kind::kHang) && CountsAgainstKernel(kept);
+Finding* FindShown(Evidence& evidence) {
+  const auto shown = std::find_if(evidence.findings.rbegin(), evidence.findings.rend(), [](const Finding& kept) {
+    return (IsStall(kept.kind) || kept.kind == Kind::kHang) && HeldAgainstKernel(kept);
   });
-  return shown == run.findings.rend() ? nullptr : &*shown;
+  return shown == evidence.findings.rend() ? nullptr : &*shown;
 }
 
 // A hang that counts and of which the console has told nothing.
-Finding* FindSilent(Run& run) {
-  const auto silent = std::ranges::find_if(run.findings, [](const Finding& kept) {
-    return kept.kind == Kind::kHang && !OnConsole(kept) && CountsAgainstKernel(kept);
+Finding* FindSilent(Evidence& evidence) {
+  const auto silent = std::ranges::find_if(evidence.findings, [](const Finding& kept) {
+    return kept.kind == Kind::kHang && !OnConsole(kept) && HeldAgainstKernel(kept);
   });
-  return silent == run.findings.end() ? nullptr : &*silent;
+  return silent == evidence.findings.end() ? nullptr : &*silent;
 }
 
 void Fold(Finding& kept, const Finding& more) {
@@ -187,16 +183,16 @@ void Fold(Finding& kept, const Finding& more) {
 }
 
 // The finding of the same event, or nullptr: it is the first that tells of it.
-Finding* FindSameEvent(Run& run, const Finding& finding) {
-  const auto meets = std::ranges::find_if(run.findings, [&](const Finding& kept) {
+Finding* FindSameEvent(Evidence& evidence, const Finding& finding) {
+  const auto meets = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
     return TitlesMeet(kept, finding) || OneLeadsToTheOther(kept, finding);
   });
-  if (meets != run.findings.end()) return &*meets;
-  const auto related = std::ranges::find_if(run.findings, [&](const Finding& kept) {
+  if (meets != evidence.findings.end()) return &*meets;
+  const auto related = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
     // A reboot follows from what came before it.
     return IsLesser(finding, kept) || (IsLesser(kept, finding) && kept.kind != Kind::kUnexpectedReboot);
   });
-  return related == run.findings.end() ? nullptr : &*related;
+  return related == evidence.findings.end() ? nullptr : &*related;
 }
 
 }  // namespace
@@ -214,6 +210,18 @@ bool IsStall(Kind kind) {
     default:
       return false;
   }
+}
+
+bool HeldAgainstKernel(const Finding& finding) {
+  return !finding.tolerated && finding.distrust.empty();
+}
+
+bool IsCompleteAndHeld(const Finding& finding) {
+  return !finding.open && HeldAgainstKernel(finding);
+}
+
+bool IsDistrusted(const Finding& finding) {
+  return !finding.tolerated && !finding.distrust.empty();
 }
 
 bool OnConsole(const Finding& finding) {
@@ -241,47 +249,47 @@ Finding AsHang(Finding nmi, const std::string& scenario) {
   return nmi;
 }
 
-const Finding* AddFinding(Run& run, Finding finding, const v1::ScenarioDescriptor& descriptor) {
+const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor) {
   finding.open = false;
   finding.tolerated = IsTolerated(finding, descriptor);
   if (OnConsole(finding)) {
-    const auto same = std::ranges::find_if(run.findings, [&](const Finding& kept) {
+    const auto same = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
       return OnConsole(kept) && kept.kind == finding.kind && kept.start_offset == finding.start_offset &&
              kept.title == finding.title;
     });
-    if (same != run.findings.end()) {
+    if (same != evidence.findings.end()) {
       // The console record is being read again from its beginning: the reports folded into this one come again too, and
       // are counted anew.
       return std::exchange(same->count, finding.count) != finding.count ? &*same : nullptr;
     }
   }
-  if (Finding* shown = ShownByNmi(finding) ? FindShown(run) : nullptr) {
+  if (Finding* shown = ShownByNmi(finding) ? FindShown(evidence) : nullptr) {
     FoldShown(*shown, std::move(finding));
     // What had no name before may turn out to be an earlier one's.
-    const auto place = run.findings.begin() + (shown - run.findings.data());
-    const auto earlier = std::find_if(run.findings.begin(), place,
+    const auto place = evidence.findings.begin() + (shown - evidence.findings.data());
+    const auto earlier = std::find_if(evidence.findings.begin(), place,
                                       [&](const Finding& kept) { return detect::TitlesMeet(kept, *shown); });
     if (earlier == place) return shown;
     Fold(*earlier, *shown);
-    run.findings.erase(place);
+    evidence.findings.erase(place);
     return &*earlier;
   }
-  if (Finding* known = FindSameEvent(run, finding)) {
+  if (Finding* known = FindSameEvent(evidence, finding)) {
     Fold(*known, finding);
     return known;
   }
   // It stays a hang, for that counts whatever the budgets say.
   const bool spoke_late =
-      IsStall(finding.kind) && OnConsole(finding) && !finding.transient && CountsAgainstKernel(finding);
-  if (Finding* silent = spoke_late ? FindSilent(run) : nullptr) {
+      IsStall(finding.kind) && OnConsole(finding) && !finding.transient && HeldAgainstKernel(finding);
+  if (Finding* silent = spoke_late ? FindSilent(evidence) : nullptr) {
     FoldShown(*silent, std::move(finding));
     return silent;
   }
-  if (run.findings.size() < kMostFindings) {
-    run.findings.push_back(std::move(finding));
-    return &run.findings.back();
+  if (evidence.findings.size() < kMostFindings) {
+    evidence.findings.push_back(std::move(finding));
+    return &evidence.findings.back();
   }
-  Finding& last = run.findings.back();
+  Finding& last = evidence.findings.back();
   last.count += finding.count;
   last.last_seen = std::max(last.last_seen, finding.last_seen);
   last.fatal = last.fatal || finding.fatal;

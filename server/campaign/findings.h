@@ -10,6 +10,16 @@ namespace lk::campaign {
 // Of the kernel's stall detectors, which look at the same hang at different times.
 bool IsStall(detect::Kind kind);
 
+// Held against the kernel: neither tolerated by the scenario nor distrusted. It makes the run fail, unless a budget
+// allows it or it is not the kernel's doing (see verdict.h).
+bool HeldAgainstKernel(const Finding& finding);
+
+// The same of a report that has been read to its end: what is counted, and told to others.
+bool IsCompleteAndHeld(const Finding& finding);
+
+// It would be held against the kernel, but for what is said in `distrust`.
+bool IsDistrusted(const Finding& finding);
+
 // A place in the console record: the console's own findings have one, those told by others have none.
 bool OnConsole(const Finding& finding);
 
@@ -36,8 +46,8 @@ Finding AsHang(Finding nmi, const std::string& scenario);
 // The fullest report gives title and stack; each witness is named; what several witnesses tell is counted once. The
 // same console report again (kind, title and start offset) means that the record is read again after a restart: its
 // count begins anew.
-// Returns the run's finding that has changed, or nullptr: none has. At most 100 findings are kept; the last one then
-// counts the rest.
-const Finding* AddFinding(Run& run, Finding finding, const v1::ScenarioDescriptor& descriptor);
+// Returns the finding of the evidence that has changed, or nullptr: none has. At most 100 findings are kept; the last
+// one then counts the rest.
+const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor);
 
 }  // namespace lk::campaign

@@ -64,7 +64,7 @@ std::string ControlOf(const CampaignSpec& spec, const KernelBuild& kernel) {
   return spec.positive_controls == PositiveControls::kOff ? "" : MutantOf(kernel);
 }
 
-void GiveSecrets(Run& run, const std::function<std::string(size_t)>& random_hex) {
+void GiveSecrets(Session& run, const std::function<std::string(size_t)>& random_hex) {
   run.token = random_hex(kTokenBytes);
   run.canary_nonce = random_hex(kNonceBytes);
 }
@@ -90,12 +90,8 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
     run.repeat = repeat;
     run.control = !ControlOf(campaign.spec, kernel).empty();
     run.created = now;
-    run.started = absl::InfinitePast();
-    run.finished = absl::InfinitePast();
     run.seed = campaign.spec.seed.value_or(Seed(campaign.seed, run.cell));
-    run.provenance.config_sha256 = kernel.config_sha256;
-    run.provenance.kernel_source = kernel.source;
-    run.provenance.kernel_commit = CommitOf(kernel);
+    static_cast<KernelOrigin&>(run.provenance) = {kernel.config_sha256, kernel.source, CommitOf(kernel)};
     GiveSecrets(run, random_hex);
     if (std::string why = WhyNot(*descriptor, kernel, profile); !why.empty()) {
       run.state = RunState::kDone;
@@ -141,24 +137,11 @@ std::vector<std::string> WithoutRuns(const CampaignSpec& spec, const std::vector
 
 Run NextAttempt(const Run& run, absl::Time now, const std::function<std::string(size_t)>& random_hex) {
   Run next;
+  static_cast<Asked&>(next) = run;
+  static_cast<KernelOrigin&>(next.provenance) = run.provenance;
   next.attempt = run.attempt + 1;
   next.id = fmt::format("{}.{}", run.id.substr(0, run.id.find('.')), next.attempt);
-  next.campaign_id = run.campaign_id;
-  next.kernel_id = run.kernel_id;
-  next.kernel_release = run.kernel_release;
-  next.arch = run.arch;
-  next.profile = run.profile;
-  next.scenario = run.scenario;
-  next.cell = run.cell;
-  next.repeat = run.repeat;
-  next.control = run.control;
   next.created = now;
-  next.started = absl::InfinitePast();
-  next.finished = absl::InfinitePast();
-  next.seed = run.seed;
-  next.provenance.config_sha256 = run.provenance.config_sha256;
-  next.provenance.kernel_source = run.provenance.kernel_source;
-  next.provenance.kernel_commit = run.provenance.kernel_commit;
   GiveSecrets(next, random_hex);
   return next;
 }

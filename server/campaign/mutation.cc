@@ -24,11 +24,11 @@ std::string MutantOf(const KernelBuild& kernel) {
   return label == kernel.labels.end() ? "" : label->second;
 }
 
-bool WasCancelled(const Run& run) {
+bool WasCancelled(const Outcome& run) {
   return run.ending && run.ending->kind == Ending::Kind::kCancelled;
 }
 
-ControlState StateOf(const Run& control) {
+ControlState StateOf(const Outcome& control) {
   if (control.superseded) return ControlState::kSkipped;
   if (control.state != RunState::kDone) return ControlState::kPending;
   switch (control.verdict) {

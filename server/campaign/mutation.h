@@ -29,9 +29,9 @@ std::string_view ToString(ControlState state);
 std::string MutantOf(const KernelBuild& kernel);
 
 // Its campaign was cancelled before it was over.
-bool WasCancelled(const Run& run);
+bool WasCancelled(const Outcome& run);
 
-ControlState StateOf(const Run& control);
+ControlState StateOf(const Outcome& control);
 
 // A mutant in one campaign.
 struct Mutant {
@@ -70,12 +70,6 @@ class Proof {
   // The first that survived, and that is undecided, as reasons.
   std::string survived_, undecided_;
 };
-
-// The run passes by its own evidence and its VM is gone, but controls that are open may still show that this proves
-// nothing.
-inline bool AwaitsControls(const Run& run) {
-  return run.state == RunState::kFinishing && run.verdict == Verdict::kPass;
-}
 
 // A campaign's verdict: the worst that counts. Where there are only controls, pass if all were killed, else unproven.
 Verdict Overall(const std::vector<Run>& runs);

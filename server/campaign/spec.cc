@@ -8,13 +8,16 @@
 #include <set>
 
 #include "server/campaign/spec_checks.h"
-#include "server/campaign/spec_node.h"
 #include "server/campaign/spec_reader.h"
 #include "server/campaign/spec_set.h"
-#include "server/campaign/yaml_documents.h"
+#include "server/yaml/documents.h"
+#include "server/yaml/node.h"
 
 namespace lk::campaign {
 namespace {
+
+using yaml::Store;
+using yaml::Vocabulary;
 
 constexpr uint32_t kMostRepeats = 10000;
 constexpr uint32_t kMostRetries = 100;
@@ -139,7 +142,7 @@ SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set,
   YAML::Node root;
   try {
     const std::string text(yaml);
-    if (const size_t documents = Documents(text).size(); documents != 1) {
+    if (const size_t documents = yaml::Documents(text).size(); documents != 1) {
       result.errors = {{0, 0, "", fmt::format("the file holds {} YAML documents; one is right", documents)}};
       return result;
     }

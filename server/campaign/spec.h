@@ -8,16 +8,11 @@
 
 #include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
+#include "server/yaml/mistake.h"
 
 namespace lk::campaign {
 
-// A mistake, with its place in the file (1-based; 0: none) and what would be right.
-struct SpecError {
-  uint32_t line = 0;
-  uint32_t column = 0;
-  std::string path;  // spec.profiles[0].memory
-  std::string message;
-};
+using SpecError = yaml::Mistake;
 
 struct SpecResult {
   CampaignSpec spec;

@@ -14,6 +14,8 @@
 namespace lk::campaign {
 namespace {
 
+using yaml::NotOneOf;
+
 using Parameter = v1::ScenarioDescriptor::Parameter;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;

@@ -5,9 +5,11 @@
 #include <string>
 
 #include "server/campaign/spec.h"
-#include "server/campaign/spec_node.h"
+#include "server/yaml/node.h"
 
 namespace lk::campaign {
+
+using yaml::Mistakes;
 
 // Combinations that no VM can have. `path` is the profile's.
 void CheckProfile(const Profile& profile, const std::string& path, Mistakes& mistakes);

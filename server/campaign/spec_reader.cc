@@ -10,10 +10,15 @@
 #include "server/campaign/ready_profiles.h"
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/verdict.h"
+#include "support/proto_time.h"
 #include "support/quantity.h"
 
 namespace lk::campaign {
 namespace {
+
+using yaml::NotOneOf;
+using yaml::Store;
+using yaml::Vocabulary;
 
 constexpr uint32_t kMostNewest = 1000;
 // Without extended interrupt mode x86_64 addresses no more (QEMU hw/i386/x86.c).
@@ -111,23 +116,19 @@ const v1::ScenarioDescriptor::Parameter* FindParameter(const v1::ScenarioDescrip
   return it == descriptor.parameters().end() ? nullptr : &*it;
 }
 
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
 // One scenario's entry, once its name is known.
 class ScenarioReader {
  public:
   ScenarioReader(const v1::ScenarioDescriptor& descriptor, Mistakes& mistakes)
       : descriptor_(descriptor), mistakes_(mistakes) {
     use_.name = descriptor.name();
-    use_.duration = FromProto(descriptor.default_duration());
+    use_.duration = ToDuration(descriptor.default_duration());
     use_.budgets = {descriptor.default_budgets().begin(), descriptor.default_budgets().end()};
   }
 
   void Duration(const Item& item) {
     const std::optional<absl::Duration> duration = ReadDuration(item, mistakes_);
-    const absl::Duration cap = FromProto(descriptor_.hard_cap());
+    const absl::Duration cap = ToDuration(descriptor_.hard_cap());
     if (duration && cap > absl::ZeroDuration() && *duration > cap) {
       mistakes_.Add(item.path, fmt::format("no run of {} may take longer than {}", use_.name, lk::FormatDuration(cap)));
     }

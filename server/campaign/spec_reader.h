@@ -3,9 +3,12 @@
 #pragma once
 
 #include "server/campaign/spec.h"
-#include "server/campaign/spec_node.h"
+#include "server/yaml/node.h"
 
 namespace lk::campaign {
+
+using yaml::Item;
+using yaml::Mistakes;
 
 // All three record mistakes and return what could be read. Impossible combinations are recorded too.
 KernelSelector ReadKernelSelector(const Item& item, Mistakes& mistakes);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "support/verdict.h"
+
 namespace lk::campaign {
 namespace {
 
@@ -15,14 +17,14 @@ struct Words {
   std::string_view what;
   std::array<std::string_view, N> words;
 
-  std::string_view operator[](Enum value) const { return words[static_cast<size_t>(value)]; }
+  constexpr std::string_view operator[](Enum value) const { return words[static_cast<size_t>(value)]; }
 
   StatusOr<Enum> Parse(std::string_view text) const {
     const auto it = std::ranges::find(words, text);
     if (it != words.end()) return static_cast<Enum>(it - words.begin());
     std::string all;
     for (const std::string_view word : words) {
-      if (!word.empty()) all += fmt::format("{}{}", all.empty() ? "" : ", ", word);
+      if (!word.empty() && !all.ends_with(word)) all += fmt::format("{}{}", all.empty() ? "" : ", ", word);
     }
     return absl::InvalidArgumentError(fmt::format("\"{}\" is not a {}; there are {}", text, what, all));
   }
@@ -30,8 +32,9 @@ struct Words {
 
 constexpr Words<Verdict, 6> kVerdicts = {"verdict", {"pass", "fail", "error", "miss", "skip", "unproven"}};
 constexpr Words<Blame, 4> kBlames = {"blame", {"", "kernel", "test", "infrastructure"}};
-constexpr Words<RunState, 6> kRunStates = {"state of a run",
-                                           {"queued", "preparing", "booting", "running", "finishing", "done"}};
+// kAwaitingControls shares the word of kFinishing, as which it reads.
+constexpr Words<RunState, 7> kRunStates = {
+    "state of a run", {"queued", "preparing", "booting", "running", "finishing", "finishing", "done"}};
 constexpr Words<Ending::Kind, 12> kEndings = {
     "ending",
     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
@@ -49,7 +52,7 @@ struct Tally {
   Verdict verdict;
   uint32_t Counts::*count;
 };
-constexpr std::array<Tally, 6> kWorstFirst = {{
+constexpr std::array<Tally, kWorstVerdictFirst.size()> kWorstFirst = {{
     {Verdict::kFail, &Counts::fail},
     {Verdict::kError, &Counts::error},
     {Verdict::kMiss, &Counts::miss},
@@ -57,6 +60,8 @@ constexpr std::array<Tally, 6> kWorstFirst = {{
     {Verdict::kPass, &Counts::pass},
     {Verdict::kSkip, &Counts::skip},
 }};
+static_assert(std::ranges::equal(kWorstFirst, kWorstVerdictFirst, {},
+                                 [](const Tally& tally) { return kVerdicts[tally.verdict]; }));
 
 }  // namespace
 
@@ -138,25 +143,27 @@ std::string CommitOf(const KernelBuild& kernel) {
   return {};
 }
 
+void Counts::Add(const Outcome& outcome, bool control, uint32_t runs) {
+  if (outcome.superseded) {
+    superseded += runs;
+    return;
+  }
+  if (control) {
+    controls += runs;
+    return;
+  }
+  total += runs;
+  if (outcome.state != RunState::kDone) {
+    pending += runs;
+    return;
+  }
+  const auto* tally = std::ranges::find(kWorstFirst, outcome.verdict, &Tally::verdict);
+  this->*tally->count += runs;
+}
+
 Counts Count(const std::vector<Run>& runs) {
   Counts counts;
-  for (const Run& run : runs) {
-    if (run.superseded) {
-      ++counts.superseded;
-      continue;
-    }
-    if (run.control) {
-      ++counts.controls;
-      continue;
-    }
-    ++counts.total;
-    if (run.state != RunState::kDone) {
-      ++counts.pending;
-      continue;
-    }
-    const auto* tally = std::ranges::find(kWorstFirst, run.verdict, &Tally::verdict);
-    ++(counts.*tally->count);
-  }
+  for (const Run& run : runs) counts.Add(run, run.control);
   return counts;
 }
 

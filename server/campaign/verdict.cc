@@ -67,12 +67,12 @@ Blame BlameOf(const Finding& finding) {
 }
 
 // Adds what the judge itself found, once, unless a witness has told of it.
-void AddOwn(Run& run, Finding finding, const v1::ScenarioDescriptor& descriptor) {
-  const bool known = std::ranges::any_of(
-      run.findings, [&](const Finding& other) { return other.kind == finding.kind && TitlesMeet(other, finding); });
+void AddOwn(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor) {
+  const bool known = std::ranges::any_of(evidence.findings, [&](const Finding& other) {
+    return other.kind == finding.kind && TitlesMeet(other, finding);
+  });
   if (known) return;
-  finding.phase = ToString(run.state);
-  AddFinding(run, std::move(finding), descriptor);
+  AddFinding(evidence, std::move(finding), descriptor);
 }
 
 Finding MakeFinding(Kind kind, std::string title, std::string detail, std::string witness = "agent") {
@@ -84,13 +84,13 @@ Finding MakeFinding(Kind kind, std::string title, std::string detail, std::strin
   return finding;
 }
 
-void CheckInvariants(Run& run, const v1::ScenarioDescriptor& descriptor) {
+void CheckInvariants(Evidence& evidence, const v1::ScenarioDescriptor& descriptor) {
   for (const auto& invariant : descriptor.invariants()) {
     if (invariant.counter().empty()) continue;
-    const auto counter = run.counters.find(invariant.counter());
+    const auto counter = evidence.counters.find(invariant.counter());
     // Not "value > max": a guest may count to NaN.
-    if (counter == run.counters.end() || counter->second.value <= invariant.max()) continue;
-    AddOwn(run,
+    if (counter == evidence.counters.end() || counter->second.value <= invariant.max()) continue;
+    AddOwn(evidence,
            MakeFinding(Kind::kInvariant, "invariant " + invariant.name(),
                        fmt::format("{} is {}, at most {} is right: {}", invariant.counter(), counter->second.value,
                                    invariant.max(), invariant.summary())),
@@ -99,7 +99,7 @@ void CheckInvariants(Run& run, const v1::ScenarioDescriptor& descriptor) {
 }
 
 // Latency budgets. Returns what could not be judged, because the probe told nothing.
-std::string CheckLatencies(Run& run, const v1::ScenarioDescriptor& descriptor,
+std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& descriptor,
                            const std::map<std::string, std::string>& budgets) {
   std::string unknown;
   for (const auto& [key, value] : budgets) {
@@ -107,8 +107,8 @@ std::string CheckLatencies(Run& run, const v1::ScenarioDescriptor& descriptor,
     const Statistic* statistic = FindStatistic(key);
     const StatusOr<absl::Duration> limit = ParseDuration(value);
     if (detect::ParseKind(key, kind) || statistic == nullptr || !limit.ok()) continue;
-    const auto latency = run.latencies.find(key.substr(0, key.size() - statistic->suffix.size()));
-    if (latency == run.latencies.end() || latency->second.count() == 0) {
+    const auto latency = evidence.latencies.find(key.substr(0, key.size() - statistic->suffix.size()));
+    if (latency == evidence.latencies.end() || latency->second.count() == 0) {
       unknown = fmt::format("budget {}: the probe measured nothing", key);
       continue;
     }
@@ -119,19 +119,19 @@ std::string CheckLatencies(Run& run, const v1::ScenarioDescriptor& descriptor,
     Finding finding =
         MakeFinding(Kind::kBudget, fmt::format("budget {} exceeded", key),
                     fmt::format("{} is {}, at most {} is allowed", key, lk::FormatDuration(measured), value));
-    if (run.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(run.paused_seconds));
-    AddOwn(run, std::move(finding), descriptor);
+    if (evidence.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(evidence.paused_seconds));
+    AddOwn(evidence, std::move(finding), descriptor);
   }
   return unknown;
 }
 
 // A budget on a kind of finding allows that many; what the kernel did not survive is never allowed.
-bool WithinBudget(const Run& run, const Finding& finding, const std::map<std::string, std::string>& budgets) {
+bool WithinBudget(const Evidence& evidence, const Finding& finding, const std::map<std::string, std::string>& budgets) {
   const auto budget = budgets.find(std::string(ToString(finding.kind)));
   if (budget == budgets.end() || finding.fatal) return false;
   uint64_t count = 0;
-  for (const Finding& other : run.findings) {
-    if (other.kind == finding.kind && !other.tolerated && other.distrust.empty()) count += other.count;
+  for (const Finding& other : evidence.findings) {
+    if (other.kind == finding.kind && HeldAgainstKernel(other)) count += other.count;
   }
   return count <= ParseCount(budget->second).value_or(0);
 }
@@ -147,11 +147,11 @@ struct Failing {
   size_t others = 0;
 };
 
-Failing FindFailing(const Run& run, const std::map<std::string, std::string>& budgets, Blame blame) {
+Failing FindFailing(const Evidence& evidence, const std::map<std::string, std::string>& budgets, Blame blame) {
   Failing failing;
-  for (const Finding& finding : run.findings) {
-    const bool held_against = !finding.tolerated && finding.distrust.empty() && !WithinBudget(run, finding, budgets);
-    if (!held_against || BlameOf(finding) != blame) continue;
+  for (const Finding& finding : evidence.findings) {
+    const bool fails = HeldAgainstKernel(finding) && !WithinBudget(evidence, finding, budgets);
+    if (!fails || BlameOf(finding) != blame) continue;
     if (failing.worst != nullptr) ++failing.others;
     if (failing.worst == nullptr || Weight(finding) > Weight(*failing.worst)) failing.worst = &finding;
   }
@@ -203,10 +203,11 @@ constexpr std::array<EndingRule, 11> kEndingRules = {{
 }};
 
 // A hang of which the console tells nothing: what the agent and the hypervisor know of it.
-Finding SilentHang(const Run& run, const Ending& ending, const std::string& scenario) {
+Finding SilentHang(const Evidence& evidence, const Ending& ending, const std::string& scenario) {
   Finding hang = MakeFinding(Kind::kHang, "hang in " + scenario, ending.detail);
-  const auto registers = std::ranges::find(run.post_mortem, PostMortemStep::Step::kRegisters, &PostMortemStep::step);
-  if (registers != run.post_mortem.end() && registers->outcome == PostMortemStep::Outcome::kDone) {
+  const auto registers =
+      std::ranges::find(evidence.post_mortem, PostMortemStep::Step::kRegisters, &PostMortemStep::step);
+  if (registers != evidence.post_mortem.end() && registers->outcome == PostMortemStep::Outcome::kDone) {
     hang.excerpt = fmt::format("{}\n{}\n{}", ending.detail, registers->detail, registers->text).substr(0, kMostExcerpt);
     hang.witnesses.emplace_back("hypervisor");
   }
@@ -214,64 +215,64 @@ Finding SilentHang(const Run& run, const Ending& ending, const std::string& scen
 }
 
 // The trigger's work: empty, or what is missing.
-std::string MissingWork(const Run& run, const v1::ScenarioDescriptor& descriptor) {
-  if (descriptor.required_counters().empty()) return run.operations > 0 ? "" : "the trigger did no work";
+std::string MissingWork(const Evidence& evidence, const v1::ScenarioDescriptor& descriptor) {
+  if (descriptor.required_counters().empty()) return evidence.operations > 0 ? "" : "the trigger did no work";
   for (const std::string& name : descriptor.required_counters()) {
-    const auto counter = run.counters.find(name);
-    if (counter == run.counters.end() || !(counter->second.value > 0)) {
+    const auto counter = evidence.counters.find(name);
+    if (counter == evidence.counters.end() || !(counter->second.value > 0)) {
       return fmt::format("the trigger did no work: {} is 0", name);
     }
   }
   return {};
 }
 
-std::string MissingCanary(const Run& run) {
-  if (run.canary_console && run.canary_kmsg) return {};
-  return fmt::format("the canary was not seen {}", run.canary_kmsg ? "on the console"
-                                                   : run.canary_console
+std::string MissingCanary(const Evidence& evidence) {
+  if (evidence.canary_console && evidence.canary_kmsg) return {};
+  return fmt::format("the canary was not seen {}", evidence.canary_kmsg ? "on the console"
+                                                   : evidence.canary_console
                                                        ? "in the kernel log stream"
                                                        : "on the console, nor in the kernel log stream");
 }
 
-Judgement JudgeDone(const Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+Judgement JudgeDone(const Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                     const std::string& unknown_budget) {
   if (ending.agent_outcome == "skip") return {Verdict::kSkip, Blame::kNone, ending.agent_reason};
   if (ending.agent_outcome != "ok") {
     return {Verdict::kError, Blame::kTest, WithDetail("the agent could not go on", ending.agent_reason)};
   }
-  if (std::string missing = MissingWork(run, descriptor); !missing.empty()) {
+  if (std::string missing = MissingWork(evidence, descriptor); !missing.empty()) {
     return {Verdict::kError, Blame::kTest, std::move(missing)};
   }
-  if (std::string missing = MissingCanary(run); !missing.empty()) {
+  if (std::string missing = MissingCanary(evidence); !missing.empty()) {
     return {Verdict::kUnproven, Blame::kInfrastructure, std::move(missing)};
   }
-  const auto distrusted = std::ranges::find_if(
-      run.findings, [](const Finding& finding) { return !finding.tolerated && !finding.distrust.empty(); });
-  if (distrusted != run.findings.end()) {
+  const auto distrusted = std::ranges::find_if(evidence.findings, IsDistrusted);
+  if (distrusted != evidence.findings.end()) {
     return {Verdict::kUnproven, Blame::kInfrastructure,
             fmt::format("{} is not trusted: {}", distrusted->title, distrusted->distrust)};
   }
   // A part that was left out, with its reason, may be the one that would have measured it.
-  if (!unknown_budget.empty() && run.skipped_parts.empty()) return {Verdict::kUnproven, Blame::kTest, unknown_budget};
-  return {Verdict::kPass, Blame::kNone, fmt::format("{} operations", run.operations)};
+  if (!unknown_budget.empty() && evidence.skipped_parts.empty())
+    return {Verdict::kUnproven, Blame::kTest, unknown_budget};
+  return {Verdict::kPass, Blame::kNone, fmt::format("{} operations", evidence.operations)};
 }
 
 }  // namespace
 
-bool HangExplained(const Run& run, const std::map<std::string, std::string>& budgets) {
-  const Finding* worst = FindFailing(run, budgets, Blame::kKernel).worst;
+bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets) {
+  const Finding* worst = FindFailing(evidence, budgets, Blame::kKernel).worst;
   return worst != nullptr && Weight(*worst) > 0;
 }
 
-Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets) {
-  CheckInvariants(run, descriptor);
-  const std::string unknown_budget = CheckLatencies(run, descriptor, budgets);
+  CheckInvariants(evidence, descriptor);
+  const std::string unknown_budget = CheckLatencies(evidence, descriptor, budgets);
   // Silence comes last: a stall or an oops that was seen explains it.
-  if (ending.kind == Ending::Kind::kHang && !HangExplained(run, budgets)) {
-    AddOwn(run, SilentHang(run, ending, descriptor.name()), descriptor);
+  if (ending.kind == Ending::Kind::kHang && !HangExplained(evidence, budgets)) {
+    AddOwn(evidence, SilentHang(evidence, ending, descriptor.name()), descriptor);
   }
-  if (const Failing failing = FindFailing(run, budgets, Blame::kKernel); failing.worst != nullptr) {
+  if (const Failing failing = FindFailing(evidence, budgets, Blame::kKernel); failing.worst != nullptr) {
     return {Verdict::kFail, Blame::kKernel, DescribeFailing(failing, ending)};
   }
   const auto* rule = std::ranges::find(kEndingRules, ending.kind, &EndingRule::kind);
@@ -279,14 +280,14 @@ Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& de
     return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   }
   if (ending.kind == Ending::Kind::kAgentLost) {
-    AddOwn(run, MakeFinding(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
+    AddOwn(evidence, MakeFinding(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
   }
   for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
-    const Failing failing = FindFailing(run, budgets, blame);
+    const Failing failing = FindFailing(evidence, budgets, blame);
     if (failing.worst != nullptr) return {Verdict::kError, blame, DescribeFailing(failing, ending)};
   }
   if (rule != kEndingRules.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
-  return JudgeDone(run, ending, descriptor, unknown_budget);
+  return JudgeDone(evidence, ending, descriptor, unknown_budget);
 }
 
 Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value) {

@@ -24,13 +24,14 @@ struct Judgement {
 // measured nothing leaves the run unproven, unless parts of the scenario were left out; one that is exceeded in a VM
 // that was paused is distrusted.
 // Adds findings of kind "invariant" (by counter), "budget" (latency), "hang" (where no other finding explains it, with
-// what the registers step of the post-mortem gave) and "agent_lost" to the run as it finds them; adding is idempotent.
-Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+// what the registers step of the post-mortem gave) and "agent_lost" to the evidence as it finds them, without their
+// phase; adding is idempotent.
+Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets);
 
 // Whether a finding that counts against the kernel is known from which a hang follows: a stall, an oops, a panic, or a
 // hang that was seen already.
-bool HangExplained(const Run& run, const std::map<std::string, std::string>& budgets);
+bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets);
 
 // Error: INVALID_ARGUMENT: not a budget (see CampaignService), or a probe that the descriptor has not.
 Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value);

@@ -13,8 +13,8 @@
 #include <set>
 #include <variant>
 
-#include "server/campaign/yaml_documents.h"
 #include "server/config/webhooks_reader.h"
+#include "server/yaml/documents.h"
 #include "support/directories.h"
 #include "support/quantity.h"
 
@@ -229,7 +229,7 @@ class Reader {
   std::vector<ConfigError> Read(std::string_view yaml) {
     try {
       const std::string text(yaml);
-      const std::vector<YAML::Mark> documents = campaign::Documents(text);
+      const std::vector<YAML::Mark> documents = yaml::Documents(text);
       if (documents.size() > 1) Complain(documents[1], "a second document: there must be one");
       const YAML::Node first = YAML::Load(text);
       if (!first.IsNull()) ReadMap(first, "");
@@ -288,9 +288,9 @@ class Reader {
 
   // It has lists of mappings, which the table has no way to describe.
   void ReadWebhooksSection(const YAML::Node& section) {
-    campaign::Mistakes mistakes({});
+    yaml::Mistakes mistakes({});
     ReadWebhooks({section, "webhooks"}, mistakes, config_.webhooks);
-    for (campaign::SpecError& mistake : mistakes.Take()) {
+    for (yaml::Mistake& mistake : mistakes.Take()) {
       errors_.push_back({mistake.line, mistake.column, mistake.path + ": " + mistake.message});
     }
   }

@@ -14,7 +14,7 @@
 
 #include "server/config/webhooks.h"
 #include "server/metrics/limits.h"
-#include "server/scheduler/core.h"
+#include "server/scheduler/limits.h"
 #include "support/status.h"
 
 namespace lk::config {
@@ -74,12 +74,7 @@ struct Config {
 
   // Memory dumps of guests that hung, where a campaign asks for them (onHang.dump). One that would break a limit is
   // left out, and the run says so.
-  struct Dumps {
-    // Greatest guest memory (hotplug included) that is dumped; bytes, written with a unit.
-    uint64_t max_bytes = uint64_t{8} << 30;
-    // Stays free on the disk of the state directory, even if nothing of the guest's memory can be compressed.
-    uint64_t keep_free = uint64_t{10} << 30;
-  } dumps;
+  scheduler::DumpLimits dumps;  // maxBytes, keepFree: with a unit
 
   // Worker threads for libvirt and image work; 0: 2 + number of CPUs.
   uint32_t workers = 0;

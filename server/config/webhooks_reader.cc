@@ -10,11 +10,11 @@
 namespace lk::config {
 namespace {
 
-using campaign::Item;
-using campaign::Mistakes;
-using campaign::ReadList;
-using campaign::ReadMap;
-using campaign::ReadText;
+using yaml::Item;
+using yaml::Mistakes;
+using yaml::ReadList;
+using yaml::ReadMap;
+using yaml::ReadText;
 
 constexpr uint32_t kMostQueued = 1'000'000;
 constexpr uint32_t kMostAttempts = 1000;
@@ -22,13 +22,13 @@ constexpr uint64_t kMostBodyBytes = uint64_t{25} << 20;  // GitHub sends no larg
 
 std::optional<std::string> OneOf(const Item& item, Mistakes& mistakes, std::string_view what,
                                  const std::vector<std::string_view>& words) {
-  campaign::Vocabulary<std::string> vocabulary;
+  yaml::Vocabulary<std::string> vocabulary;
   for (const std::string_view word : words) vocabulary.emplace_back(word, std::string(word));
-  return campaign::ReadWord(item, mistakes, what, vocabulary);
+  return yaml::ReadWord(item, mistakes, what, vocabulary);
 }
 
 void Text(const Item& item, Mistakes& mistakes, std::string& target) {
-  campaign::Store(target, ReadText(item, mistakes));
+  yaml::Store(target, ReadText(item, mistakes));
 }
 
 void Texts(const Item& item, Mistakes& mistakes, std::vector<std::string>& target) {
@@ -78,20 +78,19 @@ void Origin(const Item& item, Mistakes& mistakes, ArtifactOrigin& origin) {
             true},
            {"tokenFile", [&](const Item& i) { File(i, mistakes, origin.token_file); }},
            {"privateAddresses",
-            [&](const Item& i) { campaign::Store(origin.private_addresses, campaign::ReadBool(i, mistakes)); }}});
+            [&](const Item& i) { yaml::Store(origin.private_addresses, yaml::ReadBool(i, mistakes)); }}});
 }
 
 void Artifacts(const Item& item, Mistakes& mistakes, Webhooks::Artifacts& artifacts) {
-  ReadMap(
-      item, mistakes,
-      {{"origins",
-        [&](const Item& i) {
-          ReadList(i, mistakes, true,
-                   [&](const Item& entry) { Origin(entry, mistakes, artifacts.origins.emplace_back()); });
-        }},
-       {"caFile", [&](const Item& i) { File(i, mistakes, artifacts.ca_file); }},
-       {"maxBytes", [&](const Item& i) { campaign::Store(artifacts.max_bytes, campaign::ReadBytes(i, mistakes)); }},
-       {"timeout", [&](const Item& i) { campaign::Store(artifacts.timeout, campaign::ReadDuration(i, mistakes)); }}});
+  ReadMap(item, mistakes,
+          {{"origins",
+            [&](const Item& i) {
+              ReadList(i, mistakes, true,
+                       [&](const Item& entry) { Origin(entry, mistakes, artifacts.origins.emplace_back()); });
+            }},
+           {"caFile", [&](const Item& i) { File(i, mistakes, artifacts.ca_file); }},
+           {"maxBytes", [&](const Item& i) { yaml::Store(artifacts.max_bytes, yaml::ReadBytes(i, mistakes)); }},
+           {"timeout", [&](const Item& i) { yaml::Store(artifacts.timeout, yaml::ReadDuration(i, mistakes)); }}});
 }
 
 void Artifact(const Item& item, Mistakes& mistakes, WebhookArtifact& artifact) {
@@ -99,8 +98,8 @@ void Artifact(const Item& item, Mistakes& mistakes, WebhookArtifact& artifact) {
           {{"url", [&](const Item& i) { Url(i, mistakes, false, artifact.url); }},
            {"name", [&](const Item& i) { Text(i, mistakes, artifact.name); }},
            {"role", [&](const Item& i) {
-              campaign::Store(artifact.role, OneOf(i, mistakes, "a role of artefacts",
-                                                   {"debian_package", "image", "config", "modules_archive", "debug"}));
+              yaml::Store(artifact.role, OneOf(i, mistakes, "a role of artefacts",
+                                               {"debian_package", "image", "config", "modules_archive", "debug"}));
             }}});
   if (item.node.IsMap() && artifact.url.empty() == artifact.name.empty()) {
     mistakes.Add(item.path, "either \"url\" or \"name\" is right");
@@ -116,10 +115,10 @@ const std::vector<std::string_view>& Events(const std::string& source) {
 
 void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
   ReadMap(item, mistakes,
-          {{"name", [&](const Item& i) { campaign::Store(rule.name, campaign::ReadName(i, mistakes)); }, true},
+          {{"name", [&](const Item& i) { yaml::Store(rule.name, yaml::ReadName(i, mistakes)); }, true},
            {"source",
             [&](const Item& i) {
-              campaign::Store(rule.source, OneOf(i, mistakes, "a source of webhooks", {"github", "gitlab", "generic"}));
+              yaml::Store(rule.source, OneOf(i, mistakes, "a source of webhooks", {"github", "gitlab", "generic"}));
             },
             true},
            {"event", [&](const Item& i) { Text(i, mistakes, rule.event); }, true},
@@ -127,7 +126,7 @@ void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
            {"branches", [&](const Item& i) { Texts(i, mistakes, rule.branches); }},
            {"tags", [&](const Item& i) { Texts(i, mistakes, rule.tags); }},
            {"status", [&](const Item& i) { Text(i, mistakes, rule.status); }},
-           {"forks", [&](const Item& i) { campaign::Store(rule.forks, campaign::ReadBool(i, mistakes)); }},
+           {"forks", [&](const Item& i) { yaml::Store(rule.forks, yaml::ReadBool(i, mistakes)); }},
            {"campaign", [&](const Item& i) { File(i, mistakes, rule.campaign); }, true},
            {"artifacts",
             [&](const Item& i) {
@@ -135,16 +134,16 @@ void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
                        [&](const Item& entry) { Artifact(entry, mistakes, rule.artifacts.emplace_back()); });
             }},
            {"set", [&](const Item& i) {
-              campaign::ReadAnyMap(i, mistakes, [&](const std::string& place, const Item& value) {
-                campaign::Store(rule.set[place],
-                                OneOf(value, mistakes, "a variable",
-                                      {"repository", "branch", "tag", "ref", "commit", "run", "delivery", "kernel"}));
+              yaml::ReadAnyMap(i, mistakes, [&](const std::string& place, const Item& value) {
+                yaml::Store(rule.set[place],
+                            OneOf(value, mistakes, "a variable",
+                                  {"repository", "branch", "tag", "ref", "commit", "run", "delivery", "kernel"}));
               });
             }}});
   const std::vector<std::string_view>& events = Events(rule.source);
   if (!rule.event.empty() && !events.empty() && std::ranges::find(events, rule.event) == events.end()) {
     mistakes.Add(item.path + ".event",
-                 campaign::NotOneOf(rule.event, "an event of " + rule.source, {events.begin(), events.end()}));
+                 yaml::NotOneOf(rule.event, "an event of " + rule.source, {events.begin(), events.end()}));
   }
 }
 
@@ -152,15 +151,15 @@ void Target(const Item& item, Mistakes& mistakes, WebhookTarget& target) {
   ReadMap(item, mistakes,
           {{"name",
             [&](const Item& i) {
-              campaign::Store(target.name, campaign::ReadName(i, mistakes));
+              yaml::Store(target.name, yaml::ReadName(i, mistakes));
               // It becomes part of webhook ids, in which a full stop has a meaning.
               if (target.name.find('.') != std::string::npos) mistakes.Add(i.path, "a target's name has no \".\"");
             },
             true},
            {"format",
             [&](const Item& i) {
-              campaign::Store(target.format, OneOf(i, mistakes, "a format of notifications",
-                                                   {"lk", "github_status", "github_check", "gitlab_status", "kcidb"}));
+              yaml::Store(target.format, OneOf(i, mistakes, "a format of notifications",
+                                               {"lk", "github_status", "github_check", "gitlab_status", "kcidb"}));
             },
             true},
            {"url", [&](const Item& i) { Url(i, mistakes, true, target.url); }, true},
@@ -184,13 +183,12 @@ void Target(const Item& item, Mistakes& mistakes, WebhookTarget& target) {
 }
 
 void Retry(const Item& item, Mistakes& mistakes, Webhooks::Retry& retry) {
-  ReadMap(
-      item, mistakes,
-      {{"first", [&](const Item& i) { campaign::Store(retry.first, campaign::ReadDuration(i, mistakes)); }},
-       {"most", [&](const Item& i) { campaign::Store(retry.most, campaign::ReadDuration(i, mistakes)); }},
-       {"attempts",
-        [&](const Item& i) { campaign::Store(retry.attempts, campaign::ReadNumber(i, mistakes, 1, kMostAttempts)); }},
-       {"timeout", [&](const Item& i) { campaign::Store(retry.timeout, campaign::ReadDuration(i, mistakes)); }}});
+  ReadMap(item, mistakes,
+          {{"first", [&](const Item& i) { yaml::Store(retry.first, yaml::ReadDuration(i, mistakes)); }},
+           {"most", [&](const Item& i) { yaml::Store(retry.most, yaml::ReadDuration(i, mistakes)); }},
+           {"attempts",
+            [&](const Item& i) { yaml::Store(retry.attempts, yaml::ReadNumber(i, mistakes, 1, kMostAttempts)); }},
+           {"timeout", [&](const Item& i) { yaml::Store(retry.timeout, yaml::ReadDuration(i, mistakes)); }}});
 }
 
 template <typename Named>
@@ -207,20 +205,18 @@ void NamesOnce(const std::vector<Named>& things, const std::string& path, Mistak
 void ReadWebhooks(const Item& item, Mistakes& mistakes, Webhooks& webhooks) {
   mistakes.Remember(item.path, item.node.Mark());
   const auto duration = [&mistakes](absl::Duration& target) {
-    return [&mistakes, &target](const Item& i) { campaign::Store(target, campaign::ReadDuration(i, mistakes)); };
+    return [&mistakes, &target](const Item& i) { yaml::Store(target, yaml::ReadDuration(i, mistakes)); };
   };
   ReadMap(item, mistakes,
           {{"maxBodyBytes",
             [&](const Item& i) {
-              campaign::Store(webhooks.max_body_bytes, campaign::ReadBytes(i, mistakes));
+              yaml::Store(webhooks.max_body_bytes, yaml::ReadBytes(i, mistakes));
               if (webhooks.max_body_bytes == 0 || webhooks.max_body_bytes > kMostBodyBytes) {
                 mistakes.Add(i.path, "1B to 25MiB are right");
               }
             }},
            {"maxQueued",
-            [&](const Item& i) {
-              campaign::Store(webhooks.max_queued, campaign::ReadNumber(i, mistakes, 1, kMostQueued));
-            }},
+            [&](const Item& i) { yaml::Store(webhooks.max_queued, yaml::ReadNumber(i, mistakes, 1, kMostQueued)); }},
            {"remember", duration(webhooks.remember)},
            {"tolerance", duration(webhooks.tolerance)},
            {"github", [&](const Item& i) { Source(i, mistakes, webhooks.github); }},

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "server/campaign/spec_node.h"
 #include "server/config/webhooks.h"
+#include "server/yaml/node.h"
 
 namespace lk::config {
 
-void ReadWebhooks(const campaign::Item& item, campaign::Mistakes& mistakes, Webhooks& webhooks);
+void ReadWebhooks(const yaml::Item& item, yaml::Mistakes& mistakes, Webhooks& webhooks);
 
 }  // namespace lk::config

@@ -9,9 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
+
+#include "support/file.h"
 
 namespace lk::console {
 namespace {
@@ -20,19 +21,12 @@ namespace {
 constexpr std::string_view kFull =
     "\n[lk: the record is full; what the guest printed after this was judged, but not kept]\n";
 
+// A guest that prints faster than its reports are looked for waits: the thread that feeds the recorder does the
+// looking.
+constexpr size_t kMaxUnread = 4 << 20;
+
 Status FileError(const std::filesystem::path& path, std::string_view what, int error) {
   return absl::ErrnoToStatus(error, fmt::format("{}: {}", path.string(), what));
-}
-
-// Returns 0, or errno of write(2).
-int WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return 0;
 }
 
 // Returns bytes read (fewer than asked for only at the end of the file), or -1 with errno.
@@ -50,32 +44,33 @@ ssize_t ReadAt(int fd, char* data, size_t size, uint64_t offset) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Recorder>> Recorder::Open(const std::filesystem::path& directory, detect::Options options,
-                                                   Events events, uint64_t max_bytes) {
+StatusOr<std::shared_ptr<Recorder>> Recorder::Open(RecorderOptions options, Events events) {
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return FileError(directory, "can't create", error.value());
-  const std::filesystem::path path = directory / kFileName;
+  std::filesystem::create_directories(options.directory, error);
+  if (error) return FileError(options.directory, "can't create", error.value());
+  std::filesystem::path path = options.directory / kFileName;
   UniqueFd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return FileError(path, "can't open", errno);
 
-  std::unique_ptr<Recorder> recorder(
-      new Recorder(path, std::move(fd), std::move(options), std::move(events), max_bytes));
-  MutexLock lock(&recorder->mutex_);
+  std::shared_ptr<Recorder> recorder(
+      new Recorder(std::move(options), std::move(path), std::move(fd), std::move(events)));
   LK_RETURN_IF_ERROR(recorder->Replay());
   return recorder;
 }
 
-Recorder::Recorder(std::filesystem::path path, UniqueFd fd, detect::Options options, Events events, uint64_t max_bytes)
-    : path_(std::move(path)),
+Recorder::Recorder(RecorderOptions options, std::filesystem::path path, UniqueFd fd, Events events)
+    : options_(std::move(options)),
+      path_(std::move(path)),
       fd_(std::move(fd)),
       on_bytes_(std::move(events.on_bytes)),
-      max_bytes_(max_bytes),
-      engine_(std::move(options), {.on_finding = std::move(events.on_finding),
+      on_end_(std::move(events.on_end)),
+      engine_(options_.detection, {.on_finding = std::move(events.on_finding),
                                    .on_header = std::move(events.on_header),
                                    .on_canary = std::move(events.on_canary)}) {}
 
 Status Recorder::Replay() {
+  const MutexLock engine_lock(&engine_mutex_);
+  const MutexLock lock(&mutex_);
   const off_t size = lseek(fd_.get(), 0, SEEK_END);
   if (size < 0) return FileError(path_, "can't seek", errno);
   uint64_t guest_bytes = static_cast<uint64_t>(size);
@@ -100,38 +95,64 @@ Status Recorder::Replay() {
 
 void Recorder::Record(std::string_view bytes) {
   if (closed_) return;
-  const std::string_view kept = bytes.substr(0, max_bytes_ - std::min(max_bytes_, recorded_));
-  int error = WriteAll(fd_.get(), kept);
-  if (error == 0) {
+  const std::string_view kept = bytes.substr(0, options_.max_bytes - std::min(options_.max_bytes, recorded_));
+  std::error_code error = WriteAll(fd_.get(), kept);
+  if (!error) {
     recorded_ += kept.size();
     if (on_bytes_ && !kept.empty()) on_bytes_(recorded_);
     if (kept.size() == bytes.size()) return;
     error = WriteAll(fd_.get(), kFull);
   }
   closed_ = true;
-  if (error != 0) spdlog::error("{}: can't write: {}; recording stops", path_.string(), std::strerror(error));
+  if (error) spdlog::error("{}: can't write: {}; recording stops", path_.string(), error.message());
 }
 
 void Recorder::OnBytes(std::string_view bytes) {
-  MutexLock lock(&mutex_);
-  // Recorded before it is judged: whoever hears of a finding can read it.
-  Record(bytes);
-  engine_.Feed(bytes);
+  bool first = false;
+  bool full = false;
+  {
+    const MutexLock lock(&mutex_);
+    // Recorded before it is judged: whoever hears of a finding can read it.
+    Record(bytes);
+    first = unread_.empty();
+    unread_ += bytes;
+    full = unread_.size() > kMaxUnread;
+  }
+  if (full) {
+    Detect();
+  } else if (first) {
+    PostDetect();
+  }
 }
 
 void Recorder::OnEnd() {
-  MutexLock lock(&mutex_);
-  engine_.Finish();
+  PostDetect([this](detect::Engine& engine) {
+    engine.Finish();
+    if (on_end_) on_end_();
+  });
 }
 
 void Recorder::OnQuiet() {
-  MutexLock lock(&mutex_);
-  engine_.Flush();
+  PostDetect([](detect::Engine& engine) { engine.Flush(); });
 }
 
 void Recorder::AnnounceBoot() {
-  MutexLock lock(&mutex_);
-  engine_.AnnounceBoot();
+  PostDetect([](detect::Engine& engine) { engine.AnnounceBoot(); });
+}
+
+void Recorder::Detect(const std::function<void(detect::Engine&)>& then) {
+  const MutexLock engine_lock(&engine_mutex_);
+  std::string bytes;
+  {
+    const MutexLock lock(&mutex_);
+    bytes.swap(unread_);
+  }
+  engine_.Feed(bytes);
+  if (then) then(engine_);
+}
+
+void Recorder::PostDetect(std::function<void(detect::Engine&)> then) {
+  options_.executor->Post(options_.key, [self = shared_from_this(), then = std::move(then)] { self->Detect(then); });
 }
 
 uint64_t Recorder::stream_offset() const {

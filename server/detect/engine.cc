@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/detect/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -71,6 +73,18 @@ class Engine::Impl {
       FeedPiece(piece);
       bytes.remove_prefix(piece.size());
     }
+  }
+  void FeedRecord(const KernelRecord& record) {
+    const int64_t micros = absl::ToInt64Microseconds(record.since_boot);
+    const std::string prefix = fmt::format("[{:5}.{:06}] ", micros / 1000000, micros % 1000000);
+    std::string_view rest = record.text;
+    do {
+      const size_t newline = rest.find('\n');
+      const std::string line =
+          fmt::format("{}{}\n", prefix, rest.substr(0, std::min(newline, LineAssembler::kKeptTail)));
+      rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+      FeedRecordLine(line, prefix.size());
+    } while (!rest.empty());
   }
   void Flush() {
     while (!open_.empty()) Close(0);
@@ -143,6 +157,22 @@ class Engine::Impl {
     }
   }
 
+  void FeedRecordLine(std::string_view bytes, size_t prefix) {
+    if (prefilter_) {
+      for (const Prefilter::Hit& hit : prefilter_->Scan(bytes)) seen_.Add(hit);
+    } else {
+      seen_.Add({.end = 0, .literal = Prefilter::kUnknown});
+    }
+    lines_.FeedPart(bytes, [this, prefix](const Line& line) {
+      const Seen seen = std::exchange(seen_, {});
+      if (!seen.any && open_.empty() && !preamble_) return;
+      KernelLine kernel;
+      kernel.text = line.text.substr(prefix);
+      kernel.marked = kernel.timed = true;
+      OnParsed(line, kernel, seen);
+    });
+  }
+
   // Whether the next line says something even if no literal is in it. Until a time stamp has been seen, one may be.
   bool MustRead() const { return !prefilter_ || !timed_ || seen_.any || !open_.empty() || preamble_; }
 
@@ -153,7 +183,10 @@ class Engine::Impl {
       timed_ = timed_ || HasTimeStamp(line.text);
       return;
     }
-    const KernelLine kernel = ParseKernelLine(line.text, !seen.any);
+    OnParsed(line, ParseKernelLine(line.text, !seen.any), seen);
+  }
+
+  void OnParsed(const Line& line, const KernelLine& kernel, const Seen& seen) {
     if (kernel.timed) timed_ = true;
     // Where the kernel prints time stamps, a line without any prefix is a program's.
     if (timed_ && !kernel.marked && !kernel.replay) return;
@@ -297,6 +330,9 @@ Engine::Engine(Options options, Callbacks callbacks)
 Engine::~Engine() = default;
 void Engine::Feed(std::string_view bytes) {
   impl_->Feed(bytes);
+}
+void Engine::FeedRecord(const KernelRecord& record) {
+  impl_->FeedRecord(record);
 }
 void Engine::Flush() {
   impl_->Flush();

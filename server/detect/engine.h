@@ -2,6 +2,8 @@
 // Finds lockups and other kernel reports in a console stream. No I/O; lkctl links it too.
 #pragma once
 
+#include <absl/time/time.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +40,12 @@ struct Callbacks {
   std::function<void(std::string_view nonce)> on_canary;
 };
 
+// A record of the kernel log, as /dev/kmsg gives it.
+struct KernelRecord {
+  absl::Duration since_boot;
+  std::string_view text;  // lines of one record are separated by "\n"
+};
+
 // Same findings however the bytes are split. Memory is bounded whatever comes in.
 class Engine {
  public:
@@ -47,6 +55,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void Feed(std::string_view bytes);
+  // One record; its text holds no prefix of a console's line. Excerpts show it as a console would. Not to be mixed with
+  // Feed in the middle of a line.
+  void FeedRecord(const KernelRecord& record);
   // Reports a report still being read, as it is (the console has been silent for a while, or has ended). Text that
   // comes later starts anew. The unfinished line is kept.
   void Flush();

@@ -41,6 +41,8 @@ struct Frame {
   uint32_t offset = 0;
   std::string module;    // empty: the kernel image
   std::string location;  // file:line, if known
+
+  bool operator==(const Frame&) const = default;
 };
 
 // What another CPU did at the time of a report.
@@ -51,6 +53,8 @@ struct CpuStack {
   std::vector<Frame> frames;
 
   static constexpr size_t kMostFrames = 16;
+
+  bool operator==(const CpuStack&) const = default;
 };
 
 struct Finding {
@@ -87,6 +91,8 @@ struct Finding {
   bool tolerated = false;
   std::string distrust;  // why it is not held against the kernel, though not tolerated; empty: it is
   bool counted = false;  // only a counter or the taint of the kernel tells of it: nothing was printed
+
+  bool operator==(const Finding&) const = default;
 };
 
 }  // namespace lk::detect

@@ -10,37 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <functional>
 
 #include "support/random.h"
 
 namespace lk::kernels {
-namespace {
-
-// Reads a file from its beginning to its end, in chunks.
-Status ForEachChunk(const std::filesystem::path& path, const std::function<void(std::string_view)>& use) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Errno(path.string());
-  std::string buffer(kChunk, '\0');
-  while (true) {
-    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Errno(path.string());
-    if (got == 0) return absl::OkStatus();
-    use(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
-  }
-}
-
-}  // namespace
 
 Status Errno(const std::string& what) {
   return absl::ErrnoToStatus(errno, what);
-}
-
-StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
-  std::string content;
-  LK_RETURN_IF_ERROR(ForEachChunk(path, [&](std::string_view chunk) { content += chunk; }));
-  return content;
 }
 
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode) {
@@ -48,16 +24,6 @@ StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode) {
   // lkd's umask keeps the rest of its files to itself; QEMU, another user, reads kernels.
   if (!fd || fchmod(fd.get(), mode) != 0) return Errno(path.string());
   return fd;
-}
-
-Status WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Errno("write");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
 }
 
 StatusOr<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
@@ -89,7 +55,16 @@ void Sha256::Update(std::string_view bytes) {
 }
 
 Status Sha256::UpdateFile(const std::filesystem::path& path) {
-  return ForEachChunk(path, [&](std::string_view chunk) { Update(chunk); });
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Errno(path.string());
+  std::string buffer(kChunk, '\0');
+  while (true) {
+    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Errno(path.string());
+    if (got == 0) return absl::OkStatus();
+    Update(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+  }
 }
 
 std::string Sha256::Hex() {

@@ -26,10 +26,8 @@ inline std::string FirstWord(std::string_view text) {
 // What is read or written at a time.
 inline constexpr size_t kChunk = 256 << 10;
 
-StatusOr<std::string> ReadFile(const std::filesystem::path& path);
 // Makes a file that must not exist yet, for writing; with this mode, whatever the umask.
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode = 0644);
-Status WriteAll(int fd, std::string_view bytes);
 
 // A file's bytes, mapped: for one too large to be read whole.
 class MappedFile {

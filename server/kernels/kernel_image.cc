@@ -8,8 +8,9 @@
 #include <cstring>
 #include <optional>
 
-#include "server/kernels/archive.h"
 #include "server/kernels/files.h"
+#include "server/kernels/unpacker.h"
+#include "support/file.h"
 
 namespace lk::kernels {
 namespace {

@@ -9,11 +9,12 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "server/kernels/archive.h"
 #include "server/kernels/elf.h"
 #include "server/kernels/files.h"
 #include "server/kernels/kernel_image.h"
 #include "server/kernels/modules.h"
+#include "server/kernels/unpacker.h"
+#include "support/file.h"
 
 namespace lk::kernels {
 namespace {
@@ -246,7 +247,9 @@ StatusOr<KernelBuild> Library::Ingest(const std::vector<Upload>& uploads) try {
   if (!fs::exists(directory / kConfig)) {
     if (const std::string config = EmbeddedConfig(directory / kImage); !config.empty()) {
       LK_ASSIGN_OR_RETURN(const UniqueFd fd, CreateFile(directory / kConfig));
-      LK_RETURN_IF_ERROR(WriteAll(fd.get(), config));
+      if (const std::error_code error = WriteAll(fd.get(), config)) {
+        return absl::ErrnoToStatus(error.value(), "write");
+      }
     }
   }
   auto build = Describe(directory, named);

@@ -7,9 +7,10 @@
 #include <array>
 #include <sstream>
 
-#include "server/kernels/archive.h"
 #include "server/kernels/elf.h"
 #include "server/kernels/files.h"
+#include "server/kernels/unpacker.h"
+#include "support/file.h"
 
 namespace lk::kernels {
 namespace {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "server/campaign/findings.h"
 #include "server/metrics/push.h"
 #include "support/label.h"
 
@@ -21,7 +22,7 @@ void Add(const Run& run, RunStatistics& statistics, RunStatistics::Row& row) {
   RunStatistics::LastRun& last = row.last_runs[verdict];
   if (last.id.empty() || last.finished <= run.finished) last = {run.id, run.finished};
   for (const campaign::Finding& finding : run.findings) {
-    if (finding.open || finding.tolerated || !finding.distrust.empty()) continue;
+    if (!campaign::IsCompleteAndHeld(finding)) continue;
     const std::string kind(ToString(finding.kind));
     ++row.findings[kind];
     ++row.titles[{kind, LabelValue(finding.title)}].findings;

@@ -78,8 +78,8 @@ inline constexpr Metric kHostCapacity = {
 inline constexpr Metric kHostAllocated = {
     "lk_host_allocated", Type::Gauge, {"host", "resource"}, "What runs have taken of a host: vcpus, memory_bytes."};
 inline constexpr Metric kHostState = {
-    "lk_host_state", Type::Gauge, {"host", "state"}, "1 for the state of a host: up, down, drained, quarantined."};
-inline constexpr std::array<const char*, 4> kHostStates = {"up", "down", "drained", "quarantined"};
+    "lk_host_state", Type::Gauge, {"host", "state"}, "1 for the state of a host: up, down, drained."};
+inline constexpr std::array<const char*, 3> kHostStates = {"up", "down", "drained"};
 inline constexpr Metric kAgentsConnected = {
     "lk_agents_connected", Type::Gauge, {}, "Guests whose agent has a session now."};
 

@@ -54,9 +54,9 @@ using Samples = std::map<Conditions, std::vector<RunSample>>;
 // The evidence on one kernel. What is evidence:
 // - pass and fail alone. Error, miss, skip and unproven say nothing of the kernel.
 // - of the attempts at one cell of a campaign the first that passed or failed, superseded or not: a retry is made
-// because
-//   the first attempt failed, so to count it instead would forgive failures and never passes, and to count both would
-//   make the number of runs depend on their outcome. A flaky scenario thus shows as what it is, a pass rate below 1.
+//   because the first attempt failed, so to count it instead would forgive failures and never passes, and to count
+//   both would make the number of runs depend on their outcome. A flaky scenario thus shows as what it is, a pass rate
+//   below 1.
 // - latencies of failed runs too, for otherwise the slowest would be left out; not those of a run whose VM was paused.
 // A mutant is a kernel like any other here: its runs speak of it alone.
 class Evidence {

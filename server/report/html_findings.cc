@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "server/campaign/findings.h"
 #include "server/report/html_parts.h"
 #include "server/report/outcome.h"
 
@@ -43,7 +44,7 @@ std::vector<Group> Groups(const CampaignReport& report) {
       if (group.runs.empty() || group.runs.back() != &run) group.runs.push_back(&run);
       group.kernels.insert(names.Of(run));
       group.scenarios.insert(run.scenario);
-      group.counts = group.counts || (Counts(finding) && !run.control);
+      group.counts = group.counts || (campaign::HeldAgainstKernel(finding) && !run.control);
       group.control = group.control && run.control;
     }
   }

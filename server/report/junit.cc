@@ -5,6 +5,7 @@
 #include <pugixml.hpp>
 #include <sstream>
 
+#include "server/campaign/findings.h"
 #include "server/report/campaign_report.h"
 #include "server/report/outcome.h"
 #include "support/text.h"
@@ -60,7 +61,7 @@ std::string Evidence(const Run& run) {
   std::string text;
   for (const Finding& finding : run.findings) {
     text += fmt::format("{}: {}{}\n", detect::ToString(finding.kind), finding.title,
-                        Counts(finding) ? "" : " (not held against the kernel)");
+                        campaign::HeldAgainstKernel(finding) ? "" : " (not held against the kernel)");
     for (const detect::Frame& frame : finding.frames) text += fmt::format("  {}\n", FormatFrame(frame));
     if (!finding.excerpt.empty()) text += "\n" + finding.excerpt + "\n";
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "server/campaign/findings.h"
 #include "server/campaign/mutation.h"
 #include "server/report/campaign_report.h"
 #include "server/report/outcome.h"
@@ -157,7 +158,7 @@ class Writer {
       findings.push_back({{"kind", detect::ToString(finding.kind)},
                           {"title", Escape(finding.title)},
                           {"count", finding.count},
-                          {"counts", Counts(finding)},
+                          {"counts", campaign::HeldAgainstKernel(finding)},
                           {"frames", std::move(frames)}});
     }
     Json misc = {{"campaign", run.campaign_id},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/campaign/findings.h"
 #include "server/campaign/mutation.h"
 
 namespace lk::report {
@@ -124,14 +125,10 @@ double Seconds(const Run& run) {
   return ran ? std::max(0.0, absl::ToDoubleSeconds(run.finished - run.started)) : 0;
 }
 
-bool Counts(const Finding& finding) {
-  return !finding.tolerated && finding.distrust.empty();
-}
-
-const Finding* MainFinding(const Run& run) {
-  const auto held = std::ranges::find_if(run.findings, Counts);
-  if (held != run.findings.end()) return &*held;
-  return run.findings.empty() ? nullptr : &run.findings.front();
+const Finding* MainFinding(const campaign::Evidence& evidence) {
+  const auto held = std::ranges::find_if(evidence.findings, campaign::HeldAgainstKernel);
+  if (held != evidence.findings.end()) return &*held;
+  return evidence.findings.empty() ? nullptr : &evidence.findings.front();
 }
 
 std::string FormatFrame(const detect::Frame& frame) {

@@ -65,10 +65,8 @@ std::string CaseName(const Suite& suite, const Suite::Case& test);
 // Seconds from the VM's start to the end; 0: it never ran, or runs.
 double Seconds(const campaign::Run& run);
 
-// Held against the kernel.
-bool Counts(const campaign::Finding& finding);
-// The one that a reader wants: the first that counts, else the first; nullptr: there is none.
-const campaign::Finding* MainFinding(const campaign::Run& run);
+// The one that a reader wants: the first held against the kernel, else the first; nullptr: there is none.
+const campaign::Finding* MainFinding(const campaign::Evidence& evidence);
 // "smp_call_function_many_cond+0x1a2 [module] kernel/smp.c:820"
 std::string FormatFrame(const detect::Frame& frame);
 // Whether it is the function that names the finding; the compiler's suffixes (.isra.0, .cold) are no part of that.

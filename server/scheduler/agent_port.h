@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "server/detect/engine.h"
+#include "server/console/kernel_log.h"
 #include "server/scheduler/core.h"
 
 namespace lk::scheduler {
@@ -27,8 +27,8 @@ struct LeaseTerms {
 
 // What the agent of a run is held to.
 struct AgentTerms {
-  std::vector<detect::InvariantLiteral> invariants;  // looked for in its kernel log
-  std::set<std::string> probes;                      // each may come as <probe>_cpu<N> too, N below vcpus
+  console::KernelLogOptions kernel_log;
+  std::set<std::string> probes;  // each may come as <probe>_cpu<N> too, N below vcpus
   std::set<std::string> host_actions;
   uint32_t vcpus = 1;
 };

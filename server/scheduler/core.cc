@@ -94,7 +94,7 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
       continue;
     }
     Tracked& t = state.Track(std::move(run));
-    if (t.run.state == RunState::kQueued || AwaitsControls(t.run)) continue;
+    if (t.run.state == RunState::kQueued || IsOver(t.run.state)) continue;
     ++entry.active;
     auto& [vcpus, bytes] = state.allocated[t.run.host_id];
     vcpus += t.profile->vcpus;
@@ -106,9 +106,8 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
   state.deadline = absl::InfinitePast();
 }
 
-std::pair<uint32_t, uint64_t> Core::Allocated(const std::string& host_id) const {
-  const auto it = state_->allocated.find(host_id);
-  return it == state_->allocated.end() ? std::pair<uint32_t, uint64_t>{} : it->second;
+const std::map<std::string, std::pair<uint32_t, uint64_t>>& Core::Allocated() const {
+  return state_->allocated;
 }
 
 const Run* Core::Find(const std::string& run_id) const {
@@ -118,7 +117,7 @@ const Run* Core::Find(const std::string& run_id) const {
 
 Tracked* Core::State::Find(const std::string& run_id) {
   const auto it = runs.find(run_id);
-  if (it == runs.end() || it->second.run.state == RunState::kDone || AwaitsControls(it->second.run)) return nullptr;
+  if (it == runs.end() || IsOver(it->second.run.state)) return nullptr;
   return &it->second;
 }
 

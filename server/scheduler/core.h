@@ -16,6 +16,7 @@
 
 #include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
+#include "server/scheduler/limits.h"
 
 namespace lk::scheduler {
 
@@ -79,11 +80,16 @@ struct VmWatchdogFired {
   std::string run_id;
   std::string action;
 };
-struct ConsoleFinding {
+// Who saw what a finding tells of.
+enum class Witness { kConsole, kAgent, kHypervisor };
+std::string_view ToString(Witness witness);  // "console", as Finding.witnesses has it
+
+struct ReportSeen {  // a whole report: on the console, or in the kernel log as the agent streams it
   std::string run_id;
   Finding finding;
+  Witness witness = Witness::kConsole;
 };
-struct ConsoleHeader {  // a report has begun; the finding is open
+struct ReportBegan {  // on the console; the finding is open
   std::string run_id;
   Finding finding;
 };
@@ -104,13 +110,12 @@ struct AgentConnected {
   std::string boot_id;
   std::string kernel_release;
   std::string hypervisor;
-  bool resuming = false;
 };
 struct AgentDisconnected {
   std::string run_id;
   uint64_t session = 0;
 };
-// The agent broke a rule (api/conduct.h): it is heard no more, and its run ends.
+// The agent broke a rule (api/agent_policy.h): it is heard no more, and its run ends.
 struct AgentMisbehaved {
   std::string run_id;
   uint64_t session = 0;
@@ -131,11 +136,10 @@ struct Samples {
 struct GuestFinding {
   Finding finding;
 };
-struct KmsgSeen {  // detection over the kernel log stream, done by the driver
+struct KmsgSeen {  // what a piece of the kernel log completes, see console/kernel_log.h
   std::vector<Finding> findings;
-  bool canary = false;
-  std::string nonce;
-  uint64_t lost = 0;
+  std::optional<std::string> canary;  // its nonce
+  uint64_t lost = 0;                  // records that were overwritten before they were read
 };
 struct HostActionAsked {
   uint64_t id = 0;
@@ -181,7 +185,7 @@ struct Tick {};
 
 using Event = std::variant<CampaignAdded, CampaignCancelled, HostChanged, HostRemoved, ImageReady, VmStarted,
                            StartFailed, VmReattached, VmGone, VmPanicked, VmPaused, VmResumed, VmWatchdogFired,
-                           ConsoleFinding, ConsoleHeader, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected,
+                           ReportSeen, ReportBegan, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected,
                            AgentDisconnected, AgentMisbehaved, AgentSaid, HostActionDone, PostMortemStepDone, Tick>;
 
 // ---- actions: what to do about it --------------------------------------------------------------------------------
@@ -252,28 +256,6 @@ using Action =
     std::variant<SaveCampaign, SaveRun, StartVm, DestroyVm, PerformPostMortem, FlushConsole, SendLease, SendAck,
                  SendCancel, SendFinish, SendHostActionReply, DropSession, PerformHostAction, ExpectBoot, ReleaseRun>;
 
-// ---- limits ------------------------------------------------------------------------------------------------------
-
-struct Limits {
-  absl::Duration boot = absl::Seconds(60);              // VM start to agent; x3 under tcg
-  absl::Duration prepare = absl::Minutes(5);            // image and launch
-  absl::Duration reconnect = absl::Seconds(10);         // agent away, VM running; x3 under tcg
-  absl::Duration heartbeat = absl::Seconds(10);         // silence with the stream up; x3 under tcg
-  absl::Duration grace = absl::Seconds(10);             // beyond duration for the trigger to say done; x3 under tcg
-  absl::Duration after_fatal = absl::Seconds(2);        // console quiet this long after a fatal report began: over
-  absl::Duration after_fatal_most = absl::Seconds(15);  // whatever it still prints
-  absl::Duration report_quiet = absl::Seconds(3);       // a report being read is closed after this much silence
-  absl::Duration drain = absl::Seconds(5);              // VM gone, end of console awaited
-  absl::Duration destroy = absl::Seconds(60);           // destroy awaited, then asked again
-  absl::Duration power_off = absl::Seconds(5);          // after Finish, before destroy; x3 under tcg
-  absl::Duration paused = absl::Seconds(60);            // the VM paused by somebody this long: lost
-  absl::Duration registers = absl::Seconds(10);         // post-mortem: QEMU's monitor is awaited
-  absl::Duration nmi = absl::Seconds(20);               // post-mortem: the backtraces are awaited; x3 under tcg
-  absl::Duration dump = absl::Minutes(5);               // post-mortem: the memory dump is awaited
-  absl::Duration host_retry = absl::Seconds(60);        // all suitable hosts down this long: queued runs end as miss
-  double emulation_factor = 3;
-};
-
 // Placement: a run takes its profile's vCPUs and greatest memory (hotplug included) of a host that is up, offers what
 // the profile needs (campaign/host_needs.h), is not over its capacity (a VM larger than an empty host is allowed to
 // have it alone in vCPUs, never in memory), and keeps the campaign's maxParallel. Hosts are filled least-loaded first;
@@ -293,12 +275,12 @@ class Core {
   absl::Time NextDeadline() const;
 
   // After a restart: what the store held. Runs that were under way wait for VmReattached or VmGone (kMissing); the
-  // driver sends one of them for each, but for those that only await controls (campaign::AwaitsControls). To be called
+  // driver sends one of them for each, but for those that only await controls. To be called
   // before the first Step.
   void Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::vector<Host> hosts);
 
-  // What is allocated on a host now: vCPUs, bytes.
-  std::pair<uint32_t, uint64_t> Allocated(const std::string& host_id) const;
+  // What is allocated on each host now: vCPUs, bytes. Hosts that are not in it have nothing.
+  const std::map<std::string, std::pair<uint32_t, uint64_t>>& Allocated() const;
   // A run that is not done nor awaits controls, or nullptr.
   const Run* Find(const std::string& run_id) const;
 

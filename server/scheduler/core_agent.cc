@@ -88,7 +88,7 @@ bool Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
     finding.excerpt = fmt::format("boot id {}, before it {}", event.boot_id, before);
     finding.kernel_release = event.kernel_release;
     finding.fatal = true;
-    AddFinding(t, std::move(finding), "agent");
+    AddFinding(t, std::move(finding), Witness::kAgent);
     if (!t.run.ending) End(t, Ending::Kind::kFatalFinding);
     return false;
   }
@@ -150,14 +150,14 @@ void Core::State::Said(Tracked& t, const Samples& words) {
 }
 
 void Core::State::Said(Tracked& t, const GuestFinding& words) {
-  AddFinding(t, words.finding, "agent");
+  AddFinding(t, words.finding, Witness::kAgent);
 }
 
 void Core::State::Said(Tracked& t, const KmsgSeen& words) {
-  for (const Finding& finding : words.findings) AddFinding(t, finding, "agent");
+  for (const Finding& finding : words.findings) Seen(t, finding, Witness::kAgent);
   if (words.lost > 0)
     Journal(t, fmt::format("{} kernel log records were overwritten before they were read", words.lost));
-  if (words.canary && words.nonce == t.run.canary_nonce && !std::exchange(t.run.canary_kmsg, true)) {
+  if (words.canary == t.run.canary_nonce && !std::exchange(t.run.canary_kmsg, true)) {
     Journal(t, "canary seen in the kernel log stream");
   }
 }

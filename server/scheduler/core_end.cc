@@ -113,7 +113,7 @@ void Core::State::EndStuck(Tracked& t) {
   finding.excerpt = fmt::format("progress stands at {} for {} while heartbeats go on{}", t.progress,
                                 lk::FormatDuration(now - t.progress_at), LastSeen(t));
   Ending ending{EndingKind::kStuck, finding.excerpt, {}, {}};
-  if (!campaign::HangExplained(t.run, t.use->budgets)) AddFinding(t, std::move(finding), "agent");
+  if (!campaign::HangExplained(t.run, t.use->budgets)) AddFinding(t, std::move(finding), Witness::kAgent);
   BeginPostMortem(t, std::move(ending));
 }
 
@@ -177,7 +177,7 @@ void Core::State::Finish(Tracked& t) {
     finding.kind = detect::Kind::kPanic;
     finding.title = "kernel panic";
     finding.fatal = true;
-    AddFinding(t, std::move(finding), t.panicked ? "hypervisor" : "console");
+    AddFinding(t, std::move(finding), t.panicked ? Witness::kHypervisor : Witness::kConsole);
   }
   Judge(t);
   Do(ReleaseRun{t.run.id});
@@ -186,9 +186,9 @@ void Core::State::Finish(Tracked& t) {
   vcpus -= t.profile->vcpus;
   bytes -= t.profile->MostMemory();
   place = true;
-  if (!AwaitsControls(t.run) || !MustAwait(t)) return Conclude(t, true);
+  if (t.run.verdict != Verdict::kPass || !MustAwait(t)) return Conclude(t, true);
   Journal(t, "waits for its positive control");
-  Save(t);
+  Enter(t, RunState::kAwaitingControls);
 }
 
 void Core::State::EndQueued(Tracked& t, EndingKind kind, std::string reason, bool retry) {
@@ -203,6 +203,7 @@ void Core::State::Judge(Tracked& t) {
   for (size_t i = before; i < t.run.findings.size(); ++i) {
     Finding& finding = t.run.findings[i];
     finding.first_seen = finding.last_seen = now;
+    finding.phase = campaign::ToString(t.run.state);
     finding.activity = t.activity;
     dirty[t.run.id].push_back(finding);
   }
@@ -221,7 +222,7 @@ bool Core::State::MustAwait(const Tracked& t) {
 void Core::State::ConcludeProven() {
   if (!std::exchange(prove, false)) return;
   for (auto& [id, t] : runs) {
-    if (AwaitsControls(t.run) && !MustAwait(t)) Conclude(t, false);
+    if (t.run.state == RunState::kAwaitingControls && !MustAwait(t)) Conclude(t, false);
   }
 }
 

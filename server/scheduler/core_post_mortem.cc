@@ -174,7 +174,7 @@ void Core::State::AnswerNmi(Tracked& t, const Finding& finding) {
   t.nmi_answer = finding.start_offset;
   const bool hung = t.run.ending->kind == EndingKind::kHang || t.run.ending->kind == EndingKind::kStuck ||
                     t.interrupts_off || campaign::HangExplained(t.run, t.use->budgets);
-  if (hung) AddFinding(t, campaign::AsHang(finding, t.run.scenario), "console");
+  if (hung) AddFinding(t, campaign::AsHang(finding, t.run.scenario), Witness::kConsole);
   if (t.step != Stage::kNmi) return;
   std::string detail = fmt::format("backtraces of {} CPUs", 1 + finding.others.size());
   if (!finding.function.empty()) detail += ": " + finding.function;

@@ -158,8 +158,8 @@ struct Core::State {
   void On(const VmPaused& event);
   void On(const VmResumed& event);
   void On(const VmWatchdogFired& event);
-  void On(const ConsoleFinding& event);
-  void On(const ConsoleHeader& event);
+  void On(const ReportSeen& event);
+  void On(const ReportBegan& event);
   void On(const ConsoleCanary& event);
   void On(const ConsoleBytes& event);
   void On(const ConsoleEnded& event);
@@ -167,8 +167,9 @@ struct Core::State {
   void MarkFatal(Tracked& t);
   void FlushReport(Tracked& t);
   // What the controller knows of a finding beside the witness's own words.
-  void Complete(const Tracked& t, Finding& finding, const char* witness) const;
-  void AddFinding(Tracked& t, Finding finding, const char* witness);
+  void Complete(const Tracked& t, Finding& finding, Witness witness) const;
+  void Seen(Tracked& t, Finding finding, Witness witness);
+  void AddFinding(Tracked& t, Finding finding, Witness witness);
   // Watchers are told of what is not known in full yet; it is no finding of the run so far.
   void AnnounceOpen(Tracked& t, Finding finding);
 

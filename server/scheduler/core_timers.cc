@@ -4,13 +4,10 @@
 
 #include "lk/v1/scenario.pb.h"
 #include "server/scheduler/core_state.h"
+#include "support/proto_time.h"
 
 namespace lk::scheduler {
 namespace {
-
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
 
 double Phase(const Run& run, const char* phase) {
   const auto it = run.phase_seconds.find(phase);
@@ -28,7 +25,7 @@ Core::State::Timer Core::State::NextTimer(const Tracked& t) const {
   const auto consider = [&next](absl::Time at, void (State::*then)(Tracked&)) {
     if (at < next.at) next = {at, then};
   };
-  if (t.run.state == RunState::kDone || AwaitsControls(t.run)) return next;
+  if (IsOver(t.run.state)) return next;
   if (t.run.state == RunState::kQueued) {
     const Campaign& campaign = campaigns.at(t.run.campaign_id).campaign;
     consider(campaign.created + campaign.spec.deadline, &State::MissDeadline);
@@ -64,7 +61,7 @@ Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
   // A guest that reboots is silent, and cannot be asked to stop.
   if (Rebooting(t.run)) return {t.run.reboot_until, &State::EndNotBack};
   const double factor = Factor(t);
-  const absl::Duration progress_limit = FromProto(t.descriptor->progress_limit()) * factor;
+  const absl::Duration progress_limit = ToDuration(t.descriptor->progress_limit()) * factor;
   const absl::Duration heartbeat = limits.heartbeat * factor;
   // Where the guest's own detectors spoke, less patience is needed.
   const absl::Time stalled = t.stalled_at + Timeouts(t).silence;
@@ -93,7 +90,7 @@ Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
   if (t.cancel_sent != kNever) {
     consider(t.cancel_sent + limits.grace * factor, &State::EndOverdue);
   } else {
-    const absl::Duration hard_cap = FromProto(t.descriptor->hard_cap());
+    const absl::Duration hard_cap = ToDuration(t.descriptor->hard_cap());
     const absl::Duration allowed = t.use->duration + limits.grace * factor;
     consider(LeasedAt(t.run) + absl::Seconds(t.run.paused_seconds) +
                  (hard_cap > absl::ZeroDuration() ? std::min(allowed, hard_cap) : allowed),

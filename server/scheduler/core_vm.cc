@@ -109,8 +109,9 @@ void Core::State::On(const VmGone& event) {
   } else if (restored_run && t->run.state == RunState::kPreparing) {
     Decide(*t, {Ending::Kind::kNeverStarted, "lkd was restarted before its VM was up", {}, {}});
   } else {
-    if (event.how == VmGone::How::kStopped) AddFinding(*t, VmCrash("VM stopped by itself", event.detail), "hypervisor");
-    if (event.how == VmGone::How::kCrashed) AddFinding(*t, VmCrash("VM crashed", event.detail), "hypervisor");
+    if (event.how == VmGone::How::kStopped)
+      AddFinding(*t, VmCrash("VM stopped by itself", event.detail), Witness::kHypervisor);
+    if (event.how == VmGone::How::kCrashed) AddFinding(*t, VmCrash("VM crashed", event.detail), Witness::kHypervisor);
     Decide(*t, {Ending::Kind::kVmLost, Describe(event), {}, {}});
   }
   // While a launch is under way a VM may still come; destroying it takes its turn after the launch.
@@ -137,7 +138,7 @@ void Core::State::On(const VmPaused& event) {
   if (event.by_itself) {
     // A panic, and what an NMI of ours makes of it, is told of already.
     if (t->fatal_since != kNever || NmiSent(t->run)) return;
-    AddFinding(*t, VmCrash("VM paused by itself", event.detail), "hypervisor");
+    AddFinding(*t, VmCrash("VM paused by itself", event.detail), Witness::kHypervisor);
     if (!t->run.ending) End(*t, Ending::Kind::kVmLost, "it paused by itself: " + event.detail);
   } else if (!t->run.ending && t->paused_at == kNever) {
     t->paused_at = now;
@@ -165,33 +166,46 @@ void Core::State::On(const VmResumed& event) {
 void Core::State::On(const VmWatchdogFired& event) {
   Tracked* t = Find(event.run_id);
   if (!t) return;
-  AddFinding(*t, VmCrash("watchdog device fired", "action " + event.action), "hypervisor");
+  AddFinding(*t, VmCrash("watchdog device fired", "action " + event.action), Witness::kHypervisor);
 }
 
-// ---- console -----------------------------------------------------------------------------------
+// ---- what is seen -------------------------------------------------------------------------------
 
-void Core::State::On(const ConsoleFinding& event) {
-  Tracked* t = Find(event.run_id);
-  if (!t) return;
-  Finding finding = event.finding;
+std::string_view ToString(Witness witness) {
+  switch (witness) {
+    case Witness::kConsole:
+      return "console";
+    case Witness::kAgent:
+      return "agent";
+    case Witness::kHypervisor:
+      break;
+  }
+  return "hypervisor";
+}
+
+void Core::State::On(const ReportSeen& event) {
+  if (Tracked* t = Find(event.run_id)) Seen(*t, event.finding, event.witness);
+}
+
+void Core::State::Seen(Tracked& t, Finding finding, Witness witness) {
   if (finding.kind == detect::Kind::kUnexpectedReboot) {
     // What the run was about is gone with the boot that it was in.
     finding.fatal = true;
     // A kernel that is not as far as to handle it is reset by an NMI.
-    if (NmiSent(t->run)) {
-      Journal(*t, "after the NMI: the guest rebooted");
-      if (t->step == Stage::kNmi) EndStep(*t, PostMortemStep::Outcome::kDone, "the guest rebooted");
+    if (NmiSent(t.run)) {
+      Journal(t, "after the NMI: the guest rebooted");
+      if (t.step == Stage::kNmi) EndStep(t, PostMortemStep::Outcome::kDone, "the guest rebooted");
       return;
     }
   }
-  if (finding.nmi && NmiSent(t->run)) return AnswerNmi(*t, finding);
+  if (finding.nmi && NmiSent(t.run)) return AnswerNmi(t, finding);
   // The guest is left to die, or a crash kernel boots.
-  if (t->nmi_answer && finding.start_offset > *t->nmi_answer) return Journal(*t, "after the NMI: " + finding.title);
-  AddFinding(*t, finding, "console");
-  if (t->step == Stage::kNmi && finding.fatal) EndStep(*t, PostMortemStep::Outcome::kDone, finding.title);
+  if (t.nmi_answer && finding.start_offset > *t.nmi_answer) return Journal(t, "after the NMI: " + finding.title);
+  AddFinding(t, finding, witness);
+  if (t.step == Stage::kNmi && finding.fatal) EndStep(t, PostMortemStep::Outcome::kDone, finding.title);
 }
 
-void Core::State::On(const ConsoleHeader& event) {
+void Core::State::On(const ReportBegan& event) {
   Tracked* t = Find(event.run_id);
   if (!t) return;
   t->report_open = true;
@@ -205,7 +219,7 @@ void Core::State::On(const ConsoleHeader& event) {
   if (known) return;  // the record is read again
   t->announced_open.emplace(finding.start_offset, finding.kind);
   Finding open = finding;
-  Complete(*t, open, "console");
+  Complete(*t, open, Witness::kConsole);
   AnnounceOpen(*t, std::move(open));
 }
 
@@ -241,8 +255,8 @@ void Core::State::MarkFatal(Tracked& t) {
   if (t.fatal_since == kNever) t.fatal_since = now;
 }
 
-void Core::State::Complete(const Tracked& t, Finding& finding, const char* witness) const {
-  if (finding.witnesses.empty()) finding.witnesses = {witness};
+void Core::State::Complete(const Tracked& t, Finding& finding, Witness witness) const {
+  if (finding.witnesses.empty()) finding.witnesses = {std::string(ToString(witness))};
   finding.phase = campaign::ToString(t.run.state);
   finding.activity = t.activity;
   if (finding.first_seen == absl::InfinitePast()) finding.first_seen = now;
@@ -255,7 +269,7 @@ void Core::State::Complete(const Tracked& t, Finding& finding, const char* witne
   }
 }
 
-void Core::State::AddFinding(Tracked& t, Finding finding, const char* witness) {
+void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   Complete(t, finding, witness);
   if (finding.fatal) MarkFatal(t);
   const bool announced = t.announced_open.erase({finding.start_offset, finding.kind}) > 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/scheduler/driver.h"
 
+#include <absl/synchronization/notification.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -11,40 +12,29 @@
 #include "lk/v1/scenario.pb.h"
 #include "server/campaign/mutation.h"
 #include "server/campaign/spec.h"
-#include "support/random.h"
+#include "support/overloaded.h"
 
 namespace lk::scheduler {
 namespace {
 
-template <typename... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <typename... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
+constexpr absl::Duration kLongestStorePause = absl::Seconds(10);
+constexpr absl::Duration kStoreWait = absl::Seconds(30);
 
 }  // namespace
 
-Driver::Driver(DriverOptions options, store::Store& store, Hosts& hosts, vm::ImageBuilder& images, AgentPort& agents,
-               symbols::Cache& symbols, WorkerPool& pool, Announcer announcer, const Clock& clock)
+Driver::Driver(DriverOptions options, DriverPorts ports, Announcer announcer)
     : options_(std::move(options)),
-      store_(store),
-      hosts_(hosts),
-      images_(images),
-      agents_(agents),
-      symbols_(symbols),
-      pool_(pool),
+      ports_(ports),
       announcer_(std::move(announcer)),
-      clock_(clock),
-      core_(options_.descriptors, options_.limits, [](size_t bytes) { return RandomHex(bytes); }) {}
+      core_(options_.descriptors, options_.limits, options_.random_hex) {}
 
 Driver::~Driver() {
   Stop();
 }
 
-Status Driver::Start() {
-  LK_ASSIGN_OR_RETURN(std::vector<Campaign> campaigns, store_.UnfinishedCampaigns());
-  LK_ASSIGN_OR_RETURN(std::vector<Host> hosts, store_.ListHosts());
+Status Driver::Recover() {
+  LK_ASSIGN_OR_RETURN(std::vector<Campaign> campaigns, ports_.store.UnfinishedCampaigns());
+  LK_ASSIGN_OR_RETURN(std::vector<Host> hosts, ports_.store.ListHosts());
   std::vector<Run> runs;
   std::set<std::string> unfinished;
   for (Campaign& campaign : campaigns) {
@@ -55,12 +45,12 @@ Status Driver::Start() {
     }
     campaign.spec = std::move(parsed.spec);
     specs_[campaign.id] = campaign.spec;
-    LK_ASSIGN_OR_RETURN(std::vector<Run> of_campaign, store_.ListRuns(campaign.id, std::nullopt, "", 0));
+    LK_ASSIGN_OR_RETURN(std::vector<Run> of_campaign, ports_.store.ListRuns(campaign.id, std::nullopt, "", 0));
     for (Run& run : of_campaign) {
-      const bool over = run.state == campaign::RunState::kDone || campaign::AwaitsControls(run);
+      const bool over = IsOver(run.state);
       if (!over) unfinished.insert(run.id);
       if (!over && run.state != campaign::RunState::kQueued) {
-        agents_.Expect(run, Terms(run));
+        ports_.agents.Expect(run, Terms(run));
         const MutexLock lock(&mutex_);
         to_adopt_[run.host_id].push_back(run);
       }
@@ -73,7 +63,7 @@ Status Driver::Start() {
   }
   if (!campaigns.empty()) spdlog::info("taking up {} unfinished campaigns", campaigns.size());
   // Of runs that were done when lkd was killed, before their directories were tidied.
-  pool_.Post([others = OtherRuns(options_.state_directory / "runs", unfinished)] {
+  ports_.pool.Post([others = OtherRuns(options_.state_directory / "runs", unfinished)] {
     for (const std::filesystem::path& directory : others) Tidy(directory);
   });
   // Hosts come up again as Hosts connects to them. What they offered is as old as the store: another libvirt, QEMU or
@@ -100,8 +90,23 @@ Status Driver::Start() {
     }
     queue_.push_back({Tick{}, {}});
   }
-  thread_ = std::thread([this] { Loop(); });
   return absl::OkStatus();
+}
+
+void Driver::Start() {
+  thread_ = std::thread([this] {
+    while (true) {
+      const absl::Time next = RunDue();
+      const bool waits_for_store = undone_.has_value();
+      const MutexLock lock(&mutex_);
+      const auto something = [this, waits_for_store] {
+        mutex_.AssertHeld();
+        return stopping_ || (!waits_for_store && (!queue_.empty() || !grown_.empty()));
+      };
+      mutex_.AwaitWithDeadline(absl::Condition(&something), next);
+      if (stopping_) return;
+    }
+  });
 }
 
 void Driver::Stop() {
@@ -117,48 +122,80 @@ void Driver::Post(Event event, std::function<void()> stored) {
   queue_.push_back({std::move(event), std::move(stored)});
 }
 
-void Driver::Loop() {
+bool Driver::PostAndWait(Event event) {
+  const auto stored = std::make_shared<absl::Notification>();
+  Post(std::move(event), [stored] { stored->Notify(); });
+  return stored->WaitForNotificationWithTimeout(kStoreWait);
+}
+
+absl::Time Driver::RunDue() {
   while (true) {
-    Queued next{Tick{}, {}};
-    {
-      const MutexLock lock(&mutex_);
-      const auto something = [this] {
-        mutex_.AssertHeld();
-        return stopping_ || !queue_.empty() || !grown_.empty();
-      };
-      mutex_.AwaitWithDeadline(absl::Condition(&something), core_.NextDeadline());
-      if (stopping_) return;
-      if (!queue_.empty()) {
-        next = std::move(queue_.front());
-        queue_.pop_front();
-      } else if (!grown_.empty()) {
-        const auto run = grown_.begin();
-        next.event = ConsoleBytes{run->first, run->second};
-        grown_.erase(run);
-      }
+    if (undone_) {
+      if (ports_.clock.Now() < undone_->next_try || !Finish(*undone_)) return undone_->next_try;
+      undone_.reset();
     }
-    Step(std::move(next));
+    std::optional<Queued> next = TakeNext();
+    if (!next) return core_.NextDeadline();
+    Step(*std::move(next));
   }
+}
+
+std::optional<Driver::Queued> Driver::TakeNext() {
+  const MutexLock lock(&mutex_);
+  if (stopping_) return std::nullopt;
+  if (!queue_.empty()) {
+    Queued next = std::move(queue_.front());
+    queue_.pop_front();
+    return next;
+  }
+  if (!grown_.empty()) {
+    const auto node = grown_.extract(grown_.begin());
+    return Queued{ConsoleBytes{node.key(), node.mapped()}, {}};
+  }
+  if (core_.NextDeadline() <= ports_.clock.Now()) return Queued{Tick{}, {}};
+  return std::nullopt;
 }
 
 void Driver::Step(Queued queued) {
   if (const auto* added = std::get_if<CampaignAdded>(&queued.event)) specs_[added->campaign.id] = added->campaign.spec;
-  const absl::Time now = clock_.Now();
-  const std::vector<Action> actions = core_.Step(queued.event, now);
-  if (!Store(actions, now)) return;
-  {
-    const MutexLock lock(&mutex_);
-    for (const Host& host : hosts_.List()) allocated_[host.id] = core_.Allocated(host.id);
-  }
-  for (const Action& action : actions) Perform(action);
-  if (queued.stored) queued.stored();
+  const absl::Time now = ports_.clock.Now();
+  std::vector<Action> actions = core_.Step(queued.event, now);
+  store::Change change = ChangeOf(actions, now);
+  undone_ = Undone{.change = std::move(change), .actions = std::move(actions), .stored = std::move(queued.stored)};
 }
 
-bool Driver::Store(const std::vector<Action>& actions, absl::Time now) {
+bool Driver::Finish(Undone& undone) {
+  const store::Change& change = undone.change;
+  if (!change.runs.empty() || !change.campaigns.empty() || !change.events.empty()) {
+    if (const auto stored = ports_.store.Apply(change); !stored.ok()) {
+      // Nothing may be acted on that is not stored.
+      spdlog::error("store: {}; trying again", std::string(stored.status().message()));
+      undone.next_try = ports_.clock.Now() + undone.pause;
+      undone.pause = std::min(2 * undone.pause, kLongestStorePause);
+      return false;
+    }
+  }
+  {
+    const MutexLock lock(&mutex_);
+    for (const Run& run : change.runs) states_[run.campaign_id][run.id] = run.state;
+    for (const Campaign& campaign : change.campaigns) {
+      if (campaign.verdict) states_.erase(campaign.id);
+    }
+    allocated_ = core_.Allocated();
+  }
+  if (!change.notifications.empty() && announcer_.notifications_stored) announcer_.notifications_stored();
+  std::set<std::string> told;
+  for (const auto& [campaign_id, payload] : change.events) told.insert(campaign_id);
+  for (const auto& [campaign_id, payload] : change.counting_events) told.insert(campaign_id);
+  for (const std::string& id : told) Notify(id);
+  for (const Action& action : undone.actions) Perform(action);
+  if (undone.stored) undone.stored();
+  return true;
+}
+
+store::Change Driver::ChangeOf(const std::vector<Action>& actions, absl::Time now) const {
   store::Change change;
   change.time = now;
-  std::vector<const SaveCampaign*> announced;
-  std::set<std::string> told;
   for (const Action& action : actions) {
     if (const auto* save = std::get_if<SaveRun>(&action)) {
       change.runs.push_back(save->run);
@@ -169,47 +206,15 @@ bool Driver::Store(const std::vector<Action>& actions, absl::Time now) {
     } else if (const auto* save_campaign = std::get_if<SaveCampaign>(&action)) {
       change.campaigns.push_back(save_campaign->campaign);
       AddNotifications(save_campaign->campaign, now, change);
-      if (save_campaign->announce) announced.push_back(save_campaign);
+      if (save_campaign->announce) {
+        change.counting_events.emplace_back(save_campaign->campaign.id, [this, campaign = save_campaign->campaign,
+                                                                         now](const campaign::Counts& counts) {
+          return announcer_.campaign(campaign, counts, now);
+        });
+      }
     }
   }
-  // A campaign's event carries its counts as they are with this change; it comes after those of its runs.
-  for (const SaveCampaign* save : announced) {
-    auto stored = store_.ListRuns(save->campaign.id, std::nullopt, "", 0);
-    std::map<std::string, Run> runs;
-    if (stored.ok()) {
-      for (Run& run : *stored) runs[run.id] = std::move(run);
-    }
-    for (const Run& run : change.runs) {
-      if (run.campaign_id == save->campaign.id) runs[run.id] = run;
-    }
-    std::vector<Run> all;
-    all.reserve(runs.size());
-    for (auto& [id, run] : runs) all.push_back(std::move(run));
-    change.events.emplace_back(save->campaign.id, announcer_.campaign(save->campaign, campaign::Count(all), now));
-  }
-  if (change.runs.empty() && change.campaigns.empty() && change.events.empty()) return true;
-
-  absl::Duration pause = absl::Milliseconds(100);
-  while (true) {
-    const auto stored = store_.Apply(change);
-    if (stored.ok()) break;
-    // Nothing may be acted on that is not stored: wait for the store, or stop.
-    spdlog::error("store: {}; trying again", std::string(stored.status().message()));
-    const MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause)) return false;
-    pause = std::min(2 * pause, absl::Duration(absl::Seconds(10)));
-  }
-  {
-    const MutexLock lock(&mutex_);
-    for (const Run& run : change.runs) states_[run.campaign_id][run.id] = run.state;
-    for (const Campaign& campaign : change.campaigns) {
-      if (campaign.verdict) states_.erase(campaign.id);
-    }
-  }
-  if (!change.notifications.empty() && announcer_.notifications_stored) announcer_.notifications_stored();
-  for (const auto& [campaign_id, payload] : change.events) told.insert(campaign_id);
-  for (const std::string& id : told) Notify(id);
-  return true;
+  return change;
 }
 
 void Driver::AddNotifications(const Campaign& campaign, absl::Time now, store::Change& change) const {
@@ -224,11 +229,11 @@ void Driver::Perform(const Action& action) {
   std::visit(Overloaded{
                  [](const SaveCampaign&) {},
                  [](const SaveRun&) {},
-                 [this](const SendAck& a) { agents_.SendAck(a.run_id, a.session, a.sequence); },
-                 [this](const SendCancel& a) { agents_.SendCancel(a.run_id, a.reason); },
-                 [this](const SendFinish& a) { agents_.SendFinish(a.run_id); },
-                 [this](const SendHostActionReply& a) { agents_.SendHostActionReply(a.reply); },
-                 [this](const DropSession& a) { agents_.Drop(a.run_id, a.session); },
+                 [this](const SendAck& a) { ports_.agents.SendAck(a.run_id, a.session, a.sequence); },
+                 [this](const SendCancel& a) { ports_.agents.SendCancel(a.run_id, a.reason); },
+                 [this](const SendFinish& a) { ports_.agents.SendFinish(a.run_id); },
+                 [this](const SendHostActionReply& a) { ports_.agents.SendHostActionReply(a.reply); },
+                 [this](const DropSession& a) { ports_.agents.Drop(a.run_id, a.session); },
                  [this](const auto& a) { Do(a); },
              },
              action);

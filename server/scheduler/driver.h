@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Performs what the core decides: stores first, then acts. One thread steps the core; what blocks runs on the pool.
+// Performs what the core decides: stores first, then acts. One thread steps the core; what blocks runs elsewhere.
 #pragma once
 
 #include <deque>
@@ -17,15 +17,15 @@
 #include "server/scheduler/agent_port.h"
 #include "server/scheduler/core.h"
 #include "server/scheduler/hosts.h"
-#include "server/scheduler/lanes.h"
 #include "server/scheduler/post_mortem.h"
 #include "server/scheduler/run_directory.h"
-#include "server/scheduler/worker_pool.h"
-#include "server/store/store.h"
+#include "server/store/scheduler_store.h"
 #include "server/symbols/cache.h"
 #include "server/vm/image.h"
 #include "support/clock.h"
+#include "support/executor.h"
 #include "support/mutex.h"
+#include "support/random.h"
 
 namespace lk::scheduler {
 
@@ -51,21 +51,46 @@ struct DriverOptions {
   std::optional<absl::Duration> kill_worker_after;  // test hook
   campaign::Descriptors descriptors;
   Limits limits;
+  // That many bytes, in hexadecimal digits: tokens and nonces.
+  std::function<std::string(size_t bytes)> random_hex = RandomHex;
+};
+
+// What the driver works with; all outlive it, and what was posted to the executors is done before it goes.
+struct DriverPorts {
+  store::SchedulerStore& store;
+  Hosts& hosts;
+  vm::Images& images;
+  AgentPort& agents;
+  symbols::Cache& symbols;
+  // Starting and destroying VMs: one task of a run after the other.
+  Executor& pool;
+  // What may not come back while a guest hangs or its QEMU stands still, and what must not wait for that: a run's host
+  // actions, its post-mortem, detection on its console. Each has a thread of its own, so that none of them keeps the
+  // destroying of the VM, which ends them, from its turn in the pool.
+  Executor& lanes;
+  const Clock& clock;
 };
 
 class Driver {
  public:
-  Driver(DriverOptions options, store::Store& store, Hosts& hosts, vm::ImageBuilder& images, AgentPort& agents,
-         symbols::Cache& symbols, WorkerPool& pool, Announcer announcer, const Clock& clock);
+  Driver(DriverOptions options, DriverPorts ports, Announcer announcer);
   ~Driver();
 
-  // Takes up what the store holds unfinished, then runs.
-  Status Start();
+  // Takes up what the store holds unfinished. RunDue does the rest: on the driver's thread between Start and Stop, or
+  // called by who has no threads.
+  Status Recover();
+  void Start();
   // VMs go on; the next start takes them over.
   void Stop();
+  // Handles all events posted, and the core's deadlines that have passed. Returns when it wants to be called again at
+  // the latest, unless an event comes.
+  absl::Time RunDue();
 
-  // Thread-safe; never blocks. `stored` is called on the driver's thread when what follows from the event is stored.
+  // Thread-safe; never blocks. `stored` is called on the thread of RunDue when what follows from the event is stored.
   void Post(Event event, std::function<void()> stored = {});
+
+  // Waits until what follows from the event is stored. False: that takes too long; the event is still to be handled.
+  bool PostAndWait(Event event);
 
   // Called (on any thread, must not block) when a campaign has new events or a run's console has grown. The
   // subscription ends with the returned handle.
@@ -89,10 +114,21 @@ class Driver {
     std::function<void()> stored;
   };
 
-  void Loop();
+  // What a step leads to, until the store has taken the change: then it is performed.
+  struct Undone {
+    store::Change change;
+    std::vector<Action> actions;
+    std::function<void()> stored;
+    absl::Duration pause = absl::Milliseconds(100);
+    absl::Time next_try = absl::InfinitePast();
+  };
+
+  std::optional<Queued> TakeNext();
   void Step(Queued queued);
-  // Stores all Save* of a step as one change, again and again until the store takes it or lkd stops.
-  bool Store(const std::vector<Action>& actions, absl::Time now);
+  // Whether the store took the change. Where it did not, nothing is performed, and no further step is made.
+  bool Finish(Undone& undone);
+  // All Save* of a step.
+  store::Change ChangeOf(const std::vector<Action>& actions, absl::Time now) const;
   void AddNotifications(const Campaign& campaign, absl::Time now, store::Change& change) const;
   void Perform(const Action& action);
 
@@ -111,14 +147,12 @@ class Driver {
   void OnVm(const std::string& host_id, const vm::VmEvent& event);
 
   StatusOr<std::shared_ptr<console::Recorder>> OpenConsole(const Run& run, const v1::ScenarioDescriptor& descriptor);
-  // What a console gave, in the order in which it came. A finding's frames are located first; where there is debug
-  // information for that, it is read from disk, on the pool.
-  void FromConsole(const std::string& run_id, const std::string& kernel_id, Event event);
+  // Finds a finding's frames in the source, where the kernel came with debug information; that is read from disk.
+  void Locate(const std::string& kernel_id, Finding& finding) const;
   std::shared_ptr<console::Recorder> Console(const std::string& run_id) const;
-  vm::ConsoleSink Sink(const Run& run, const std::shared_ptr<console::Recorder>& recorder);
+  static vm::ConsoleSink Sink(const std::shared_ptr<console::Recorder>& recorder);
   void Notify(const std::string& id);
 
-  // What is looked for in the kernel log beside the signature table.
   AgentTerms Terms(const Run& run) const;
   static std::vector<detect::InvariantLiteral> Invariants(const v1::ScenarioDescriptor& descriptor);
   const v1::ScenarioDescriptor& Descriptor(const std::string& scenario) const;
@@ -126,18 +160,12 @@ class Driver {
   std::filesystem::path RunDirectory(const std::string& run_id) const;
 
   const DriverOptions options_;
-  store::Store& store_;
-  Hosts& hosts_;
-  vm::ImageBuilder& images_;
-  AgentPort& agents_;
-  symbols::Cache& symbols_;
-  WorkerPool& pool_;
+  const DriverPorts ports_;
   const Announcer announcer_;
-  const Clock& clock_;
 
   mutable Mutex mutex_;
   // Bounded by their sources: the console's bytes are told once for each run until read, agents have a window of
-  // messages that are not acknowledged, findings are at most kMostFindings for each run.
+  // messages that are not acknowledged, findings are at most kMaxFindings for each run.
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> grown_ ABSL_GUARDED_BY(mutex_);  // run -> console bytes not told yet
   std::map<std::string, uint32_t> findings_told_ ABSL_GUARDED_BY(mutex_);
@@ -152,13 +180,10 @@ class Driver {
   // Runs that were under way when lkd ended, by host, until that host has been looked at.
   std::map<std::string, std::vector<Run>> to_adopt_ ABSL_GUARDED_BY(mutex_);
 
-  // Calls that QEMU's monitor answers, or does not: a lane for each run's host actions, and one for its post-mortem.
-  // They take no worker from the pool, where the destroying of their VM, which ends them, has its turn.
-  Lanes monitors_;
-
-  // Of the driver's thread.
+  // Of the thread of RunDue.
   Core core_;
   std::map<std::string, campaign::CampaignSpec> specs_;
+  std::optional<Undone> undone_;
   std::thread thread_;
 };
 

@@ -14,7 +14,7 @@ namespace lk::scheduler {
 namespace {
 
 // Findings of one console that reach the core; a guest that prints more of them is broken enough.
-constexpr uint32_t kMostFindings = 1000;
+constexpr uint32_t kMaxFindings = 1000;
 
 constexpr char kVmPrefix[] = "lk-";
 
@@ -41,7 +41,9 @@ std::vector<detect::InvariantLiteral> Driver::Invariants(const v1::ScenarioDescr
 AgentTerms Driver::Terms(const Run& run) const {
   const v1::ScenarioDescriptor& descriptor = Descriptor(run.scenario);
   AgentTerms terms;
-  terms.invariants = Invariants(descriptor);
+  terms.kernel_log = {.invariants = Invariants(descriptor),
+                      .quiet = options_.limits.report_quiet,
+                      .locate = [this, kernel_id = run.kernel_id](Finding& finding) { Locate(kernel_id, finding); }};
   for (const auto& probe : descriptor.probes()) terms.probes.insert(probe.name());
   terms.host_actions = {descriptor.host_actions().begin(), descriptor.host_actions().end()};
   if (const campaign::Profile* profile = FindProfile(Spec(run.campaign_id), run.profile)) terms.vcpus = profile->vcpus;
@@ -52,12 +54,12 @@ void Driver::Do(const StartVm& action) {
   const Run& run = action.run;
   const v1::ScenarioDescriptor& descriptor = Descriptor(run.scenario);
   const campaign::Profile* profile = FindProfile(Spec(run.campaign_id), run.profile);
-  agents_.Expect(run, Terms(run));
+  ports_.agents.Expect(run, Terms(run));
   {
     const MutexLock lock(&mutex_);
     active_[run.id] = run.host_id;
   }
-  pool_.Post(run.id, [this, run, &descriptor, profile = *profile] {
+  ports_.pool.Post(run.id, [this, run, &descriptor, profile = *profile] {
     const Status status = Launch(run, profile, descriptor);
     if (status.ok()) return;
     Post(StartFailed{run.id, std::string(status.message()), vm::FaultOf(status) == vm::Fault::kHost});
@@ -65,8 +67,8 @@ void Driver::Do(const StartVm& action) {
 }
 
 Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1::ScenarioDescriptor& descriptor) {
-  const absl::Time begin = clock_.Now();
-  const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(run.host_id);
+  const absl::Time begin = ports_.clock.Now();
+  const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(run.host_id);
   if (!hypervisor) {
     return vm::WithFault(absl::UnavailableError("no connection to host " + run.host_id), vm::Fault::kHost);
   }
@@ -78,8 +80,8 @@ Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1
   request.run.ca_pem = options_.ca_pem;
   request.run.config = {{"run_id", run.id},          {"token", run.token},    {"controller", options_.agent_address},
                         {"address", "10.0.2.15/24"}, {"gateway", "10.0.2.2"}, {"server_name", "lkd"}};
-  LK_ASSIGN_OR_RETURN(const vm::ImageBuilder::Image image, images_.Build(request));
-  const absl::Time built = clock_.Now();
+  LK_ASSIGN_OR_RETURN(const vm::ImageBuilder::Image image, ports_.images.Build(request));
+  const absl::Time built = ports_.clock.Now();
   Post(ImageReady{run.id, absl::ToDoubleSeconds(built - begin), image.sha256});
 
   vm::VmSpec spec;
@@ -94,15 +96,15 @@ Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1
   LK_ASSIGN_OR_RETURN(spec.disks, MakeScratchDisks(descriptor, RunDirectory(run.id)));
   spec.console_log = RunDirectory(run.id) / "console.host";
   LK_ASSIGN_OR_RETURN(const std::shared_ptr<console::Recorder> recorder, OpenConsole(run, descriptor));
-  LK_RETURN_IF_ERROR(hypervisor->Start(spec, Sink(run, recorder)));
-  Post(VmStarted{run.id, absl::ToDoubleSeconds(clock_.Now() - built)});
+  LK_RETURN_IF_ERROR(hypervisor->Start(spec, Sink(recorder)));
+  Post(VmStarted{run.id, absl::ToDoubleSeconds(ports_.clock.Now() - built)});
   return absl::OkStatus();
 }
 
 void Driver::Do(const DestroyVm& action) {
-  pool_.Post(action.run_id, [this, action] {
+  ports_.pool.Post(action.run_id, [this, action] {
     VmGone gone{action.run_id, VmGone::How::kDestroyed, "destroyed by lkd"};
-    if (const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id)) {
+    if (const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(action.host_id)) {
       const Status status = hypervisor->Destroy(VmName(action.run_id));
       // Destroyed again after Limits::destroy, or when the host is back.
       if (!status.ok()) {
@@ -116,8 +118,8 @@ void Driver::Do(const DestroyVm& action) {
 
 void Driver::Do(const PerformPostMortem& action) {
   const Run* run = core_.Find(action.run_id);
-  const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id);
-  const auto host = hosts_.Find(action.host_id);
+  const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(action.host_id);
+  const auto host = ports_.hosts.Find(action.host_id);
   if (!run || !hypervisor || !host.ok()) {
     campaign::PostMortemStep failed{.step = action.step,
                                     .outcome = campaign::PostMortemStep::Outcome::kFailed,
@@ -133,13 +135,13 @@ void Driver::Do(const PerformPostMortem& action) {
                         .memory_bytes = profile->MostMemory(),
                         .directory = RunDirectory(action.run_id)};
   // Not behind a host action that waits for the guest to let go of its memory.
-  monitors_.Post(action.run_id + "/post-mortem", [this, guest, step = action.step, hypervisor] {
+  ports_.lanes.Post(action.run_id + "/post-mortem", [this, guest, step = action.step, hypervisor] {
     Post(PerformStep(step, guest, options_.dumps, *hypervisor));
   });
 }
 
 void Driver::Do(const FlushConsole& action) {
-  if (const auto console = Console(action.run_id)) pool_.Post([console] { console->OnQuiet(); });
+  if (const auto console = Console(action.run_id)) console->OnQuiet();
 }
 
 void Driver::Do(const SendLease& action) {
@@ -158,15 +160,15 @@ void Driver::Do(const SendLease& action) {
   terms.canary_nonce = run->canary_nonce;
   terms.seed = run->seed;
   terms.kill_worker_after = options_.kill_worker_after;
-  agents_.SendLease(action.run_id, action.session, terms);
+  ports_.agents.SendLease(action.run_id, action.session, terms);
 }
 
 void Driver::Do(const PerformHostAction& action) {
-  monitors_.Post(action.run_id, [this, action] {
+  ports_.lanes.Post(action.run_id, [this, action] {
     using Kind = HostActionAsked::Kind;
     HostActionDone done{action.run_id, action.action.id, "", action.action.alias, absl::ZeroDuration()};
-    const absl::Time begin = clock_.Now();
-    const std::shared_ptr<vm::Hypervisor> hypervisor = hosts_.Get(action.host_id);
+    const absl::Time begin = ports_.clock.Now();
+    const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(action.host_id);
     const std::string name = VmName(action.run_id);
     Status status = hypervisor ? absl::OkStatus() : absl::UnavailableError("no connection to the host");
     if (status.ok()) {
@@ -186,7 +188,7 @@ void Driver::Do(const PerformHostAction& action) {
       }
     }
     if (!status.ok()) done.error = std::string(status.message());
-    done.took = clock_.Now() - begin;
+    done.took = ports_.clock.Now() - begin;
     Post(std::move(done));
   });
 }
@@ -196,7 +198,7 @@ void Driver::Do(const ExpectBoot& action) {
 }
 
 void Driver::Do(const ReleaseRun& action) {
-  agents_.Forget(action.run_id);
+  ports_.agents.Forget(action.run_id);
   {
     const MutexLock lock(&mutex_);
     active_.erase(action.run_id);
@@ -205,7 +207,7 @@ void Driver::Do(const ReleaseRun& action) {
     findings_told_.erase(action.run_id);
   }
   Notify(action.run_id);
-  pool_.Post(action.run_id, [directory = RunDirectory(action.run_id)] { Tidy(directory); });
+  ports_.pool.Post(action.run_id, [directory = RunDirectory(action.run_id)] { Tidy(directory); });
 }
 
 // ---- consoles ------------------------------------------------------------------------------
@@ -217,15 +219,17 @@ StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
   events.on_finding = [this, run_id, kernel_id = run.kernel_id](detect::Finding finding) {
     {
       const MutexLock lock(&mutex_);
-      if (++findings_told_[run_id] > kMostFindings) return;
+      if (++findings_told_[run_id] > kMaxFindings) return;
     }
-    FromConsole(run_id, kernel_id, ConsoleFinding{run_id, std::move(finding)});
+    Locate(kernel_id, finding);
+    Post(ReportSeen{run_id, std::move(finding), Witness::kConsole});
   };
   events.on_header = [this, run_id](detect::Finding finding) {
     const MutexLock lock(&mutex_);
-    if (findings_told_[run_id] < kMostFindings) queue_.push_back({ConsoleHeader{run_id, std::move(finding)}, {}});
+    if (findings_told_[run_id] < kMaxFindings) queue_.push_back({ReportBegan{run_id, std::move(finding)}, {}});
   };
   events.on_canary = [this, run_id](std::string_view nonce) { Post(ConsoleCanary{run_id, std::string(nonce)}); };
+  events.on_end = [this, run_id] { Post(ConsoleEnded{run_id}); };
   events.on_bytes = [this, run_id](uint64_t bytes) {
     {
       const MutexLock lock(&mutex_);
@@ -233,15 +237,17 @@ StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
     }
     Notify(run_id);
   };
-  LK_ASSIGN_OR_RETURN(std::unique_ptr<console::Recorder> recorder,
+  LK_ASSIGN_OR_RETURN(const std::shared_ptr<console::Recorder> recorder,
                       console::Recorder::Open(
-                          RunDirectory(run_id),
-                          detect::Options{.invariants = Invariants(descriptor), .announced_boots = run.announced_boots},
-                          std::move(events), options_.console_max_bytes));
-  std::shared_ptr<console::Recorder> shared = std::move(recorder);
+                          {.directory = RunDirectory(run_id),
+                           .max_bytes = options_.console_max_bytes,
+                           .detection = {.invariants = Invariants(descriptor), .announced_boots = run.announced_boots},
+                           .executor = &ports_.lanes,
+                           .key = run_id + "/console"},
+                          std::move(events)));
   const MutexLock lock(&mutex_);
-  consoles_[run_id] = shared;
-  return shared;
+  consoles_[run_id] = recorder;
+  return recorder;
 }
 
 std::shared_ptr<console::Recorder> Driver::Console(const std::string& run_id) const {
@@ -250,22 +256,13 @@ std::shared_ptr<console::Recorder> Driver::Console(const std::string& run_id) co
   return it == consoles_.end() ? nullptr : it->second;
 }
 
-void Driver::FromConsole(const std::string& run_id, const std::string& kernel_id, Event event) {
-  if (!symbols_.Has(kernel_id)) return Post(std::move(event));
-  pool_.Post(run_id, [this, kernel_id, event = std::move(event)]() mutable {
-    if (auto* told = std::get_if<ConsoleFinding>(&event)) {
-      if (const auto symbols = symbols_.SymbolsOf(kernel_id); symbols.ok()) (*symbols)->Locate(told->finding);
-    }
-    Post(std::move(event));
-  });
+void Driver::Locate(const std::string& kernel_id, Finding& finding) const {
+  if (!ports_.symbols.Has(kernel_id)) return;
+  if (const auto symbols = ports_.symbols.SymbolsOf(kernel_id); symbols.ok()) (*symbols)->Locate(finding);
 }
 
-vm::ConsoleSink Driver::Sink(const Run& run, const std::shared_ptr<console::Recorder>& recorder) {
-  return {[recorder](std::string_view bytes) { recorder->OnBytes(bytes); },
-          [this, run_id = run.id, kernel_id = run.kernel_id, recorder] {
-            recorder->OnEnd();
-            FromConsole(run_id, kernel_id, ConsoleEnded{run_id});
-          }};
+vm::ConsoleSink Driver::Sink(const std::shared_ptr<console::Recorder>& recorder) {
+  return {[recorder](std::string_view bytes) { recorder->OnBytes(bytes); }, [recorder] { recorder->OnEnd(); }};
 }
 
 // ---- hosts and what runs on them -----------------------------------------------------------
@@ -275,7 +272,6 @@ Hosts::Listener Driver::HostListener() {
   listener.on_change = [this](const Host& host) { Post(HostChanged{host}); };
   listener.on_connected = [this](const Host& host, vm::Hypervisor& hypervisor) { Adopt(host, hypervisor); };
   listener.on_lost = [this](const Host& host) {
-    std::vector<Run> lost;
     const MutexLock lock(&mutex_);
     const auto waiting = to_adopt_.find(host.id);
     if (waiting == to_adopt_.end()) return;
@@ -315,7 +311,7 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
     Status status = recorder.status();
     if (status.ok() && there) {
       status = hypervisor.Reattach(name, RunDirectory(run.id) / "console.host", (*recorder)->stream_offset(),
-                                   Sink(run, *recorder));
+                                   Sink(*recorder));
       if (status.ok()) {
         adopted.insert(name);
         {
@@ -328,7 +324,11 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
     }
     Post(VmGone{run.id, VmGone::How::kMissing,
                 status.ok() ? "it ended while lkd was away" : std::string(status.message())});
-    FromConsole(run.id, run.kernel_id, ConsoleEnded{run.id});
+    if (recorder.ok()) {
+      (*recorder)->OnEnd();
+    } else {
+      Post(ConsoleEnded{run.id});
+    }
   }
   for (const vm::VmInfo& vm : *found) {
     if (adopted.contains(vm.name)) continue;

@@ -25,28 +25,41 @@ std::string HostId(const std::string& uri) {
 
 }  // namespace
 
-Hosts::Hosts(store::Store& store, const Clock& clock, vm::HypervisorOptions options)
-    : store_(store), clock_(clock), options_(options) {}
+Hosts::Hosts(store::SchedulerStore& store, const Clock& clock, vm::HypervisorFactory connect)
+    : store_(store), clock_(clock), connect_(std::move(connect)) {}
 
 Hosts::~Hosts() {
   Stop();
 }
 
-Status Hosts::Start(Listener listener) {
+Status Hosts::Load(Listener listener) {
   listener_ = std::move(listener);
   LK_ASSIGN_OR_RETURN(const std::vector<Host> known, store_.ListHosts());
-  {
-    const MutexLock lock(&mutex_);
-    for (const Host& host : known) {
-      Entry& entry = entries_[host.id];
-      entry.host = host;
-      if (host.state == Host::State::kUp) entry.host.state = Host::State::kDown;
-      entry.host.state_reason = "connecting";
-      entry.next_try = clock_.Now();
-    }
+  const MutexLock lock(&mutex_);
+  for (const Host& host : known) {
+    Entry& entry = entries_[host.id];
+    entry.host = host;
+    if (host.state == Host::State::kUp) entry.host.state = Host::State::kDown;
+    entry.host.state_reason = "connecting";
+    entry.next_try = clock_.Now();
   }
-  thread_ = std::thread([this] { Reconnect(); });
   return absl::OkStatus();
+}
+
+void Hosts::Start() {
+  thread_ = std::thread([this] {
+    while (true) {
+      const absl::Time next = RunDue();
+      const MutexLock lock(&mutex_);
+      // next_try of a host that was lost or resumed is moved up.
+      const auto due = [this, next] {
+        mutex_.AssertHeld();
+        return stopping_ || NextTry() < next;
+      };
+      mutex_.AwaitWithDeadline(absl::Condition(&due), next);
+      if (stopping_) return;
+    }
+  });
 }
 
 void Hosts::Stop() {
@@ -65,14 +78,13 @@ void Hosts::Stop() {
 
 // Fills in what the host says of itself. Limits that an operator set stay (vcpus, memory_bytes above 0).
 Status Hosts::ConnectTo(Host& host, std::shared_ptr<vm::Hypervisor>& hypervisor) {
-  auto connected = vm::Connect(
-      host.uri, [this, id = host.id](const vm::VmEvent& event) { OnVmEvent(id, event); }, options_);
+  auto connected = connect_(host.uri, [this, id = host.id](const vm::VmEvent& event) { OnVmEvent(id, event); });
   if (!connected.ok()) return connected.status();
   LK_ASSIGN_OR_RETURN(const vm::HostFacts facts, (*connected)->Probe());
   if (facts.broken_qemu && !host.allow_broken_qemu) {
     return absl::FailedPreconditionError(
         fmt::format("{}: {} is known to break guests ({}); install a newer QEMU, or add the host with "
-                    "--allow-broken-qemu and have its results marked",
+                    "--allow-broken-qemu",
                     host.uri, facts.hypervisor_version, facts.broken_reason));
   }
   if (facts.archs.empty()) {
@@ -182,29 +194,25 @@ std::shared_ptr<vm::Hypervisor> Hosts::Get(const std::string& id) const {
   return entry == entries_.end() ? nullptr : entry->second.hypervisor;
 }
 
-void Hosts::Reconnect() {
-  while (true) {
-    std::vector<std::string> due;
-    {
-      const MutexLock lock(&mutex_);
-      absl::Time next = absl::InfiniteFuture();
-      for (const auto& [id, entry] : entries_) next = std::min(next, entry.next_try);
-      // A change of entries_ wakes the wait: next_try of a lost or resumed host is now.
-      const auto something_due = [this] {
-        mutex_.AssertHeld();
-        return stopping_ || std::any_of(entries_.begin(), entries_.end(),
-                                        [this](const auto& item) { return item.second.next_try <= clock_.Now(); });
-      };
-      mutex_.AwaitWithDeadline(absl::Condition(&something_due), next);
-      if (stopping_) return;
-      for (auto& [id, entry] : entries_) {
-        if (entry.next_try > clock_.Now()) continue;
-        entry.next_try = absl::InfiniteFuture();
-        due.push_back(id);
-      }
+absl::Time Hosts::NextTry() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [id, entry] : entries_) next = std::min(next, entry.next_try);
+  return next;
+}
+
+absl::Time Hosts::RunDue() {
+  std::vector<std::string> due;
+  {
+    const MutexLock lock(&mutex_);
+    for (auto& [id, entry] : entries_) {
+      if (stopping_ || entry.next_try > clock_.Now()) continue;
+      entry.next_try = absl::InfiniteFuture();
+      due.push_back(id);
     }
-    for (const std::string& id : due) TryAgain(id);
   }
+  for (const std::string& id : due) TryAgain(id);
+  const MutexLock lock(&mutex_);
+  return NextTry();
 }
 
 void Hosts::TryAgain(const std::string& id) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "server/campaign/types.h"
-#include "server/store/store.h"
+#include "server/store/scheduler_store.h"
 #include "server/vm/hypervisor.h"
 #include "support/clock.h"
 #include "support/mutex.h"
@@ -28,22 +28,26 @@ struct HostRequest {
 class Hosts {
  public:
   struct Listener {
-    // On a thread of Hosts: a host was added, or its state changed.
+    // On the thread of RunDue, or of the call: a host was added, or its state changed.
     std::function<void(const campaign::Host&)> on_change;
-    // On a thread of Hosts, before on_change: the connection stands (again); VMs may be there from before.
+    // The same, before on_change: the connection stands (again); VMs may be there from before.
     std::function<void(const campaign::Host&, vm::Hypervisor&)> on_connected;
-    // On a thread of Hosts: the first try failed, or the connection was lost.
+    // On the thread of RunDue: connecting failed.
     std::function<void(const campaign::Host&)> on_lost;
     // On the hypervisor's event thread.
     std::function<void(const std::string& host_id, const vm::VmEvent&)> on_vm;
   };
 
-  Hosts(store::Store& store, const Clock& clock, vm::HypervisorOptions options);
+  Hosts(store::SchedulerStore& store, const Clock& clock, vm::HypervisorFactory connect);
   ~Hosts();
 
-  // Connects to the hosts that the store has, in the background.
-  Status Start(Listener listener);
+  // Takes up the hosts that the store has. RunDue connects to them: on a thread of Hosts between Start and Stop, or
+  // called by who has no threads.
+  Status Load(Listener listener);
+  void Start();
   void Stop();
+  // Connects where that is due. Returns when it wants to be called again at the latest, unless an event comes.
+  absl::Time RunDue();
 
   // Blocks until the host has been looked at. Errors: see HostService.AddHost.
   StatusOr<campaign::Host> Add(const HostRequest& request);
@@ -64,13 +68,13 @@ class Hosts {
     absl::Duration pause = absl::Seconds(1);
   };
   Status ConnectTo(campaign::Host& host, std::shared_ptr<vm::Hypervisor>& hypervisor);
-  void Reconnect();
+  absl::Time NextTry() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void TryAgain(const std::string& id);
   void OnVmEvent(const std::string& id, const vm::VmEvent& event);
 
-  store::Store& store_;
+  store::SchedulerStore& store_;
   const Clock& clock_;
-  const vm::HypervisorOptions options_;
+  const vm::HypervisorFactory connect_;
   Listener listener_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);

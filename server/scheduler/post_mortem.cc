@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "server/vm/uri.h"
 #include "support/quantity.h"
 
 namespace lk::scheduler {
@@ -17,11 +18,6 @@ using Outcome = PostMortemStep::Outcome;
 constexpr size_t kMostText = 16 << 10;
 // CPUs that the line about the registers names; all are in the text.
 constexpr size_t kMostNamed = 8;
-
-// A URI without a host: qemu:///system, qemu+unix:///session (https://libvirt.org/uri.html).
-bool IsThisHost(const std::string& uri) {
-  return uri.find(":///") != uri.npos;
-}
 
 void Fail(PostMortemStep& step, const Status& status) {
   step.outcome = Outcome::kFailed;
@@ -74,7 +70,7 @@ void SendNmi(const HungGuest& guest, vm::Hypervisor& hypervisor, PostMortemStep&
 
 // Empty: the memory may be dumped.
 std::string WhyNotDumped(const HungGuest& guest, const DumpLimits& limits) {
-  if (!IsThisHost(guest.host_uri)) return fmt::format("the dump would stay on {}", guest.host_uri);
+  if (!vm::IsLocal(guest.host_uri)) return fmt::format("the dump would stay on {}", guest.host_uri);
   if (guest.memory_bytes > limits.max_bytes) {
     return fmt::format("{} of memory, and dumps.maxBytes is {}", FormatBytes(guest.memory_bytes),
                        FormatBytes(limits.max_bytes));

@@ -7,15 +7,10 @@
 #include <string>
 
 #include "server/scheduler/core.h"
+#include "server/scheduler/limits.h"
 #include "server/vm/hypervisor.h"
 
 namespace lk::scheduler {
-
-// A dump that would break a limit is not begun; the step says which.
-struct DumpLimits {
-  uint64_t max_bytes = uint64_t{8} << 30;   // greatest guest memory that is dumped
-  uint64_t keep_free = uint64_t{10} << 30;  // left free on the disk, were the guest's memory written uncompressed
-};
 
 struct HungGuest {
   std::string run_id;

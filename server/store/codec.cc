@@ -5,28 +5,169 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "server/campaign/fields.h"
 #include "support/histogram_proto.h"
 
+namespace lk::store {
 namespace {
 
 using nlohmann::json;
+using FieldName = std::string_view;
+
+// A field that has a column, of its own name or of another.
+struct Column {
+  FieldName field;
+  const char* name;
+};
+
+// What is not in the body of a row; all other fields are.
+template <typename T>
+struct Kept {
+  static constexpr std::array<Column, 0> columns = {};
+  static constexpr std::array<FieldName, 0> elsewhere = {};
+};
+template <>
+struct Kept<campaign::Campaign> {
+  static constexpr auto columns = std::to_array<Column>(
+      {{"id", "id"}, {"state", "state"}, {"verdict", "verdict"}, {"created", "created"}, {"finished", "finished"}});
+  static constexpr std::array<FieldName, 0> elsewhere = {};
+};
+template <>
+struct Kept<campaign::Run> {
+  static constexpr auto columns = std::to_array<Column>({{"id", "id"},
+                                                         {"campaign_id", "campaign_id"},
+                                                         {"kernel_id", "kernel_id"},
+                                                         {"kernel_release", "kernel"},
+                                                         {"arch", "arch"},
+                                                         {"profile", "profile"},
+                                                         {"scenario", "scenario"},
+                                                         {"state", "state"},
+                                                         {"verdict", "verdict"},
+                                                         {"superseded", "superseded"},
+                                                         {"control", "control"},
+                                                         {"emulated", "emulated"},
+                                                         {"finished", "finished"}});
+  // Rows of their own.
+  static constexpr auto elsewhere = std::to_array<FieldName>({"findings", "latencies"});
+};
+template <>
+struct Kept<detect::Finding> {
+  static constexpr std::array<Column, 0> columns = {};
+  // Nowhere: they matter while it is folded into others.
+  static constexpr auto elsewhere = std::to_array<FieldName>({"transient", "saturated"});
+};
+
+// nullptr: the field has none.
+template <typename T>
+constexpr const char* ColumnOf(FieldName field) {
+  const auto& columns = Kept<T>::columns;
+  const auto column = std::ranges::find(columns, field, &Column::field);
+  return column == columns.end() ? nullptr : column->name;
+}
+
+template <typename T>
+constexpr bool IsInBody(FieldName field) {
+  static_assert(AreFields<T>(Kept<T>::elsewhere));
+  static_assert(std::ranges::all_of(
+      Kept<T>::columns, [](FieldName name) { return Includes(kFieldNames<T>, name); }, &Column::field));
+  return ColumnOf<T>(field) == nullptr && !Includes(Kept<T>::elsewhere, field);
+}
 
 // Enumerations are kept as their words.
-template <typename T, typename Parse>
-T FromWord(const json& j, Parse parse) {
-  return lk::store::Sound(parse(j.get<std::string>()));
+void FromWord(const std::string& word, detect::Kind& kind) {
+  if (!detect::ParseKind(word, kind)) throw Damaged(fmt::format("\"{}\" is not a kind of finding", word));
 }
+void FromWord(const std::string& word, campaign::Arch& arch) {
+  arch = Sound(campaign::ParseArch(word));
+}
+void FromWord(const std::string& word, campaign::Blame& blame) {
+  blame = Sound(campaign::ParseBlame(word));
+}
+void FromWord(const std::string& word, campaign::Verdict& verdict) {
+  verdict = Sound(campaign::ParseVerdict(word));
+}
+void FromWord(const std::string& word, campaign::RunState& state) {
+  state = Sound(campaign::ParseRunState(word));
+}
+void FromWord(const std::string& word, campaign::CampaignState& state) {
+  state = Sound(campaign::ParseCampaignState(word));
+}
+void FromWord(const std::string& word, campaign::Host::State& state) {
+  state = Sound(campaign::ParseHostState(word));
+}
+void FromWord(const std::string& word, campaign::PostMortemStep::Step& step) {
+  step = Sound(campaign::ParseStep(word));
+}
+void FromWord(const std::string& word, campaign::PostMortemStep::Outcome& outcome) {
+  outcome = Sound(campaign::ParseOutcome(word));
+}
+void FromWord(const std::string& word, campaign::Ending::Kind& kind) {
+  kind = Sound(campaign::ParseEnding(word));
+}
+
 template <typename T>
-json ToWord(T value) {
-  return std::string(ToString(value));
+concept Word = std::is_enum_v<T> && requires(const std::string& word, T& value) {
+  FromWord(word, value);
+};
+
+template <typename T>
+void FromJson(const json& j, T& value) {
+  j.get_to(value);
+}
+// A guest may count to NaN; JSON has no word for it and writes null.
+void FromJson(const json& j, double& value) {
+  value = j.is_null() ? std::numeric_limits<double>::quiet_NaN() : j.get<double>();
+}
+
+template <typename T>
+void PutFields(const T& value, json& body) {
+  body = json::object();
+  ForEachField(value, [&](auto field, const auto& part) {
+    if constexpr (IsInBody<T>(field.name)) body[std::string(field.name)] = part;
+  });
+}
+// A key that is missing leaves its field as it is.
+template <typename T>
+void GetFields(const json& body, T& value) {
+  ForEachField(value, [&](auto field, auto& part) {
+    if constexpr (IsInBody<T>(field.name)) {
+      if (const auto it = body.find(field.name); it != body.end()) FromJson(*it, part);
+    }
+  });
 }
 
 }  // namespace
+}  // namespace lk::store
+
+template <lk::store::Word T>
+struct nlohmann::adl_serializer<T> {
+  static void to_json(nlohmann::json& j, T value) { j = std::string(ToString(value)); }
+  static void from_json(const nlohmann::json& j, T& value) { lk::store::FromWord(j.get<std::string>(), value); }
+};
+
+template <lk::HasFields T>
+struct nlohmann::adl_serializer<T> {
+  static void to_json(nlohmann::json& j, const T& value) { lk::store::PutFields(value, j); }
+  static void from_json(const nlohmann::json& j, T& value) { lk::store::GetFields(j, value); }
+};
+
+// Of the file only this much is kept, beside its text: a reader that needs the rest parses that again.
+template <>
+struct nlohmann::adl_serializer<lk::campaign::CampaignSpec> {
+  static void to_json(json& j, const lk::campaign::CampaignSpec& spec) {
+    j = {{"name", spec.name}, {"labels", spec.labels}};
+  }
+  static void from_json(const json& j, lk::campaign::CampaignSpec& spec) {
+    spec.name = j.value("name", spec.name);
+    spec.labels = j.value("labels", spec.labels);
+  }
+};
 
 template <>
 struct nlohmann::adl_serializer<absl::Time> {
@@ -56,97 +197,6 @@ struct nlohmann::adl_serializer<std::optional<T>> {
   }
 };
 
-// What is kept of each type: one list of fields each. JSON of these types is made nowhere else in lkd (the outside is
-// told in lk.v1 messages), so the functions may stand in the types' own namespaces, where the library looks for them.
-namespace lk::detect {
-
-void to_json(json& j, Kind kind) {
-  j = ToWord(kind);
-}
-void from_json(const json& j, Kind& kind) {
-  if (const auto word = j.get<std::string>(); !ParseKind(word, kind)) {
-    throw store::Damaged(fmt::format("\"{}\" is not a kind of finding", word));
-  }
-}
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Frame, function, offset, module, location)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CpuStack, cpu, task, function, frames)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Finding, kind, title, alt_titles, corrupted, start_offset, end_offset,
-                                                excerpt, function, frames, others, cpu, task, open, seconds_stuck,
-                                                count, nmi, fatal, taint, kernel_release, first_seen, last_seen,
-                                                witnesses, phase, activity, tolerated, distrust, counted)
-
-}  // namespace lk::detect
-
-namespace lk::campaign {
-
-void to_json(json& j, Blame blame) {
-  j = ToWord(blame);
-}
-void from_json(const json& j, Blame& blame) {
-  blame = FromWord<Blame>(j, ParseBlame);
-}
-void to_json(json& j, Arch arch) {
-  j = ToWord(arch);
-}
-void from_json(const json& j, Arch& arch) {
-  arch = FromWord<Arch>(j, ParseArch);
-}
-void to_json(json& j, Host::State state) {
-  j = ToWord(state);
-}
-void from_json(const json& j, Host::State& state) {
-  state = FromWord<Host::State>(j, ParseHostState);
-}
-
-void to_json(json& j, PostMortemStep::Step step) {
-  j = ToWord(step);
-}
-void from_json(const json& j, PostMortemStep::Step& step) {
-  step = FromWord<PostMortemStep::Step>(j, ParseStep);
-}
-void to_json(json& j, PostMortemStep::Outcome outcome) {
-  j = ToWord(outcome);
-}
-void from_json(const json& j, PostMortemStep::Outcome& outcome) {
-  outcome = FromWord<PostMortemStep::Outcome>(j, ParseOutcome);
-}
-
-// A guest may count to NaN; JSON has no word for it and writes null.
-void to_json(json& j, const CounterValue& counter) {
-  j = {{"value", counter.value}, {"unit", counter.unit}};
-}
-void from_json(const json& j, CounterValue& counter) {
-  const json& value = j.at("value");
-  counter.value = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-  counter.unit = j.at("unit").get<std::string>();
-}
-void to_json(json& j, Ending::Kind kind) {
-  j = ToWord(kind);
-}
-void from_json(const json& j, Ending::Kind& kind) {
-  kind = FromWord<Ending::Kind>(j, ParseEnding);
-}
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ending, kind, detail, agent_outcome, agent_reason)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PostMortemStep, step, outcome, detail, text, seconds)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Table, columns, rows)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CampaignSpec, name, labels)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, config_sha256, kernel_source, kernel_commit, image_sha256,
-                                                host_uri, host_kernel, hypervisor, libvirt)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Campaign, spec, spec_yaml, overrides, seed)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Run, cell, repeat, attempt, reason, blame, host_id, accelerator,
-                                                created, started, phase_seconds, counters, tables, canary_console,
-                                                canary_kmsg, operations, console_bytes, cmdline, skipped_parts, journal,
-                                                post_mortem, paused_seconds, steal_seconds, token, canary_nonce, ending,
-                                                boot_id, agent_sequence, reboot_until, announced_boots, seed,
-                                                provenance)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KernelBuild, id, release, arch, flavour, labels, config_sha256, config,
-                                                has_modules, guest_modules, image_bytes, banner, added, source)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator,
-                                                accelerator_reason, hypervisor_version, libvirt_version, kernel_release,
-                                                broken_qemu, allow_broken_qemu, features, archs, added)
-
-}  // namespace lk::campaign
-
 namespace lk::store {
 namespace {
 
@@ -157,10 +207,10 @@ std::string Encode(const T& value) {
   return json(value).dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
 }
 
-// Over what the columns have given: from_json would begin with a fresh value.
+// Over what the columns have given.
 template <typename T>
 void Decode(const std::string& body, T& value) {
-  from_json(json::parse(body), value);
+  GetFields(json::parse(body), value);
 }
 
 }  // namespace
@@ -232,68 +282,107 @@ std::string Position(std::string_view run_id) {
   return position;
 }
 
+namespace {
+
+using soci::values;
+
+void Get(const values& row, const std::string& column, std::string& value) {
+  value = row.get<std::string>(column);
+}
+void Get(const values& row, const std::string& column, absl::Time& time) {
+  time = row.get<absl::Time>(column);
+}
+void Get(const values& row, const std::string& column, bool& value) {
+  value = row.get<long long>(column) != 0;
+}
+void Get(const values& row, const std::string& column, Word auto& value) {
+  FromWord(row.get<std::string>(column), value);
+}
+// Nothing is the empty word.
+template <Word T>
+void Get(const values& row, const std::string& column, std::optional<T>& value) {
+  if (!row.get<std::string>(column).empty()) Get(row, column, value.emplace());
+}
+
+void Set(values& row, const std::string& column, const std::string& value) {
+  row.set(column, value);
+}
+void Set(values& row, const std::string& column, absl::Time time) {
+  row.set(column, time);
+}
+void Set(values& row, const std::string& column, bool value) {
+  row.set(column, static_cast<long long>(value));
+}
+void Set(values& row, const std::string& column, Word auto value) {
+  row.set(column, std::string(ToString(value)));
+}
+template <Word T>
+void Set(values& row, const std::string& column, std::optional<T> value) {
+  row.set(column, value ? std::string(ToString(*value)) : std::string());
+}
+
+template <typename T>
+std::vector<std::string> ColumnsOf(std::vector<std::string> more) {
+  for (const Column& column : Kept<T>::columns) {
+    if (column.field != "id") more.emplace_back(column.name);
+  }
+  return more;
+}
+
+template <typename T>
+void FromRow(const values& row, T& value) {
+  value = T();
+  ForEachField(value, [&](auto field, auto& part) {
+    if constexpr (ColumnOf<T>(field.name) != nullptr) Get(row, ColumnOf<T>(field.name), part);
+  });
+  DecodeBody(row.get<std::string>("body"), value);
+}
+
+template <typename T>
+void ToRow(const T& value, values& row) {
+  ForEachField(value, [&](auto field, const auto& part) {
+    if constexpr (ColumnOf<T>(field.name) != nullptr) Set(row, ColumnOf<T>(field.name), part);
+  });
+  row.set("body", EncodeBody(value));
+}
+
+}  // namespace
+
+const std::vector<std::string>& CampaignColumns() {
+  static const std::vector<std::string> columns = ColumnsOf<campaign::Campaign>({"body"});
+  return columns;
+}
+const std::vector<std::string>& RunColumns() {
+  static const std::vector<std::string> columns = ColumnsOf<campaign::Run>({"position", "body"});
+  return columns;
+}
+
 }  // namespace lk::store
 
 namespace soci {
 
-using lk::store::Sound;
-
 void type_conversion<lk::campaign::Campaign>::from_base(const values& row, indicator,
                                                         lk::campaign::Campaign& campaign) {
-  campaign.id = row.get<std::string>("id");
-  campaign.state = Sound(lk::campaign::ParseCampaignState(row.get<std::string>("state")));
-  if (const auto verdict = row.get<std::string>("verdict"); !verdict.empty()) {
-    campaign.verdict = Sound(lk::campaign::ParseVerdict(verdict));
-  }
-  campaign.created = row.get<absl::Time>("created");
-  campaign.finished = row.get<absl::Time>("finished");
-  lk::store::DecodeBody(row.get<std::string>("body"), campaign);
+  lk::store::FromRow(row, campaign);
 }
 
 void type_conversion<lk::campaign::Campaign>::to_base(const lk::campaign::Campaign& campaign, values& row,
                                                       indicator& ind) {
-  row.set("id", campaign.id);
-  row.set("state", std::string(ToString(campaign.state)));
-  row.set("verdict", campaign.verdict ? std::string(ToString(*campaign.verdict)) : std::string());
-  row.set("created", campaign.created);
-  row.set("finished", campaign.finished);
-  row.set("body", lk::store::EncodeBody(campaign));
+  lk::store::ToRow(campaign, row);
   ind = i_ok;
 }
 
 void type_conversion<lk::campaign::Run>::from_base(const values& row, indicator, lk::campaign::Run& run) {
-  run.id = row.get<std::string>("id");
-  run.campaign_id = row.get<std::string>("campaign_id");
-  run.kernel_id = row.get<std::string>("kernel_id");
-  run.kernel_release = row.get<std::string>("kernel");
-  run.arch = Sound(lk::campaign::ParseArch(row.get<std::string>("arch")));
-  run.profile = row.get<std::string>("profile");
-  run.scenario = row.get<std::string>("scenario");
-  run.state = Sound(lk::campaign::ParseRunState(row.get<std::string>("state")));
-  run.verdict = Sound(lk::campaign::ParseVerdict(row.get<std::string>("verdict")));
-  run.superseded = row.get<long long>("superseded") != 0;
-  run.control = row.get<long long>("control") != 0;
-  run.emulated = row.get<long long>("emulated") != 0;
-  run.finished = row.get<absl::Time>("finished");
-  lk::store::DecodeBody(row.get<std::string>("body"), run);
+  lk::store::FromRow(row, run);
+  // Both states are stored as "finishing": a verdict that is a pass tells them apart.
+  if (run.state == lk::campaign::RunState::kFinishing && run.verdict == lk::campaign::Verdict::kPass) {
+    run.state = lk::campaign::RunState::kAwaitingControls;
+  }
 }
 
 void type_conversion<lk::campaign::Run>::to_base(const lk::campaign::Run& run, values& row, indicator& ind) {
-  row.set("id", run.id);
-  row.set("campaign_id", run.campaign_id);
+  lk::store::ToRow(run, row);
   row.set("position", lk::store::Position(run.id));
-  row.set("kernel_id", run.kernel_id);
-  row.set("kernel", run.kernel_release);
-  row.set("arch", std::string(ToString(run.arch)));
-  row.set("profile", run.profile);
-  row.set("scenario", run.scenario);
-  row.set("state", std::string(ToString(run.state)));
-  row.set("verdict", std::string(ToString(run.verdict)));
-  row.set("superseded", static_cast<long long>(run.superseded));
-  row.set("control", static_cast<long long>(run.control));
-  row.set("emulated", static_cast<long long>(run.emulated));
-  row.set("finished", run.finished);
-  row.set("body", lk::store::EncodeBody(run));
   ind = i_ok;
 }
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/campaign/types.h"
 
@@ -44,6 +45,10 @@ void DecodeBody(const std::string& body, campaign::Run& run);
 void DecodeBody(const std::string& body, campaign::Finding& finding);
 void DecodeBody(const std::string& body, campaign::KernelBuild& kernel);
 void DecodeBody(const std::string& body, campaign::Host& host);
+
+// The columns of a campaign's and a run's row, but for its id.
+const std::vector<std::string>& CampaignColumns();
+const std::vector<std::string>& RunColumns();
 
 // Sorts run ids by campaign, then by their numbers: each number after the last '-' is filled up to nine digits.
 std::string Position(std::string_view run_id);

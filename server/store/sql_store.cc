@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <limits>
 
 #include "server/store/access_rows.h"
 #include "server/store/codec.h"
 #include "server/store/dialect.h"
 #include "server/store/migrations.h"
+#include "server/store/run_rows.h"
 #include "server/store/statement.h"
 #include "server/store/store.h"
 #include "server/store/totals.h"
@@ -26,7 +26,6 @@ using campaign::CampaignState;
 using campaign::Host;
 using campaign::KernelBuild;
 using campaign::Run;
-using campaign::RunState;
 using campaign::Verdict;
 
 const Status& StatusOf(const Status& status) {
@@ -61,8 +60,7 @@ class SqlStore final : public Store {
   StatusOr<std::vector<uint32_t>> Apply(const Change& change) override {
     return Call("apply", [&](soci::session& sql) -> StatusOr<std::vector<uint32_t>> {
       for (const Campaign& campaign : change.campaigns) {
-        static const std::string statement =
-            Upsert("campaigns", {"id"}, {"state", "verdict", "created", "finished", "body"});
+        static const std::string statement = Upsert("campaigns", {"id"}, CampaignColumns());
         sql << statement, soci::use(campaign);
       }
       for (const Run& run : change.runs) PutRun(sql, run);
@@ -71,6 +69,10 @@ class SqlStore final : public Store {
       }
       std::vector<uint32_t> sequences;
       for (const auto& [campaign_id, payload] : change.events) {
+        sequences.push_back(AddEvent(sql, campaign_id, change.time, payload));
+      }
+      for (const auto& [campaign_id, make_payload] : change.counting_events) {
+        const std::string payload = make_payload(store::CountRuns(sql, campaign_id));
         sequences.push_back(AddEvent(sql, campaign_id, change.time, payload));
       }
       for (const Notification& notification : change.notifications) InsertNotification(sql, notification);
@@ -140,53 +142,8 @@ class SqlStore final : public Store {
   }
 
   StatusOr<campaign::Counts> CountRuns(const std::string& campaign_id) override {
-    return Call("count_runs", [&](soci::session& sql) -> StatusOr<campaign::Counts> {
-      campaign::Counts counts;
-      std::string state, verdict;
-      long long superseded = 0, control = 0, runs = 0;
-      soci::statement rows =
-          (sql.prepare << "SELECT state, verdict, superseded, control, COUNT(*) FROM runs "
-                          "WHERE campaign_id = :campaign GROUP BY state, verdict, superseded, control",
-           soci::into(state), soci::into(verdict), soci::into(superseded), soci::into(control), soci::into(runs),
-           soci::use(campaign_id));
-      for (rows.execute(); rows.fetch();) {
-        const auto number = static_cast<uint32_t>(runs);
-        if (superseded != 0) {
-          counts.superseded += number;
-          continue;
-        }
-        if (control != 0) {
-          counts.controls += number;
-          continue;
-        }
-        counts.total += number;
-        if (Sound(campaign::ParseRunState(state)) != RunState::kDone) {
-          counts.pending += number;
-          continue;
-        }
-        switch (Sound(campaign::ParseVerdict(verdict))) {
-          case Verdict::kPass:
-            counts.pass += number;
-            break;
-          case Verdict::kFail:
-            counts.fail += number;
-            break;
-          case Verdict::kError:
-            counts.error += number;
-            break;
-          case Verdict::kMiss:
-            counts.miss += number;
-            break;
-          case Verdict::kSkip:
-            counts.skip += number;
-            break;
-          case Verdict::kUnproven:
-            counts.unproven += number;
-            break;
-        }
-      }
-      return counts;
-    });
+    return Call("count_runs",
+                [&](soci::session& sql) -> StatusOr<campaign::Counts> { return store::CountRuns(sql, campaign_id); });
   }
 
   StatusOr<std::vector<Event>> EventsAfter(const std::string& campaign_id, uint32_t sequence, int limit) override {
@@ -426,71 +383,6 @@ class SqlStore final : public Store {
     sql_.open(*dialect_.factory(), connect_string_);
     for (const std::string& statement : dialect_.on_connect) sql_ << statement;
     connected_ = true;
-  }
-
-  static std::optional<Run> FindRun(soci::session& sql, const std::string& id) {
-    Run run;
-    sql << "SELECT * FROM runs WHERE id = :id", soci::into(run), soci::use(id);
-    if (!sql.got_data()) return std::nullopt;
-    GetEvidence(sql, run);
-    return run;
-  }
-
-  static void GetEvidence(soci::session& sql, Run& run) {
-    for (const auto& [name, body] : Children(sql, "findings", run.id)) DecodeBody(body, run.findings.emplace_back());
-    for (const auto& [probe, body] : Children(sql, "latencies", run.id)) run.latencies[probe] = DecodeHistogram(body);
-  }
-
-  static void PutRun(soci::session& sql, const Run& run) {
-    // Only a run that has counted already must be taken out of the sums first; the others come every second.
-    std::string state;
-    sql << "SELECT state FROM runs WHERE id = :id", soci::into(state), soci::use(run.id);
-    std::optional<Run> counted;
-    if (sql.got_data() && state == ToString(RunState::kDone)) counted = FindRun(sql, run.id);
-
-    static const std::string statement =
-        Upsert("runs", {"id"},
-               {"campaign_id", "position", "kernel_id", "kernel", "arch", "profile", "scenario", "state", "verdict",
-                "superseded", "control", "emulated", "finished", "body"});
-    sql << statement, soci::use(run);
-
-    std::map<std::string, std::string> findings, latencies;
-    for (size_t i = 0; i < run.findings.size(); ++i) findings[fmt::format("{:03}", i)] = EncodeBody(run.findings[i]);
-    for (const auto& [probe, histogram] : run.latencies) latencies[probe] = EncodeHistogram(histogram);
-    FindingDelta delta;
-    PutChildren(sql, "findings", run.id, findings,
-                [&delta](const std::string& before, const std::string& after) { delta.Replace(before, after); });
-    PutChildren(sql, "latencies", run.id, latencies, [](const std::string&, const std::string&) {});
-    UpdateTotals(sql, counted ? &*counted : nullptr, run, delta);
-  }
-
-  static std::map<std::string, std::string> Children(soci::session& sql, const std::string& table,
-                                                     const std::string& run_id) {
-    std::map<std::string, std::string> children;
-    std::string name, body;
-    soci::statement rows = (sql.prepare << "SELECT name, body FROM " << table << " WHERE run_id = :run",
-                            soci::into(name), soci::into(body), soci::use(run_id));
-    for (rows.execute(); rows.fetch();) children[name] = body;
-    return children;
-  }
-
-  // Writes only what differs; `changed` is told the bodies of such a row, before and after ("": no row).
-  static void PutChildren(soci::session& sql, const std::string& table, const std::string& run_id,
-                          const std::map<std::string, std::string>& wanted,
-                          const std::function<void(const std::string&, const std::string&)>& changed) {
-    const std::map<std::string, std::string> stored = Children(sql, table, run_id);
-    for (const auto& [name, body] : stored) {
-      if (wanted.contains(name)) continue;
-      changed(body, "");
-      sql << "DELETE FROM " << table << " WHERE run_id = :run AND name = :name", soci::use(run_id), soci::use(name);
-    }
-    const std::string statement = Upsert(table, {"run_id", "name"}, {"body"});
-    for (const auto& [name, body] : wanted) {
-      const auto before = stored.find(name);
-      if (before != stored.end() && before->second == body) continue;
-      changed(before == stored.end() ? "" : before->second, body);
-      sql << statement, soci::use(run_id), soci::use(name), soci::use(body);
-    }
   }
 
   static uint32_t AddEvent(soci::session& sql, const std::string& campaign_id, absl::Time time,

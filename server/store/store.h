@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lkd remembers, in words of the domain.
+// What lkd remembers, in words of the domain. Only what watchers are told is kept as the API puts it: see Event.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "server/access/access.h"
 #include "server/campaign/types.h"
 #include "server/store/latency_sums.h"
+#include "server/store/scheduler_store.h"
 #include "server/store/webhook_store.h"
 #include "support/status.h"
 
@@ -24,15 +25,6 @@ struct Event {
   uint32_t sequence = 0;  // 1, 2 ... within the campaign, given by the store
   absl::Time time;
   std::string payload;
-};
-
-// One change, written whole or not at all.
-struct Change {
-  std::vector<campaign::Campaign> campaigns;                // inserted or replaced
-  std::vector<campaign::Run> runs;                          // inserted or replaced
-  std::vector<std::pair<std::string, std::string>> events;  // campaign id, payload
-  absl::Time time;                                          // of the events
-  std::vector<Notification> notifications = {};             // added to the outbox, unless they are there
 };
 
 // What lkd counts of its own work.
@@ -95,12 +87,8 @@ struct RunStatistics {
 //
 // What Apply and Put* have returned OK for survives a killed lkd. With SQLite (WAL, synchronous=NORMAL) the last
 // changes before a power failure may be missing, but the file is never inconsistent: https://sqlite.org/wal.html.
-class Store : public WebhookStore {
+class Store : public SchedulerStore, public WebhookStore {
  public:
-  // Returns the sequence number each event got, in order. Cheap for a run whose evidence has changed little: findings
-  // and histograms that are stored already are not written again.
-  virtual StatusOr<std::vector<uint32_t>> Apply(const Change& change) = 0;
-
   // A campaign comes back with only name and labels in `spec`; who needs the rest parses `spec_yaml` with
   // `overrides` again.
   virtual StatusOr<campaign::Campaign> GetCampaign(const std::string& id) = 0;
@@ -108,14 +96,8 @@ class Store : public WebhookStore {
   virtual StatusOr<std::string> ResolveCampaign(const std::string& prefix) = 0;
   // Newest first, those with id < before (empty: all), at most limit.
   virtual StatusOr<std::vector<campaign::Campaign>> ListCampaigns(const std::string& before, int limit) = 0;
-  virtual StatusOr<std::vector<campaign::Campaign>> UnfinishedCampaigns() = 0;
 
   virtual StatusOr<campaign::Run> GetRun(const std::string& id) = 0;
-  // By campaign, then by the numbers of the id ascending ("c-2", "c-2.2", "c-10"; empty campaign: all campaigns), those
-  // that come after `after`, at most limit (0: all).
-  virtual StatusOr<std::vector<campaign::Run>> ListRuns(const std::string& campaign_id,
-                                                        std::optional<campaign::Verdict> verdict,
-                                                        const std::string& after, int limit) = 0;
   virtual StatusOr<campaign::Counts> CountRuns(const std::string& campaign_id) = 0;
 
   virtual StatusOr<std::vector<Event>> EventsAfter(const std::string& campaign_id, uint32_t sequence, int limit) = 0;
@@ -131,10 +113,6 @@ class Store : public WebhookStore {
   // in that order; at most limit.
   virtual StatusOr<std::vector<campaign::Run>> DoneRunsOfKernel(const std::string& id, const std::string& scenario,
                                                                 const std::string& before, int limit) = 0;
-
-  virtual Status PutHost(const campaign::Host& host) = 0;
-  virtual StatusOr<std::vector<campaign::Host>> ListHosts() = 0;
-  virtual Status RemoveHost(const std::string& id) = 0;
 
   // Errors: ALREADY_EXISTS (a live token has the name).
   virtual Status AddToken(const access::Token& token) = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "server/campaign/findings.h"
 #include "server/campaign/mutation.h"
 #include "server/store/codec.h"
 #include "server/store/statement.h"
@@ -144,7 +145,7 @@ void FindingDelta::Add(const std::string& body, long long times) {
   if (body.empty()) return;
   campaign::Finding finding;
   DecodeBody(body, finding);
-  if (finding.open || finding.tolerated || !finding.distrust.empty()) return;
+  if (!campaign::IsCompleteAndHeld(finding)) return;
   const std::string kind(ToString(finding.kind));
   delta_.by_kind[kind] += times;
   delta_.by_title[{kind, LabelValue(finding.title)}] += times;

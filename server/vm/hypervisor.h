@@ -62,7 +62,8 @@ struct VmSpec {
   std::filesystem::path console_log;
 };
 
-// Receives a VM's console. Called on the hypervisor's event thread; must not block.
+// Receives a VM's console. Called on the hypervisor's event thread, which all its VMs share: must not wait for anything
+// but a local file.
 struct ConsoleSink {
   std::function<void(std::string_view bytes)> on_bytes;
   std::function<void()> on_end;
@@ -149,5 +150,9 @@ struct HypervisorOptions {
 // Connects. Errors: INVALID_ARGUMENT (not a URI libvirt knows), UNAVAILABLE (with libvirt's words), both kHost.
 StatusOr<std::unique_ptr<Hypervisor>> Connect(const std::string& uri, VmListener listener,
                                               HypervisorOptions options = {});
+
+// How Hosts connects: Connect, or a test's fake.
+using HypervisorFactory =
+    std::function<StatusOr<std::unique_ptr<Hypervisor>>(const std::string& uri, VmListener listener)>;
 
 }  // namespace lk::vm

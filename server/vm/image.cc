@@ -18,6 +18,7 @@
 #include "server/kernels/files.h"
 #include "server/kernels/modules.h"
 #include "support/archive_error.h"
+#include "support/file.h"
 #include "support/random.h"
 
 namespace lk::vm {
@@ -121,7 +122,7 @@ bool MayHaveVirtioNetwork(const kernels::Library& library, const std::string& id
                           const std::vector<fs::path>& closure) {
   const auto is_driver = [](const fs::path& module) { return kernels::ModuleName(module) == "virtio_net"; };
   if (modules.IsBuiltIn("virtio_net") || std::any_of(closure.begin(), closure.end(), is_driver)) return true;
-  const auto config = kernels::ReadFile(library.Image(id).parent_path() / "config");
+  const auto config = ReadFile(library.Image(id).parent_path() / "config");
   if (!config.ok()) return modules.empty();
   const auto symbols = kernels::ParseConfig(*config);
   const auto it = symbols.find("VIRTIO_NET");
@@ -218,7 +219,7 @@ Status ImageBuilder::WriteBase(const Request& request, const std::string& releas
                     "the controller",
                     request.kernel_id, release));
   }
-  LK_ASSIGN_OR_RETURN(const std::string init, kernels::ReadFile(agent));
+  LK_ASSIGN_OR_RETURN(const std::string init, ReadFile(agent));
 
   CpioWriter cpio;
   cpio.OpenFile(fd);
@@ -315,7 +316,7 @@ StatusOr<ImageBuilder::Image> ImageBuilder::Build(const Request& request) {
   fs::remove(initrd, ignored);
   LK_ASSIGN_OR_RETURN(const UniqueFd fd, kernels::CreateFile(initrd, 0600));
   LK_RETURN_IF_ERROR(AppendFile(base.fd.get(), fd.get()));
-  LK_RETURN_IF_ERROR(kernels::WriteAll(fd.get(), run));
+  if (const std::error_code error = WriteAll(fd.get(), run)) return absl::ErrnoToStatus(error.value(), "write");
   return Image{library_.Image(request.kernel_id), initrd, std::move(sha256)};
 }
 

@@ -35,11 +35,10 @@ struct RunFiles {
 // the base as they are. Error: INVALID_ARGUMENT (a key with "=", or a key or value with a line break).
 StatusOr<std::string> RunArchive(const RunFiles& files);
 
-class ImageBuilder {
+// Where the driver gets from what a run's VM boots from.
+class Images {
  public:
-  // Caches under `cache`. The agent for lkd's own architecture is <agents>/lk-agent, that for another one
-  // <agents>/lk-agent-<arch>.
-  ImageBuilder(const kernels::Library& library, std::filesystem::path agents, std::filesystem::path cache);
+  virtual ~Images() = default;
 
   struct Request {
     std::string kernel_id;
@@ -54,10 +53,19 @@ class ImageBuilder {
     // What the guest boots from, without the run's own files: SHA-256 of the kernel image and, behind it, the base.
     std::string sha256;
   };
-  // Thread-safe; two runs that need the same base build it once.
-  // Errors: NOT_FOUND (kernel, agent binary for the architecture), FAILED_PRECONDITION (no virtio network in the
-  // kernel, neither built in nor as a module), what file operations say.
-  StatusOr<Image> Build(const Request& request);
+  // Thread-safe. Errors: NOT_FOUND (kernel, agent binary for the architecture), FAILED_PRECONDITION (no virtio network
+  // in the kernel, neither built in nor as a module), what file operations say.
+  virtual StatusOr<Image> Build(const Request& request) = 0;
+};
+
+class ImageBuilder final : public Images {
+ public:
+  // Caches under `cache`. The agent for lkd's own architecture is <agents>/lk-agent, that for another one
+  // <agents>/lk-agent-<arch>.
+  ImageBuilder(const kernels::Library& library, std::filesystem::path agents, std::filesystem::path cache);
+
+  // Two runs that need the same base build it once.
+  StatusOr<Image> Build(const Request& request) override;
 
   // Whether guests of that architecture can have an agent. Error: NOT_FOUND (with the command that builds it).
   Status HasAgent(campaign::Arch arch) const;

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "server/webhooks/curl.h"
+#include "support/file.h"
 #include "support/random.h"
 #include "support/unique_fd.h"
 
@@ -51,13 +52,9 @@ size_t Write(char* data, size_t, size_t size, void* user) {
         fmt::format("larger than {} bytes (webhooks.artifacts.maxBytes)", sink.most_bytes));
     return 0;
   }
-  for (size_t done = 0; done < size;) {
-    const ssize_t written = write(sink.file.get(), data + done, size - done);
-    if (written < 0) {
-      sink.error = absl::UnavailableError(fmt::format("cannot write: {}", std::strerror(errno)));
-      return 0;
-    }
-    done += static_cast<size_t>(written);
+  if (const std::error_code error = WriteAll(sink.file.get(), {data, size})) {
+    sink.error = absl::UnavailableError(fmt::format("cannot write: {}", error.message()));
+    return 0;
   }
   EVP_DigestUpdate(sink.digest.get(), data, size);
   sink.bytes += size;

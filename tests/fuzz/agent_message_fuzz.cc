@@ -9,9 +9,8 @@
 #include <variant>
 
 #include "lk/v1/agent.pb.h"
-#include "server/api/conduct.h"
+#include "server/api/agent_policy.h"
 #include "server/api/convert.h"
-#include "server/api/kernel_log.h"
 
 namespace {
 
@@ -54,24 +53,24 @@ struct Bounds {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider input(data, size);
   lk::scheduler::AgentTerms terms;
-  terms.invariants = {{"lock", "trylock"}};
+  terms.kernel_log.invariants = {{"lock", "trylock"}};
   terms.probes = {"fault"};
   terms.host_actions = {"attach_dimm", "detach_dimm"};
   terms.vcpus = 4;
-  lk::api::Conduct conduct(terms);
-  lk::api::KernelLogReader log(terms.invariants);
+  lk::api::AgentPolicy policy(terms);
+  lk::console::KernelLogReader log(terms.kernel_log);
   while (input.remaining_bytes() > 0) {
     const std::string bytes = input.ConsumeRandomLengthString();
     lk::v1::AgentMessage message;
     if (!message.ParseFromString(bytes)) continue;
     if (message.has_kernel_log()) {
-      for (const auto& finding : log.Read(message.kernel_log(), absl::UnixEpoch()).findings) {
+      for (const auto& finding : log.Read(lk::api::KernelRecords(message.kernel_log()), absl::UnixEpoch()).findings) {
         Require(finding.excerpt.size() <= 16 * 1024 && finding.title.size() <= 120);
       }
       continue;
     }
     const auto words = lk::api::FromProto(message);
-    if (words.ok() && conduct.Check(*words).ok()) std::visit(Bounds{}, *words);
+    if (words.ok() && policy.Check(*words).ok()) std::visit(Bounds{}, *words);
   }
   log.Flush();
   return 0;

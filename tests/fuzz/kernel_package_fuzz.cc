@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "server/kernels/archive.h"
 #include "server/kernels/elf.h"
 #include "server/kernels/kernel_image.h"
 #include "server/kernels/modules.h"
+#include "server/kernels/unpacker.h"
 
 namespace {
 

@@ -6,14 +6,17 @@
 #include <set>
 #include <vector>
 
-namespace lk::scheduler {
+namespace lk::sim {
 namespace {
 
+using campaign::Campaign;
 using campaign::Ending;
+using campaign::Finding;
+using campaign::Run;
 using campaign::RunState;
 using campaign::Verdict;
 
-const std::set<Guest::Fate> kMayPass = {Guest::Fate::kGood, Guest::Fate::kFlaps, Guest::Fate::kReboots};
+const std::set<Fate> kMayPass = {Fate::kGood, Fate::kFlaps, Fate::kReboots};
 
 // All steps or none, in order, once.
 void CheckPostMortem(const Run& run) {
@@ -70,7 +73,7 @@ void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::s
   seen["pass"].insert(killed ? "proven" : "without controls");
 }
 
-void CheckRun(const Run& run, std::optional<Guest::Fate> fate, Seen& seen) {
+void CheckRun(const Run& run, std::optional<Fate> fate, Seen& seen) {
   EXPECT_EQ(run.state, RunState::kDone) << run.id;
   EXPECT_FALSE(run.superseded && run.verdict == Verdict::kFail) << run.id << ": a fail was replaced";
   EXPECT_LE(run.journal.size(), 200u);
@@ -107,4 +110,4 @@ void CheckRun(const Run& run, std::optional<Guest::Fate> fate, Seen& seen) {
   }
 }
 
-}  // namespace lk::scheduler
+}  // namespace lk::sim

@@ -9,16 +9,17 @@
 
 #include "tests/sim/guest.h"
 
-namespace lk::scheduler {
+namespace lk::sim {
 
 // What was come across, by group: a rule that is never reached is not tested.
 using Seen = std::map<std::string, std::set<std::string>>;
 extern const Seen kMustBeSeen;
 
 // A pass that is stored as done is proven by the controls of its scenario and profile. `stored`: all runs, by id.
-void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::string, Run>& stored, Seen& seen);
+void CheckProven(const campaign::Run& run, const campaign::Campaign& campaign,
+                 const std::map<std::string, campaign::Run>& stored, Seen& seen);
 
 // `fate`: none where the run never got a VM.
-void CheckRun(const Run& run, std::optional<Guest::Fate> fate, Seen& seen);
+void CheckRun(const campaign::Run& run, std::optional<Fate> fate, Seen& seen);
 
-}  // namespace lk::scheduler
+}  // namespace lk::sim

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <optional>
 
-#include "agent/init/config.h"
+#include "support/file.h"
 
 namespace lk::agent::crash_hotplug {
 namespace {

@@ -22,7 +22,8 @@
 #include <thread>
 #include <utility>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent::crash_hotplug {

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "agent/init/config.h"
 #include "agent/scenarios/crash_hotplug/memory_blocks.h"
+#include "support/file.h"
 
 namespace lk::agent::crash_hotplug {
 namespace {

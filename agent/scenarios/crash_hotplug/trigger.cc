@@ -10,11 +10,11 @@
 #include <thread>
 #include <utility>
 
-#include "agent/init/config.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/crash_hotplug/crash_header.h"
 #include "agent/scenarios/crash_hotplug/memory_blocks.h"
 #include "agent/scenarios/crash_hotplug/swarm.h"
+#include "support/file.h"
 
 namespace lk::agent::crash_hotplug {
 namespace {

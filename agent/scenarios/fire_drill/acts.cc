@@ -18,12 +18,13 @@
 #include <fstream>
 #include <thread>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/init/log.h"
 #include "agent/init/modules.h"
 #include "agent/kexec/kexec.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/fire_drill/spoiled_kernel.h"
+#include "support/file.h"
 
 namespace lk::agent::fire_drill {
 namespace {

@@ -10,8 +10,9 @@
 #include <charconv>
 #include <thread>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
+#include "support/file.h"
 
 namespace lk::agent::gic_lpi_hotplug {
 namespace {

@@ -8,12 +8,12 @@
 #include <optional>
 #include <utility>
 
-#include "agent/init/config.h"
 #include "agent/scenarios/gic_lpi_hotplug/churn.h"
 #include "agent/scenarios/gic_lpi_hotplug/interrupts.h"
 #include "agent/scenarios/gic_lpi_hotplug/lpi_tables.h"
 #include "agent/session/kmsg.h"
 #include "agent/witness/iomem.h"
+#include "support/file.h"
 
 namespace lk::agent::gic_lpi_hotplug {
 namespace {

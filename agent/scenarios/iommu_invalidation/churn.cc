@@ -9,9 +9,10 @@
 #include <random>
 #include <thread>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/trigger.h"
+#include "support/file.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {

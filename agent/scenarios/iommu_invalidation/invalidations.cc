@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "agent/init/config.h"
+#include "support/file.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
+#include "support/file.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {

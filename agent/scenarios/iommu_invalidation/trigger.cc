@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/iommu_invalidation/churn.h"
 #include "agent/scenarios/iommu_invalidation/direct_io.h"

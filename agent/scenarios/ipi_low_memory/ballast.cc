@@ -16,7 +16,7 @@
 #include <cerrno>
 #include <new>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/scenarios/meminfo.h"
 #include "support/unique_fd.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
 
 namespace lk::agent::ipi_low_memory {

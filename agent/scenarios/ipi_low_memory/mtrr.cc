@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "agent/init/config.h"
+#include "support/file.h"
 
 #if defined(__x86_64__)
 #include <asm/mtrr.h>

@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/ipi_low_memory/ballast.h"
 #include "agent/scenarios/ipi_low_memory/cpu_hotplug.h"

@@ -6,8 +6,9 @@
 #include <charconv>
 #include <string>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/scenarios/meminfo.h"
+#include "support/file.h"
 
 namespace lk::agent::unaccepted_memory {
 namespace {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "agent/init/config.h"
+#include "agent/files.h"
 #include "agent/probes/probes.h"
 #include "agent/scenarios/meminfo.h"
 #include "agent/scenarios/pinned_threads.h"

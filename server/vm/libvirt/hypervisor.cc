@@ -15,6 +15,7 @@
 #include "server/vm/libvirt/lifecycle.h"
 #include "server/vm/libvirt/post_mortem.h"
 #include "server/vm/libvirt/probe.h"
+#include "server/vm/uri.h"
 #include "support/mutex.h"
 
 namespace lk::vm {
@@ -32,16 +33,10 @@ bool HasEnded(VmEvent::Kind kind) {
   return kind == VmEvent::Kind::kStopped || kind == VmEvent::Kind::kCrashed || kind == VmEvent::Kind::kDestroyed;
 }
 
-// Whether the host is this one: no host and no transport in the URI.
-bool IsHere(const std::string& uri) {
-  const auto scheme = uri.substr(0, uri.find(':'));
-  return scheme.find('+') == std::string::npos && uri.starts_with(scheme + ":///");
-}
-
 // Whether this process can read the files that the hypervisor makes: here, and by daemons of the same user, since they
 // have mode 0600.
 bool AreFilesOurs(const std::string& uri) {
-  return IsHere(uri) && (geteuid() == 0 || uri.find("/session") != std::string::npos);
+  return IsLocal(uri) && (geteuid() == 0 || uri.find("/session") != std::string::npos);
 }
 
 class LibvirtHypervisor final : public Hypervisor {
@@ -55,7 +50,7 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   Status Open(const std::string& uri) {
-    here_ = IsHere(uri);
+    here_ = IsLocal(uri);
     logs_here_ = AreFilesOurs(uri);
     ConnectionEvents events;
     events.on_lifecycle = [this](virDomain* domain, int event, int detail) { OnLifecycle(domain, event, detail); };

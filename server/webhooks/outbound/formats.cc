@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "server/campaign/findings.h"
 #include "server/report/outcome.h"
 
 namespace lk::webhooks {
@@ -45,7 +46,7 @@ Json CountsJson(const campaign::Counts& counts) {
 Json RunJson(const campaign::Run& run) {
   Json findings = Json::array();
   for (const detect::Finding& finding : run.findings) {
-    if (finding.tolerated || !finding.distrust.empty() || findings.size() == kMostFindings) continue;
+    if (!campaign::HeldAgainstKernel(finding) || findings.size() == kMostFindings) continue;
     findings.push_back(
         {{"kind", std::string(detect::ToString(finding.kind))}, {"title", finding.title.substr(0, kMostText)}});
   }
@@ -78,10 +79,6 @@ bool Cancelled(const CampaignReport& report) {
   return report.campaign.state == campaign::CampaignState::kCancelled;
 }
 
-bool Counts(const detect::Finding& finding) {
-  return !finding.tolerated && finding.distrust.empty() && !finding.open;
-}
-
 // "fail: 1 of 4 runs passed; BUG: soft lockup in F", at most `most` bytes.
 std::string Summary(const CampaignReport& report, size_t most) {
   const campaign::Counts counts = campaign::Count(report.runs);
@@ -89,7 +86,7 @@ std::string Summary(const CampaignReport& report, size_t most) {
   text += fmt::format(": {} of {} runs passed", counts.pass, counts.total);
   for (const campaign::Run& run : report.runs) {
     if (run.superseded || run.control || run.verdict != Verdict::kFail) continue;
-    const auto finding = std::ranges::find_if(run.findings, Counts);
+    const auto finding = std::ranges::find_if(run.findings, campaign::IsCompleteAndHeld);
     text += "; " + (finding == run.findings.end() ? run.reason : finding->title);
     break;
   }

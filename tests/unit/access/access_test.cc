@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every RPC of a really served lkd, by every role, over every transport; and what else may go wrong at its gate.
+// Every RPC of a really served lkd, by every role, over every transport; and what else the authorizer must refuse.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>

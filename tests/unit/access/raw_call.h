@@ -18,7 +18,7 @@ struct RawAnswer {
   std::vector<std::string> messages;
 
   grpc::StatusCode code() const { return status.error_code(); }
-  // The gate's two ways to say no.
+  // The two ways in which a call is refused.
   bool refused() const {
     return code() == grpc::StatusCode::UNAUTHENTICATED || code() == grpc::StatusCode::PERMISSION_DENIED;
   }

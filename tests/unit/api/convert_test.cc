@@ -2,18 +2,25 @@
 #include "server/api/convert.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
 #include "lk/v1/agent.pb.h"
 #include "lk/v1/campaign.pb.h"
 #include "lk/v1/finding.pb.h"
+#include "lk/v1/host.pb.h"
+#include "lk/v1/kernel.pb.h"
 #include "lk/v1/run.pb.h"
 #include "server/scheduler/driver.h"
+#include "tests/unit/filled.h"
 
 namespace lk::api {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 campaign::Finding SomeFinding() {
   campaign::Finding finding;
@@ -47,6 +54,53 @@ TEST(Convert, AFindingGoesOutWhole) {
   EXPECT_TRUE(proto.open());
   EXPECT_TRUE(proto.counted());
   EXPECT_EQ(proto.distrust(), "the VM was paused for 12s");
+}
+
+TEST(Convert, MistakesGoOutAndComeBack) {
+  const std::vector<campaign::SpecError> mistakes =
+      FromProto(ToProto({{3, 7, "spec.repeats", "too many"}, {0, 0, "spec", "nothing to run"}}));
+  ASSERT_EQ(mistakes.size(), 2u);
+  EXPECT_EQ(mistakes[0].line, 3u);
+  EXPECT_EQ(mistakes[0].column, 7u);
+  EXPECT_EQ(mistakes[0].path, "spec.repeats");
+  EXPECT_EQ(mistakes[0].message, "too many");
+  EXPECT_EQ(mistakes[1].message, "nothing to run");
+}
+
+// The fields of a message, and of those within, that have their default.
+std::vector<std::string> Unset(const google::protobuf::Message& message) {
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<std::string> names;
+  const auto add = [&](const google::protobuf::FieldDescriptor& field, const google::protobuf::Message& within) {
+    if (field.message_type()->options().map_entry()) return;
+    for (const std::string& name : Unset(within)) names.push_back(field.name() + "." + name);
+  };
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *type.field(i);
+    if (field.is_repeated() ? reflection.FieldSize(message, &field) == 0 : !reflection.HasField(message, &field)) {
+      names.push_back(field.name());
+    } else if (field.message_type() == nullptr || field.message_type()->file()->package() != "lk.v1") {
+      continue;
+    } else if (field.is_repeated()) {
+      add(field, reflection.GetRepeatedMessage(message, &field, 0));
+    } else {
+      add(field, reflection.GetMessage(message, &field));
+    }
+  }
+  return names;
+}
+
+TEST(Convert, WhatAMessageHasIsSent) {
+  campaign::Run run = Filled<campaign::Run>();
+  run.phase_seconds["boot"] = 1;
+  EXPECT_THAT(Unset(ToProto(run)), IsEmpty());
+  EXPECT_THAT(Unset(ToProto(Filled<campaign::Finding>())), IsEmpty());
+  EXPECT_THAT(Unset(ToProto(Filled<campaign::KernelBuild>(), true, 1)), IsEmpty());
+  EXPECT_THAT(Unset(ToProto(Filled<campaign::KernelBuild>(), false, 1)), ElementsAre("config", "guest_modules"));
+  EXPECT_THAT(Unset(ToProto(Filled<campaign::Host>(), {1, 1})), IsEmpty());
+  EXPECT_THAT(Unset(ToProto(Filled<campaign::Campaign>(), Filled<campaign::Counts>())),
+              UnorderedElementsAre("runs", "mutants", "mutation_score"));
 }
 
 campaign::Run HungRun() {

@@ -14,6 +14,7 @@
 #include "server/api/agent_service.h"
 #include "server/api/pki.h"
 #include "server/api/server.h"
+#include "support/overloaded.h"
 #include "support/random.h"
 #include "tests/unit/api/stopped_clock.h"
 #include "tests/unit/scheduler/fixture.h"
@@ -28,13 +29,6 @@ using testing::HasSubstr;
 constexpr char kHostile[] = "c-1";
 constexpr char kHonest[] = "c-2";
 constexpr uint32_t kMessagesASecond = 50;
-
-template <typename... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <typename... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 // For limits that no test here is about: beyond what any machine needs.
 constexpr absl::Duration kLong = absl::Minutes(10);
@@ -83,7 +77,7 @@ class Lab {
       : agents_(clock_, {.max_messages_per_second = kMessagesASecond,
                          .max_message_bytes = 1 << 20,
                          .hello = hello,
-                         .most_strangers = 8}),
+                         .max_handshakes = 8}),
         core_({Descriptor()}, Limits(), scheduler::CountingHex()) {
     directory_ = std::filesystem::path(testing::TempDir()) / RandomHex(8);
     pki_ = LoadOrCreatePki(directory_).value();
@@ -210,7 +204,7 @@ class Lab {
     using namespace scheduler;  // NOLINT(google-build-using-namespace): every action there is
     std::visit(Overloaded{[this](const SaveRun& a) { runs_[a.run.id] = a.run; },
                           [this](const StartVm& a) {
-                            agents_.Expect(a.run, {.invariants = {},
+                            agents_.Expect(a.run, {.kernel_log = {},
                                                    .probes = {"timer_wakeup"},
                                                    .host_actions = {"attach_dimm", "detach_dimm"},
                                                    .vcpus = 2});

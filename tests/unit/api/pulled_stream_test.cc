@@ -8,6 +8,7 @@
 #include "lk/v1/campaign.grpc.pb.h"
 #include "server/api/call.h"
 #include "support/mutex.h"
+#include "support/worker_pool.h"
 
 namespace lk::api {
 namespace {
@@ -17,7 +18,7 @@ using Stream = PulledStream<v1::CampaignEvent>;
 // Streams the numbers up to a limit that the test raises.
 class Numbers final : public v1::CampaignService::CallbackService {
  public:
-  explicit Numbers(scheduler::WorkerPool& pool) : pool_(pool) {}
+  explicit Numbers(Executor& pool) : pool_(pool) {}
 
   grpc::ServerWriteReactor<v1::CampaignEvent>* WatchCampaign(grpc::CallbackServerContext*,
                                                              const v1::WatchCampaignRequest*) override {
@@ -50,7 +51,7 @@ class Numbers final : public v1::CampaignService::CallbackService {
     return batch;
   }
 
-  scheduler::WorkerPool& pool_;
+  Executor& pool_;
   Mutex mutex_;
   std::weak_ptr<Stream> stream_;
   uint32_t limit_ = 5;
@@ -70,7 +71,7 @@ class PulledStreamTest : public testing::Test {
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
   }
 
-  scheduler::WorkerPool pool_{3};
+  WorkerPool pool_{3};
   Numbers service_{pool_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::CampaignService::Stub> stub_;

@@ -13,6 +13,7 @@
 
 #include "lk/v1/scenario.pb.h"
 #include "server/webhooks/outbound/sender.h"
+#include "support/worker_pool.h"
 
 namespace lk::api {
 namespace {
@@ -121,7 +122,7 @@ class ReportServiceTest : public testing::Test {
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
   campaign::Descriptors descriptors_;
-  scheduler::WorkerPool pool_{2};
+  WorkerPool pool_{2};
   Reports reports_{*store_, descriptors_, [this](const std::string& run) { return directory_ / run; }, clock_};
   ReportService service_{reports_, *store_, descriptors_, pool_};
   std::unique_ptr<grpc::Server> server_;

@@ -13,6 +13,8 @@
 #include "server/api/agent_service.h"
 #include "server/api/convert.h"
 #include "server/kernels/library.h"
+#include "server/store/store.h"
+#include "support/worker_pool.h"
 
 namespace lk::api {
 namespace {
@@ -79,13 +81,14 @@ class RunServiceTest : public testing::Test {
   const std::filesystem::path directory_ = RunsDirectory();
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
-  scheduler::WorkerPool pool_{2};
+  WorkerPool pool_{2};
   scheduler::Hosts hosts_{*store_, clock_, {}};
   kernels::Library library_{directory_ / "kernels"};
   vm::ImageBuilder images_{library_, directory_, directory_ / "images"};
   AgentService agents_{clock_, {}};
   symbols::Cache symbols_{[this](const std::string& id) { return library_.DebugFiles(id); }};
-  scheduler::Driver driver_{Options(), *store_, hosts_, images_, agents_, symbols_, pool_, MakeAnnouncer(), clock_};
+  scheduler::Driver driver_{
+      Options(), {*store_, hosts_, images_, agents_, symbols_, pool_, pool_, clock_}, MakeAnnouncer()};
   RunService service_{driver_, *store_, pool_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::RunService::Stub> stub_;

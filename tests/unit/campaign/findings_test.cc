@@ -15,6 +15,24 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
+TEST(HeldAgainstKernel, UnlessItIsToleratedOrDistrusted) {
+  Finding finding;
+  EXPECT_TRUE(HeldAgainstKernel(finding));
+  EXPECT_TRUE(IsCompleteAndHeld(finding));
+  finding.open = true;
+  EXPECT_TRUE(HeldAgainstKernel(finding));
+  EXPECT_FALSE(IsCompleteAndHeld(finding));
+
+  finding.open = false;
+  finding.distrust = "the VM was paused for 12s";
+  EXPECT_FALSE(HeldAgainstKernel(finding));
+  EXPECT_FALSE(IsCompleteAndHeld(finding));
+  EXPECT_TRUE(IsDistrusted(finding));
+  finding.tolerated = true;
+  EXPECT_FALSE(HeldAgainstKernel(finding));
+  EXPECT_FALSE(IsDistrusted(finding)) << "it would not be held against the kernel anyway";
+}
+
 TEST(AddFinding, FoldsWhatMeetsInATitle) {
   campaign::Run run;
   EXPECT_TRUE(AddFinding(run, Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 100, {"stall in f"}), Rest()));

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tests/unit/campaign/descriptors.h"
+#include "tests/unit/filled.h"
 
 namespace lk::campaign {
 namespace {
@@ -150,25 +151,24 @@ TEST(Expand, SeedsFollowFromTheCampaigns) {
 
 TEST(NextAttempt, KeepsTheCellAndBeginsAnew) {
   campaign::Run run = Expand(TwoByTwo(), {Kernel("kx", Arch::kX86_64)}, AllDescriptors(), kNow, Hex())[0];
-  run.state = RunState::kDone;
-  run.host_id = "h";
-  run.boot_id = "b";
-  run.operations = 5;
-  run.control = run.emulated = true;
-  run.findings.resize(1);
+  const std::string id = run.id;
+  Filler().Fill(run);
+  run.id = id;
+  run.attempt = 1;
   const auto hex = Hex();
-  campaign::Run second = NextAttempt(run, kNow + absl::Seconds(1), hex);
-  EXPECT_EQ(second.id, "c0001-001.2");
-  EXPECT_EQ(second.attempt, 2u);
-  EXPECT_EQ(second.cell, run.cell);
-  EXPECT_EQ(second.seed, run.seed);
-  EXPECT_EQ(second.state, RunState::kQueued);
-  EXPECT_EQ(second.verdict, Verdict::kError);
-  EXPECT_EQ(second.host_id + second.boot_id, "");
-  EXPECT_EQ(second.operations, 0u);
-  EXPECT_TRUE(second.control);
-  EXPECT_FALSE(second.emulated) << "another host may have the hardware";
-  EXPECT_TRUE(second.findings.empty());
+  const campaign::Run second = NextAttempt(run, kNow + absl::Seconds(1), hex);
+  EXPECT_NE(second.token, run.token);
+  EXPECT_NE(second.canary_nonce, run.canary_nonce);
+
+  campaign::Run expected;
+  static_cast<campaign::Asked&>(expected) = run;
+  expected.id = "c0001-001.2";
+  expected.attempt = 2;
+  expected.created = kNow + absl::Seconds(1);
+  static_cast<campaign::KernelOrigin&>(expected.provenance) = run.provenance;
+  expected.token = second.token;
+  expected.canary_nonce = second.canary_nonce;
+  EXPECT_EQ(Differences(second, expected), "");
   EXPECT_EQ(NextAttempt(second, kNow, hex).id, "c0001-001.3");
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/support/inline_executor.h"
+
 namespace lk::console {
 namespace {
 
@@ -33,26 +35,43 @@ class RecorderTest : public testing::Test {
   }
   ~RecorderTest() override { std::filesystem::remove_all(directory_); }
 
-  std::unique_ptr<Recorder> Open(uint64_t max_bytes = kPlenty) {
+  std::shared_ptr<Recorder> Open(uint64_t max_bytes = kPlenty) {
     Events events;
     events.on_finding = [this](const detect::Finding& finding) { findings_.push_back(finding); };
     events.on_header = [this](const detect::Finding& finding) { headers_.push_back(finding.start_offset); };
     events.on_canary = [this](std::string_view nonce) { canaries_.emplace_back(nonce); };
     events.on_bytes = [this](uint64_t bytes) { sizes_.push_back(bytes); };
-    auto recorder = Recorder::Open(directory_, {}, std::move(events), max_bytes);
+    events.on_end = [this] { ++ends_; };
+    auto recorder = Recorder::Open(Options(max_bytes), std::move(events));
     EXPECT_TRUE(recorder.ok()) << recorder.status();
     return std::move(recorder).value();
+  }
+  RecorderOptions Options(uint64_t max_bytes = kPlenty) {
+    return {.directory = directory_, .max_bytes = max_bytes, .detection = {}, .executor = executor_, .key = "c-1"};
   }
   std::string Record() const {
     std::ifstream in(directory_ / "console.log", std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
+  InlineExecutor inline_;
+  Executor* executor_ = &inline_;
   std::filesystem::path directory_;
   std::vector<detect::Finding> findings_;
   std::vector<uint64_t> headers_;
   std::vector<std::string> canaries_;
   std::vector<uint64_t> sizes_;
+  int ends_ = 0;
+};
+
+// Keeps tasks until they are wanted.
+class HeldExecutor final : public Executor {
+ public:
+  void Post(const std::string&, Task task) override { tasks.push_back(std::move(task)); }
+  void Run() {
+    for (const Task& task : std::exchange(tasks, {})) task();
+  }
+  std::vector<Task> tasks;
 };
 
 TEST_F(RecorderTest, KeepsEveryByteAndReportsFindings) {
@@ -151,9 +170,35 @@ TEST_F(RecorderTest, CanaryIsNoFinding) {
   EXPECT_THAT(headers_, IsEmpty());
 }
 
+TEST_F(RecorderTest, RecordsAtOnceAndDetectsInOrderWhereItIsTold) {
+  HeldExecutor held;
+  executor_ = &held;
+  const auto recorder = Open();
+  recorder->OnBytes(kPanic.substr(0, 60));
+  recorder->OnBytes(kPanic.substr(60));
+  recorder->OnEnd();
+  EXPECT_EQ(Record(), kPanic);
+  EXPECT_THAT(findings_, IsEmpty());
+  EXPECT_EQ(held.tasks.size(), 2u) << "one for the bytes, one for the end";
+  held.Run();
+  EXPECT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(ends_, 1);
+}
+
+TEST_F(RecorderTest, ReadsItselfWhatComesFasterThanItIsDetected) {
+  HeldExecutor held;
+  executor_ = &held;
+  const auto recorder = Open();
+  recorder->OnBytes(kPanic);
+  recorder->OnBytes(std::string(5 << 20, '\n'));
+  EXPECT_EQ(findings_.size(), 1u) << "no more than that is kept in memory";
+  held.Run();
+  EXPECT_EQ(findings_.size(), 1u);
+}
+
 TEST_F(RecorderTest, SaysWhichPathCantBeOpened) {
   std::filesystem::create_directory(directory_ / "console.log");
-  const auto recorder = Recorder::Open(directory_, {}, {}, kPlenty);
+  const auto recorder = Recorder::Open(Options(), {});
   ASSERT_FALSE(recorder.ok());
   EXPECT_THAT(std::string(recorder.status().message()), HasSubstr((directory_ / "console.log").string()));
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,29 @@ class EngineTest : public testing::Test {
   std::vector<std::string> canaries_;
   Engine engine_;
 };
+
+// A record is read as the console's line of it would be, but what its text looks like is no prefix.
+TEST_F(EngineTest, RecordsGiveTheFindingsOfTheConsole) {
+  for (std::string_view rest = kSoftLockup; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() + 1);
+    const size_t behind = line.find("] ") + 2;
+    const double seconds = std::stod(std::string(line.substr(1, behind - 3)));
+    engine_.FeedRecord({absl::Microseconds(std::lround(seconds * 1e6)), line.substr(behind)});
+  }
+  engine_.FeedRecord({absl::Seconds(11), "[   11.000000] Linux version of which a program wrote"});
+  engine_.Flush();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(findings_[0].excerpt.substr(0, kSoftLockup.size()), kSoftLockup);
+  EXPECT_EQ(findings_[0].title, Detect(kSoftLockup)[0].title);
+}
+
+TEST_F(EngineTest, ARecordOfSeveralLinesIsSeveralLines) {
+  engine_.FeedRecord({absl::Seconds(5), "first\nKernel panic - not syncing: second"});
+  engine_.Flush();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(findings_[0].title, "kernel panic: second");
+}
 
 TEST_F(EngineTest, FindingHoldsWhatTheReportSays) {
   engine_.Feed(Join({"[    9.000000] before\r\n", kSoftLockup, "[   11.000000] after\n"}));

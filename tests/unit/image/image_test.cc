@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "server/kernels/files.h"
+#include "support/file.h"
 #include "tests/unit/kernels/fixtures.h"
 
 namespace lk::vm {
@@ -82,7 +83,7 @@ class ImageBuilderTest : public ::testing::Test {
   std::map<std::string, File> Build(const ImageBuilder::Request& request) {
     const auto image = builder_.Build(request);
     EXPECT_TRUE(image.ok()) << image.status();
-    return image.ok() ? Unpack(kernels::ReadFile(image->initrd).value_or("")) : std::map<std::string, File>();
+    return image.ok() ? Unpack(ReadFile(image->initrd).value_or("")) : std::map<std::string, File>();
   }
   std::vector<fs::path> Bases() {
     std::vector<fs::path> bases;
@@ -134,9 +135,9 @@ TEST_F(ImageBuilderTest, NamesWhatAGuestBootsFromByItsContent) {
   EXPECT_EQ(hash.size(), 64u);
   // As anybody can reckon it: the kernel, and the initramfs up to the run's own files.
   kernels::Sha256 sum;
-  sum.Update(kernels::ReadFile(library_.Image(request.kernel_id)).value());
+  sum.Update(ReadFile(library_.Image(request.kernel_id)).value());
   ASSERT_EQ(Bases().size(), 1u);
-  sum.Update(kernels::ReadFile(Bases().front()).value());
+  sum.Update(ReadFile(Bases().front()).value());
   EXPECT_EQ(hash, sum.Hex());
 
   request.run.config["token"] = "other";
@@ -164,7 +165,7 @@ TEST_F(ImageBuilderTest, ABaseIsReusedUntilItsContentChanges) {
   dir_.Write("cache" / Bases()[0].filename(), "the cached base");
   const auto image = builder_.Build(request);
   ASSERT_TRUE(image.ok()) << image.status();
-  EXPECT_TRUE(kernels::ReadFile(image->initrd).value_or("").starts_with("the cached base070701"));
+  EXPECT_TRUE(ReadFile(image->initrd).value_or("").starts_with("the cached base070701"));
 
   request.extra_modules = {"xfs"};
   Build(request);
@@ -180,11 +181,11 @@ TEST_F(ImageBuilderTest, ABaseIsReusedUntilItsContentChanges) {
 TEST_F(ImageBuilderTest, TheSameInputsGiveTheSameBytes) {
   const auto request = Request(AddPackage());
   Build(request);
-  const std::string first = kernels::ReadFile(request.directory / "initrd.img").value_or("1");
+  const std::string first = ReadFile(request.directory / "initrd.img").value_or("1");
   fs::remove_all(cache_);
   fs::create_directories(cache_);
   Build(request);
-  EXPECT_EQ(kernels::ReadFile(request.directory / "initrd.img").value_or("2"), first);
+  EXPECT_EQ(ReadFile(request.directory / "initrd.img").value_or("2"), first);
 }
 
 TEST_F(ImageBuilderTest, ManyRunsAtOnceShareOneBase) {
@@ -200,10 +201,10 @@ TEST_F(ImageBuilderTest, ManyRunsAtOnceShareOneBase) {
   }
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(images[0].ok()) << images[0].status();
-  const std::string first = kernels::ReadFile(images[0]->initrd).value_or("");
+  const std::string first = ReadFile(images[0]->initrd).value_or("");
   for (const auto& image : images) {
     ASSERT_TRUE(image.ok()) << image.status();
-    EXPECT_EQ(kernels::ReadFile(image->initrd).value_or("none"), first);
+    EXPECT_EQ(ReadFile(image->initrd).value_or("none"), first);
   }
   EXPECT_EQ(Bases().size(), 1u);
 }

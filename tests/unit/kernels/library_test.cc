@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/kernels/files.h"
+#include "support/file.h"
 #include "tests/unit/kernels/fixtures.h"
 
 namespace lk::kernels {

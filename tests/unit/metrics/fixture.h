@@ -47,7 +47,7 @@ class MetricsTest : public testing::Test {
     return {.hosts =
                 [] {
                   return std::vector<HostUse>{{.host = "qemu:///system",
-                                               .state = "quarantined",
+                                               .state = "drained",
                                                .vcpus = 4,
                                                .vcpus_allocated = 2,
                                                .memory_bytes = 1024,

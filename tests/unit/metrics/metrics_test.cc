@@ -101,13 +101,19 @@ TEST_F(MetricsTest, LatencyBucketsAreCumulative) {
 
 TEST_F(MetricsTest, WhatIsGoingOn) {
   EXPECT_THAT(Scrape(), AllOf(HasSubstr(R"(lk_campaign_runs{campaign="c1",state="queued"} 3)"),
-                              HasSubstr(R"(lk_host_state{host="qemu:///system",state="quarantined"} 1)"),
+                              HasSubstr(R"(lk_host_state{host="qemu:///system",state="drained"} 1)"),
                               HasSubstr(R"(lk_host_state{host="qemu:///system",state="up"} 0)"),
                               HasSubstr(R"(lk_host_capacity{host="qemu:///system",resource="memory_bytes"} 1024)"),
                               HasSubstr(R"(lk_host_allocated{host="qemu:///system",resource="vcpus"} 2)"),
                               HasSubstr("lk_agents_connected 1"), HasSubstr("lk_agent_samples_total 42"),
                               HasSubstr(R"(lk_build_info{version=")"),
                               HasSubstr(R"(lk_store_latency_seconds_count{op="put_kernel"} 1)")));
+}
+
+TEST(Names, StatesOfHostsAreTheDomains) {
+  using State = campaign::Host::State;
+  EXPECT_THAT(kHostStates,
+              testing::ElementsAre(ToString(State::kUp), ToString(State::kDown), ToString(State::kDrained)));
 }
 
 TEST_F(MetricsTest, KernelsLongestNotRunLeaveFirst) {

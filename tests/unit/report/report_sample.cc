@@ -161,14 +161,14 @@ class Sample {
     run.console_bytes = 40'000;
     run.cmdline = "console=ttyS0 panic=-1";
     run.seed = 1000 + cell_;
-    run.provenance = {.config_sha256 = std::string(64, 'c'),
-                      .kernel_source = report_.kernels.at(kernel).source,
-                      .kernel_commit = campaign::CommitOf(report_.kernels.at(kernel)),
-                      .image_sha256 = std::string(64, '1'),
-                      .host_uri = "qemu:///system",
-                      .host_kernel = "6.1.0-40-amd64",
-                      .hypervisor = "QEMU 10.0.2",
-                      .libvirt = "11.3.0"};
+    run.provenance = {{.config_sha256 = std::string(64, 'c'),
+                       .kernel_source = report_.kernels.at(kernel).source,
+                       .kernel_commit = campaign::CommitOf(report_.kernels.at(kernel))},
+                      {.image_sha256 = std::string(64, '1'),
+                       .host_uri = "qemu:///system",
+                       .host_kernel = "6.1.0-40-amd64",
+                       .hypervisor = "QEMU 10.0.2",
+                       .libvirt = "11.3.0"}};
     return run;
   }
 

@@ -28,7 +28,7 @@ CampaignAdded WithControl(int runs = 2) {
 void Boot(World& world, const std::string& id) {
   world.Step(ImageReady{id, 0.5});
   world.Step(VmStarted{id, 0.25});
-  world.Step(AgentConnected{id, ++world.session, "boot-" + id, "6.1.0", "KVM", false});
+  world.Step(AgentConnected{id, ++world.session, "boot-" + id, "6.1.0", "KVM"});
 }
 
 World::Lines End(World& world, const std::string& id, VmGone::How how) {
@@ -41,8 +41,7 @@ World::Lines Pass(World& world, const std::string& id) {
   Boot(world, id);
   world.Step(ConsoleCanary{id, "nonce-" + id});
   KmsgSeen seen;
-  seen.canary = true;
-  seen.nonce = "nonce-" + id;
+  seen.canary = "nonce-" + id;
   world.Said(id, seen);
   world.Said(id, AgentDone{"ok", "", 9, {}});
   return End(world, id, VmGone::How::kStopped);
@@ -50,7 +49,7 @@ World::Lines Pass(World& world, const std::string& id) {
 
 World::Lines Fail(World& world, const std::string& id) {
   Boot(world, id);
-  world.Step(ConsoleFinding{id, Panic()});
+  world.Step(ReportSeen{id, Panic()});
   return End(world, id, VmGone::How::kCrashed);
 }
 
@@ -64,10 +63,10 @@ TEST(Controls, APassWaitsForItsControlWithoutAVm) {
   world.Step(WithControl());
   EXPECT_THAT(Pass(world, "c-2"), ElementsAre("save c-2 finishing", "save c-2 finishing", "release c-2"));
   EXPECT_THAT(world.run("c-2").journal, Contains(HasSubstr("waits for its positive control")));
-  EXPECT_EQ(world.core.Allocated("h1").first, 2u) << "only the control has a VM";
+  EXPECT_EQ(world.core.Allocated().at("h1").first, 2u) << "only the control has a VM";
   EXPECT_EQ(world.core.Find("c-2"), nullptr);
   EXPECT_THAT(world.Step(VmGone{"c-2", VmGone::How::kDestroyed, ""}), IsEmpty());
-  EXPECT_THAT(world.Step(ConsoleFinding{"c-2", Panic()}), IsEmpty()) << "its evidence is complete";
+  EXPECT_THAT(world.Step(ReportSeen{"c-2", Panic()}), IsEmpty()) << "its evidence is complete";
 
   const absl::Time passed = world.now;
   world.now += absl::Seconds(3);
@@ -113,7 +112,7 @@ TEST(Controls, AreTriedAgainUntilTheySaySomething) {
   world.Step(added);
   Pass(world, "c-2");
   EXPECT_THAT(Break(world, "c-1"), Contains("start c-1.2 on h1"));
-  EXPECT_EQ(world.run("c-2").state, RunState::kFinishing) << "the further attempt may tell";
+  EXPECT_EQ(world.run("c-2").state, RunState::kAwaitingControls) << "the further attempt may tell";
   const World::Lines lines = Fail(world, "c-1.2");
   EXPECT_THAT(lines, Contains("save c-2 done pass"));
   EXPECT_THAT(lines, Not(Contains(HasSubstr("c-1.3")))) << "killed is what was wanted";
@@ -179,7 +178,7 @@ TEST(Controls, TheDeadlineEndsTheWaiting) {
   world.Step(added);
   EXPECT_THAT(Pass(world, "c-1"), Contains("start c-2 on h1"));
   world.Step(StartFailed{"c-2", "no", false});
-  EXPECT_EQ(world.run("c-1").state, RunState::kFinishing);
+  EXPECT_EQ(world.run("c-1").state, RunState::kAwaitingControls);
   world.Step(HostChanged{[] {
     Host host = MakeHost("h1", 2);
     host.state = Host::State::kDrained;
@@ -197,10 +196,10 @@ TEST(Controls, WaitingSurvivesARestart) {
   Pass(old, "c-2");
   Boot(old, "c-1");
   Restarted world(old);
-  EXPECT_EQ(world.core.Allocated("h1").first, 2u);
-  EXPECT_EQ(world.run("c-2").state, RunState::kFinishing);
+  EXPECT_EQ(world.core.Allocated().at("h1").first, 2u);
+  EXPECT_EQ(world.run("c-2").state, RunState::kAwaitingControls);
   world.Step(VmReattached{"c-1"});
-  world.Step(ConsoleFinding{"c-1", Panic()});
+  world.Step(ReportSeen{"c-1", Panic()});
   EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done pass"));
 }
 
@@ -214,8 +213,7 @@ TEST(Controls, WhatTheyShowedSurvivesARestart) {
   Boot(world, "c-2.2");
   world.Step(ConsoleCanary{"c-2.2", world.core.Find("c-2.2")->canary_nonce});
   KmsgSeen seen;
-  seen.canary = true;
-  seen.nonce = world.core.Find("c-2.2")->canary_nonce;
+  seen.canary = world.core.Find("c-2.2")->canary_nonce;
   world.Said("c-2.2", seen);
   world.Said("c-2.2", AgentDone{"ok", "", 9, {}});
   EXPECT_THAT(End(world, "c-2.2", VmGone::How::kStopped), Contains("save c-2.2 done unproven"));

@@ -36,7 +36,7 @@ TEST(Failure, AnAgentThatBreaksTheRulesLosesItsRun) {
 TEST(Failure, WhatTheKernelDidCountsAllTheSame) {
   World world;
   world.ToRunning(WithoutRetries());
-  world.Step(ConsoleFinding{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup in spin")});
+  world.Step(ReportSeen{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup in spin")});
   world.Step(AgentMisbehaved{"c-1", 1, "too many messages a second"});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
 }
@@ -55,12 +55,12 @@ TEST(Failure, AnAnnouncedRebootIsBounded) {
 TEST(Failure, APanicEndsInFailWithinSeconds) {
   World world;
   world.ToRunning(WithoutRetries());
-  world.Step(ConsoleHeader{"c-1", Panic()});
+  world.Step(ReportBegan{"c-1", Panic()});
   world.now += absl::Seconds(1);
   world.Step(ConsoleBytes{"c-1", 4000});
   EXPECT_THAT(world.After(absl::Milliseconds(1900)), IsEmpty());
   EXPECT_THAT(world.After(absl::Milliseconds(200)), ElementsAre("save c-1 finishing", "flush c-1", "destroy c-1"));
-  world.Step(ConsoleFinding{"c-1", Panic("sysrq triggered crash")});
+  world.Step(ReportSeen{"c-1", Panic("sysrq triggered crash")});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
   ASSERT_EQ(world.run().findings.size(), 1u);
   EXPECT_EQ(world.run().blame, Blame::kKernel);
@@ -70,7 +70,7 @@ TEST(Failure, APanicEndsInFailWithinSeconds) {
 TEST(Failure, APanicThatGoesOnPrintingEndsAllTheSame) {
   World world;
   world.ToRunning(WithoutRetries());
-  world.Step(ConsoleHeader{"c-1", Panic()});
+  world.Step(ReportBegan{"c-1", Panic()});
   World::Lines lines;
   for (uint64_t i = 1; i <= 32; ++i) {
     world.Step(ConsoleBytes{"c-1", i});
@@ -91,7 +91,7 @@ TEST(Failure, APanicThatOnlyTheHypervisorSawIsAFinding) {
 TEST(Failure, AReportIsClosedAfterSilence) {
   World world;
   world.ToRunning();
-  world.Step(ConsoleHeader{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup")});
+  world.Step(ReportBegan{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup")});
   EXPECT_THAT(world.After(absl::Milliseconds(2900)), IsEmpty());
   EXPECT_THAT(world.After(absl::Milliseconds(200)), ElementsAre("flush c-1"));
 }

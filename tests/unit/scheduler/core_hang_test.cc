@@ -57,7 +57,7 @@ TEST(Hang, SilenceOfAGuestThatServesInterruptsIsALostAgent) {
   world.Step(ConsoleBytes{"c-1", 100});
   world.PostMortem(Stage::kRegisters, true, false);
   // The guest answers, as any would: that is no hang.
-  EXPECT_THAT(world.Step(ConsoleFinding{"c-1", NmiPanic()}), Contains("destroy c-1"));
+  EXPECT_THAT(world.Step(ReportSeen{"c-1", NmiPanic()}), Contains("destroy c-1"));
   EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
   EXPECT_EQ(world.run().blame, Blame::kTest);
   EXPECT_THAT(world.run().reason, StartsWith("agent lost in spin: neither progress nor heartbeat for 30.0s"));
@@ -98,7 +98,7 @@ TEST(Hang, AGuestThatFellSilentBeforeItsStreamEndedHangs) {
   world.Step(AgentDisconnected{"c-1", 1});
   EXPECT_THAT(world.After(absl::Seconds(11)), Contains("post-mortem c-1 registers"));
   world.PostMortem(Stage::kRegisters, true, true);
-  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Step(ReportSeen{"c-1", NmiPanic()});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
 }
 
@@ -107,12 +107,12 @@ TEST(Hang, ComesSoonerWhereADetectorSpoke) {
   world.ToRunning(Long());
   Beat(world, absl::Seconds(5), true);
   world.After(absl::Seconds(4));
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kRcuStall, "INFO: rcu detected stall in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kRcuStall, "INFO: rcu detected stall in f")});
   EXPECT_THAT(world.After(absl::Seconds(9)), IsEmpty());
   EXPECT_THAT(world.After(absl::Seconds(1)), Contains("post-mortem c-1 registers"));
   // Interrupts are on, and yet it is the kernel: the stall says so.
   world.PostMortem(Stage::kRegisters, true, false);
-  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Step(ReportSeen{"c-1", NmiPanic()});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
   ASSERT_EQ(world.run().findings.size(), 1u);
   EXPECT_EQ(world.run().findings[0].title, "INFO: rcu detected stall in f");
@@ -123,7 +123,7 @@ TEST(Hang, AStallThatIsOverEndsNothing) {
   World world;
   world.ToRunning(Long());
   Beat(world, absl::Seconds(5), true);
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   EXPECT_THAT(Beat(world, absl::Seconds(1), true), Not(Contains(HasSubstr("post-mortem"))));
   EXPECT_THAT(Beat(world, absl::Seconds(25), false), Not(Contains(HasSubstr("post-mortem"))));
   EXPECT_THAT(Beat(world, absl::Seconds(8), false), Contains("post-mortem c-1 registers"));
@@ -135,7 +135,7 @@ TEST(Hang, AStallThatIsAllowedShortensNothing) {
   added.campaign.spec.scenarios[0].budgets["soft_lockup"] = "5";
   world.ToRunning(added);
   Beat(world, absl::Seconds(5), true);
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   EXPECT_THAT(Beat(world, absl::Seconds(25), false), Not(Contains(HasSubstr("post-mortem"))));
 }
 
@@ -148,7 +148,7 @@ TEST(Hang, ABootThatDoesNotEndIsLookedAt) {
     world.Step(ConsoleBytes{"c-1", 500});
     EXPECT_THAT(world.After(absl::Seconds(51)), Contains("post-mortem c-1 registers"));
     world.PostMortem(Stage::kRegisters, true, hung);
-    world.Step(ConsoleFinding{"c-1", NmiPanic()});
+    world.Step(ReportSeen{"c-1", NmiPanic()});
     world.Gone();
     EXPECT_EQ(world.run().verdict, hung ? Verdict::kFail : Verdict::kError);
     EXPECT_EQ(world.run().blame, hung ? Blame::kKernel : Blame::kInfrastructure);
@@ -164,12 +164,12 @@ TEST(PostMortem, TheNmisPanicIsTheHang) {
   ToSilence(world);
   world.PostMortem(Stage::kRegisters, true, true);
   world.PostMortem(Stage::kNmi);
-  world.Step(ConsoleHeader{"c-1", NmiPanic()});
+  world.Step(ReportBegan{"c-1", NmiPanic()});
   world.Step(VmPanicked{"c-1"});
-  EXPECT_THAT(world.Step(ConsoleFinding{"c-1", NmiPanic()}), Contains("destroy c-1"));
+  EXPECT_THAT(world.Step(ReportSeen{"c-1", NmiPanic()}), Contains("destroy c-1"));
   EXPECT_THAT(world.announced, ElementsAre("open: hang in spin", "hang in spin"));
   // A crash kernel may boot now.
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot", 9000)});
+  world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot", 9000)});
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kFail);
   ASSERT_EQ(world.run().findings.size(), 1u);
@@ -185,7 +185,7 @@ TEST(PostMortem, AnAnswerPastItsDeadlineStillCounts) {
   ToSilence(world);
   world.PostMortem(Stage::kRegisters, true, true);
   EXPECT_THAT(world.After(absl::Seconds(21)), Contains("destroy c-1"));
-  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Step(ReportSeen{"c-1", NmiPanic()});
   world.Gone();
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy done");
   EXPECT_EQ(world.run().findings.at(0).start_offset, 5000u);
@@ -194,8 +194,8 @@ TEST(PostMortem, AnAnswerPastItsDeadlineStillCounts) {
 TEST(PostMortem, APanicThatTheDrainFindsNeedsNoNmi) {
   World world;
   ToSilence(world);
-  world.Step(ConsoleHeader{"c-1", Panic("out of memory")});
-  world.Step(ConsoleFinding{"c-1", Panic("out of memory")});
+  world.Step(ReportBegan{"c-1", Panic("out of memory")});
+  world.Step(ReportSeen{"c-1", Panic("out of memory")});
   EXPECT_THAT(world.PostMortem(Stage::kRegisters, true, true), Contains("destroy c-1"));
   world.Gone();
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi skipped, dump skipped, destroy done");
@@ -206,8 +206,8 @@ TEST(PostMortem, APanicThatTheDrainFindsNeedsNoNmi) {
 TEST(PostMortem, AnNmiNobodyInjectedIsAPanicLikeAnother) {
   World world;
   world.ToRunning(WithoutRetries());
-  world.Step(ConsoleHeader{"c-1", NmiPanic()});
-  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Step(ReportBegan{"c-1", NmiPanic()});
+  world.Step(ReportSeen{"c-1", NmiPanic()});
   world.After(absl::Seconds(3));
   world.Gone();
   EXPECT_EQ(world.run().findings.at(0).kind, Kind::kPanic);

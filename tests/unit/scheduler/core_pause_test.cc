@@ -83,9 +83,9 @@ TEST(Pause, ByItselfIsACrashOfTheVm) {
 TEST(Pause, AfterAPanicIsThePanics) {
   World world;
   world.ToRunning(WithoutRetries());
-  world.Step(ConsoleHeader{"c-1", Panic()});
+  world.Step(ReportBegan{"c-1", Panic()});
   world.Step(VmPaused{"c-1", true, "crashed"});
-  world.Step(ConsoleFinding{"c-1", Panic()});
+  world.Step(ReportSeen{"c-1", Panic()});
   world.After(absl::Seconds(3));
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kFail);
@@ -101,7 +101,7 @@ TEST(Pause, StallsAcrossItAreNotTrusted) {
     world.After(absl::Seconds(12));
     world.Step(VmResumed{"c-1"});
     Beat(world, after, true);
-    world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+    world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
     world.Said("c-1", AgentDone{"ok", "", 5, {}});
     world.Gone();
     return world.run();
@@ -117,8 +117,8 @@ TEST(Pause, OtherFindingsAreTrusted) {
   World world;
   world.ToRunning(TwoMinutes());
   world.Step(VmPaused{"c-1", false, "user"});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kOops, "BUG: unable to handle page fault in g", 500)});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kOops, "BUG: unable to handle page fault in g", 500)});
   EXPECT_THAT(world.run().findings.at(0).distrust, HasSubstr("paused"));
   EXPECT_EQ(world.run().findings.at(1).distrust, "");
 }

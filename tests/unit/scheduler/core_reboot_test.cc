@@ -112,7 +112,7 @@ TEST(Reboot, AnotherOneEndsTheRunAtOnce) {
 TEST(Reboot, TheConsoleAloneEndsItToo) {
   World world;
   world.ToRunning(Long());
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
   EXPECT_THAT(world.After(absl::Seconds(3)), Contains("destroy c-1"));
   world.Gone();
   ASSERT_EQ(world.run().findings.size(), 1u) << "nobody saw a panic";
@@ -136,7 +136,7 @@ TEST(Reboot, ThatAnNmiMakesIsOurs) {
   world.After(absl::Seconds(36));
   world.PostMortem(Stage::kRegisters, true, true);
   world.PostMortem(Stage::kNmi);
-  EXPECT_THAT(world.Step(ConsoleFinding{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot", 9000)}),
+  EXPECT_THAT(world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot", 9000)}),
               Contains("destroy c-1"));
   world.Gone();
   ASSERT_EQ(world.run().findings.size(), 1u);

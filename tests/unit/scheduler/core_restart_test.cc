@@ -20,7 +20,7 @@ TEST(Restart, ARunGoesOnWhereItWas) {
   old.ToRunning();
   old.BringCanary();
   Restarted world(old);
-  EXPECT_EQ(world.core.Allocated("h1").first, 2u);
+  EXPECT_EQ(world.core.Allocated().at("h1").first, 2u);
   EXPECT_THAT(world.Step(VmReattached{"c-1"}), ElementsAre("save c-1 running"));
   EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "lease c-1/1"));
   EXPECT_THAT(world.Step(AgentSaid{"c-1", 1, 1, CanaryWritten{}}), ElementsAre("ack c-1/1 1")) << "stored before";
@@ -95,8 +95,8 @@ TEST(Restart, TheAnswerToTheNmiIsNotLost) {
   World old;
   ToNmi(old);
   Restarted world(old);
-  world.Step(ConsoleHeader{"c-1", NmiPanic()});
-  world.Step(ConsoleFinding{"c-1", NmiPanic()});
+  world.Step(ReportBegan{"c-1", NmiPanic()});
+  world.Step(ReportSeen{"c-1", NmiPanic()});
   world.Gone(VmGone::How::kMissing);
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy skipped");
   ASSERT_EQ(world.run().findings.size(), 1u);
@@ -106,7 +106,7 @@ TEST(Restart, TheAnswerToTheNmiIsNotLost) {
 TEST(Restart, ADestroyUnderWayIsAskedForAgain) {
   World old;
   ToNmi(old);
-  old.Step(ConsoleFinding{"c-1", NmiPanic()});
+  old.Step(ReportSeen{"c-1", NmiPanic()});
   Restarted world(old);
   EXPECT_THAT(world.Step(VmReattached{"c-1"}), Contains("destroy c-1"));
   world.Gone();

@@ -27,8 +27,7 @@ TEST(Core, TakesARunFromTheQueueToPass) {
   EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "lease c-1/1"));
   EXPECT_THAT(world.Step(ConsoleCanary{"c-1", "nonce-c-1"}), ElementsAre("save c-1 running"));
   KmsgSeen seen;
-  seen.canary = true;
-  seen.nonce = "nonce-c-1";
+  seen.canary = "nonce-c-1";
   EXPECT_THAT(world.Said("c-1", seen), ElementsAre("save c-1 running", "ack c-1/1 1"));
   EXPECT_THAT(world.Said("c-1", Heartbeat{7, "spinning", {}}), ElementsAre("save c-1 running", "ack c-1/1 2"));
   world.now += absl::Seconds(20);
@@ -46,7 +45,7 @@ TEST(Core, TakesARunFromTheQueueToPass) {
   EXPECT_NEAR(run.phase_seconds.at("run"), 20, 0.01);
   EXPECT_THAT(run.journal, Contains("3.000s canary seen on console"));
   EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kPass);
-  EXPECT_EQ(world.core.Allocated("h1"), (std::pair<uint32_t, uint64_t>{0, 0}));
+  EXPECT_EQ(world.core.Allocated().at("h1"), (std::pair<uint32_t, uint64_t>{0, 0}));
   EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
 }
 
@@ -100,7 +99,7 @@ TEST(Core, FindingsOfTheDrainCount) {
   finding.kind = detect::Kind::kSoftLockup;
   finding.title = "BUG: soft lockup in spin";
   finding.end_offset = 10;
-  world.Step(ConsoleFinding{"c-1", finding});
+  world.Step(ReportSeen{"c-1", finding});
   EXPECT_THAT(world.After(absl::Seconds(6)), Contains("save c-1 done fail"));
   EXPECT_EQ(world.run().findings.at(0).phase, "finishing");
   EXPECT_THAT(world.run().findings.at(0).witnesses, ElementsAre("console"));
@@ -118,7 +117,7 @@ TEST(Placement, FillsTheLeastLoadedHostInTheOrderOfNumbers) {
   }
   EXPECT_THAT(starts, ElementsAre("start c-1 on big", "start c-2 on small", "start c-3 on big", "start c-4 on big",
                                   "start c-5 on small", "start c-6 on big"));
-  EXPECT_EQ(world.core.Allocated("big"), std::pair(8u, 8 * kGiB));
+  EXPECT_EQ(world.core.Allocated().at("big"), std::pair(8u, 8 * kGiB));
   world.Step(StartFailed{"c-1", "kernel image unreadable", false});
   EXPECT_EQ(world.core.Find("c-1.2")->state, RunState::kPreparing) << "attempts stand behind their own number";
 }
@@ -198,7 +197,7 @@ TEST(Agent, GetsItsLeaseAgainAfterAReconnect) {
   world.now += absl::Seconds(5);
   EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "lease c-1/2"));
   EXPECT_EQ(world.run().agent_sequence, 1u);
-  EXPECT_THAT(world.Step(AgentConnected{"c-1", 1, "boot-1", "", "", true}), ElementsAre("drop c-1/1"));
+  EXPECT_THAT(world.Step(AgentConnected{"c-1", 1, "boot-1", "", ""}), ElementsAre("drop c-1/1"));
 }
 
 TEST(Agent, AnAnnouncedRebootIsNoFindingAndAnotherIs) {

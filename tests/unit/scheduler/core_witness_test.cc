@@ -18,11 +18,11 @@ using testing::IsEmpty;
 TEST(Live, AReportIsAnnouncedAtOnceAndAgainWhenItIsWhole) {
   World world;
   world.ToRunning();
-  EXPECT_THAT(world.Step(ConsoleHeader{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")}),
+  EXPECT_THAT(world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")}),
               ElementsAre("save c-1 running"));
   EXPECT_THAT(world.announced, ElementsAre("open: BUG: soft lockup"));
   EXPECT_THAT(world.run().findings, IsEmpty());
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   EXPECT_THAT(world.announced, ElementsAre("open: BUG: soft lockup", "BUG: soft lockup in f"));
   EXPECT_EQ(world.run().findings.size(), 1u);
 }
@@ -30,11 +30,11 @@ TEST(Live, AReportIsAnnouncedAtOnceAndAgainWhenItIsWhole) {
 TEST(Live, AnOpenReportThatIsFoldedIsClosedForWatchersToo) {
   World world;
   world.ToRunning();
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 100)});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 400)});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 100)});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 400)});
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f")) << "nobody waits for the second";
-  world.Step(ConsoleHeader{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup", 700)});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 700)});
+  world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup", 700)});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 700)});
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f", "open: BUG: soft lockup", "BUG: soft lockup in f"));
   EXPECT_EQ(world.run().findings.at(0).count, 3u);
 }
@@ -42,9 +42,9 @@ TEST(Live, AnOpenReportThatIsFoldedIsClosedForWatchersToo) {
 TEST(Live, ARecordThatIsReadAgainAnnouncesNothing) {
   World world;
   world.ToRunning();
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
-  world.Step(ConsoleHeader{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f"));
 }
 
@@ -66,7 +66,7 @@ TEST(Witness, TheWatchdogDeviceBesideALockup) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmWatchdogFired{"c-1", "none"});
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   ASSERT_EQ(world.run().findings.size(), 1u);
   EXPECT_EQ(world.run().findings[0].title, "BUG: soft lockup in f");
   EXPECT_THAT(world.run().findings[0].witnesses, ElementsAre("console", "hypervisor"));
@@ -84,7 +84,7 @@ TEST(Witness, AVmThatCrashesIsAFindingOfTheHypervisor) {
 TEST(Witness, TheBootIdBesideTheConsole) {
   World world;
   world.ToRunning();
-  world.Step(ConsoleFinding{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
+  world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
   world.Connect("boot-2");
   ASSERT_EQ(world.run().findings.size(), 1u);
   EXPECT_THAT(world.run().findings[0].witnesses, ElementsAre("console", "agent"));
@@ -94,7 +94,7 @@ TEST(Witness, AnAgentThatDiesIsNotTheKernels) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmPanicked{"c-1"});
-  world.Step(ConsoleFinding{"c-1", Panic("Attempted to kill init!")});
+  world.Step(ReportSeen{"c-1", Panic("Attempted to kill init!")});
   EXPECT_THAT(world.After(absl::Seconds(3)), Contains("destroy c-1"));
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kError);

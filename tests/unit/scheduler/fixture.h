@@ -192,14 +192,11 @@ class World {
     Step(VmStarted{"c-1", 0.25});
     Connect("boot-1");
   }
-  Lines Connect(const std::string& boot_id) {
-    return Step(AgentConnected{"c-1", ++session, boot_id, "6.1.0", "KVM", false});
-  }
+  Lines Connect(const std::string& boot_id) { return Step(AgentConnected{"c-1", ++session, boot_id, "6.1.0", "KVM"}); }
   void BringCanary() {
     Step(ConsoleCanary{"c-1", "nonce-c-1"});
     KmsgSeen seen;
-    seen.canary = true;
-    seen.nonce = "nonce-c-1";
+    seen.canary = "nonce-c-1";
     Said("c-1", seen);
   }
   // VM and console end.

@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+#include "tests/unit/scheduler/fake_hypervisor.h"
+
 namespace lk::scheduler {
 namespace {
 
@@ -17,41 +19,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using Outcome = PostMortemStep::Outcome;
 using Step = PostMortemStep::Step;
-
-// Answers what the test sets.
-class FakeHypervisor final : public vm::Hypervisor {
- public:
-  StatusOr<std::vector<vm::Vcpu>> cpus = std::vector<vm::Vcpu>();
-  Status nmi;
-  Status dump;
-  std::vector<std::string> calls;
-
-  Status InjectNmi(const std::string& name) override {
-    calls.push_back("nmi " + name);
-    return nmi;
-  }
-  StatusOr<std::vector<vm::Vcpu>> VcpuState(const std::string& name) override {
-    calls.push_back("registers " + name);
-    return cpus;
-  }
-  Status DumpMemory(const std::string&, const std::filesystem::path& path) override {
-    calls.push_back("dump " + path.filename().string());
-    if (std::filesystem::exists(path)) return absl::AlreadyExistsError("there is one");
-    if (dump.ok()) std::ofstream(path) << std::string(4096, 'd');
-    return dump;
-  }
-
-  StatusOr<vm::HostFacts> Probe() override { return vm::HostFacts(); }
-  Status Start(const vm::VmSpec&, vm::ConsoleSink) override { return absl::OkStatus(); }
-  Status Reattach(const std::string&, const std::filesystem::path&, uint64_t, vm::ConsoleSink) override {
-    return absl::OkStatus();
-  }
-  Status Destroy(const std::string&) override { return absl::OkStatus(); }
-  StatusOr<std::vector<vm::VmInfo>> List(const std::string&) override { return std::vector<vm::VmInfo>(); }
-  StatusOr<std::string> AttachDimm(const std::string&, uint64_t) override { return std::string(); }
-  Status DetachDimm(const std::string&, const std::string&) override { return absl::OkStatus(); }
-  Status ResizeVirtioMem(const std::string&, uint64_t) override { return absl::OkStatus(); }
-};
 
 vm::Vcpu Cpu(uint32_t index, bool halted, bool interrupts_off) {
   vm::Vcpu cpu;
@@ -86,7 +53,8 @@ class PostMortemTest : public testing::Test {
     return names;
   }
 
-  FakeHypervisor hypervisor_;
+  FakeHost host_;
+  FakeHypervisor hypervisor_{host_};
   HungGuest guest_{.run_id = "c0-1",
                    .vm = "lk-c0-1",
                    .host_uri = "qemu:///session",
@@ -96,26 +64,26 @@ class PostMortemTest : public testing::Test {
 };
 
 TEST_F(PostMortemTest, TellsWhereCpusWithInterruptsOffStand) {
-  hypervisor_.cpus = {{Cpu(0, false, true), Cpu(1, false, true)}};
+  host_.cpus = {{Cpu(0, false, true), Cpu(1, false, true)}};
   const PostMortemStepDone done = Perform(Step::kRegisters);
   EXPECT_EQ(done.step.outcome, Outcome::kDone);
   EXPECT_EQ(done.step.detail,
             "2 of 2 CPUs run with interrupts off; CPU 0 at 0xffffffff81000010, CPU 1 at 0xffffffff81000011");
   EXPECT_EQ(done.step.text, "CPU 0\nRAX=0\nCPU 1\nRAX=1\n");
   EXPECT_TRUE(done.interrupts_off);
-  EXPECT_THAT(hypervisor_.calls, ElementsAre("registers lk-c0-1"));
+  EXPECT_THAT(host_.calls, ElementsAre("registers lk-c0-1"));
 }
 
 TEST_F(PostMortemTest, InterruptsAreOffWhereAllThatRunHaveThemOff) {
-  hypervisor_.cpus = {{Cpu(0, false, true), Cpu(1, true, false)}};
+  host_.cpus = {{Cpu(0, false, true), Cpu(1, true, false)}};
   PostMortemStepDone done = Perform(Step::kRegisters);
   EXPECT_EQ(done.step.detail, "1 of 2 CPUs run with interrupts off; CPU 0 at 0xffffffff81000010 (off), CPU 1 halted");
   EXPECT_TRUE(done.interrupts_off);
 
-  hypervisor_.cpus = {{Cpu(0, false, true), Cpu(1, false, false)}};
+  host_.cpus = {{Cpu(0, false, true), Cpu(1, false, false)}};
   EXPECT_FALSE(Perform(Step::kRegisters).interrupts_off);
 
-  hypervisor_.cpus = {{Cpu(0, true, false), Cpu(1, true, true)}};
+  host_.cpus = {{Cpu(0, true, false), Cpu(1, true, true)}};
   done = Perform(Step::kRegisters);
   EXPECT_FALSE(done.interrupts_off) << "none runs";
   EXPECT_THAT(done.step.detail, HasSubstr("0 of 2 CPUs run with interrupts off; CPU 0 halted, CPU 1 halted"));
@@ -127,15 +95,15 @@ TEST_F(PostMortemTest, ManyCpusStayALineAndTheTextIsBounded) {
     cpus.push_back(Cpu(i, false, true));
     cpus.back().registers.assign(2000, 'r');
   }
-  hypervisor_.cpus = cpus;
+  host_.cpus = cpus;
   const PostMortemStepDone done = Perform(Step::kRegisters);
   EXPECT_THAT(done.step.detail, AllOf(HasSubstr("64 of 64 CPUs"), HasSubstr("CPU 7 at"), HasSubstr(" and 56 more")));
   EXPECT_EQ(done.step.text.size(), 16u << 10);
 }
 
 TEST_F(PostMortemTest, AHypervisorThatRefusesIsAFailedStep) {
-  hypervisor_.cpus = absl::UnavailableError("QEMU does not answer");
-  hypervisor_.nmi = absl::UnavailableError("no such domain");
+  host_.cpus = absl::UnavailableError("QEMU does not answer");
+  host_.nmi = absl::UnavailableError("no such domain");
   const PostMortemStepDone registers = Perform(Step::kRegisters);
   EXPECT_EQ(registers.step.outcome, Outcome::kFailed);
   EXPECT_EQ(registers.step.detail, "QEMU does not answer");
@@ -144,7 +112,7 @@ TEST_F(PostMortemTest, AHypervisorThatRefusesIsAFailedStep) {
 }
 
 TEST_F(PostMortemTest, AMachineWithoutNmiSkipsIt) {
-  hypervisor_.nmi = absl::UnimplementedError("QEMU has no NMI for this machine");
+  host_.nmi = absl::UnimplementedError("QEMU has no NMI for this machine");
   const PostMortemStepDone done = Perform(Step::kNmi);
   EXPECT_EQ(done.step.outcome, Outcome::kSkipped);
   EXPECT_EQ(done.step.detail, "QEMU has no NMI for this machine");
@@ -152,14 +120,14 @@ TEST_F(PostMortemTest, AMachineWithoutNmiSkipsIt) {
 
 TEST_F(PostMortemTest, SendsAnNmi) {
   EXPECT_EQ(Perform(Step::kNmi).step.outcome, Outcome::kDone);
-  EXPECT_THAT(hypervisor_.calls, ElementsAre("nmi lk-c0-1"));
+  EXPECT_THAT(host_.calls, ElementsAre("nmi lk-c0-1"));
 }
 
 TEST_F(PostMortemTest, ADumpHasItsNameOnceItIsWhole) {
   const PostMortemStepDone done = Perform(Step::kDump);
   EXPECT_EQ(done.step.outcome, Outcome::kDone) << done.step.detail;
   EXPECT_EQ(done.step.detail, "vmcore, 4KiB");
-  EXPECT_THAT(hypervisor_.calls, ElementsAre("dump vmcore.part"));
+  EXPECT_THAT(host_.calls, ElementsAre("dump vmcore.part"));
   EXPECT_THAT(Files(), ElementsAre("vmcore"));
 }
 
@@ -170,7 +138,7 @@ TEST_F(PostMortemTest, HalfADumpOfAnEarlierLkdIsReplaced) {
 }
 
 TEST_F(PostMortemTest, ADumpThatFailsLeavesNothing) {
-  hypervisor_.dump = absl::ResourceExhaustedError("no space left");
+  host_.dump = absl::ResourceExhaustedError("no space left");
   const PostMortemStepDone done = Perform(Step::kDump);
   EXPECT_EQ(done.step.outcome, Outcome::kFailed);
   EXPECT_EQ(done.step.detail, "no space left");
@@ -193,7 +161,7 @@ TEST_F(PostMortemTest, DumpsKeepToTheirLimits) {
     EXPECT_EQ(done.step.outcome, Outcome::kSkipped);
     EXPECT_EQ(done.step.detail, std::string("the dump would stay on ") + far);
   }
-  EXPECT_THAT(hypervisor_.calls, IsEmpty());
+  EXPECT_THAT(host_.calls, IsEmpty());
   guest_.host_uri = "qemu+unix:///system";
   EXPECT_EQ(Perform(Step::kDump).step.outcome, Outcome::kDone);
 }

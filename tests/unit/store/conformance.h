@@ -41,7 +41,7 @@ class StatisticsTest : public StoreTest {
   RunStatistics::Row OnlyRow() const;
 };
 
-// Values with every field set to something that is not its default.
+// Values as lkd has them; Filled (tests/unit/filled.h) has every field set.
 campaign::Campaign SomeCampaign(const std::string& id);
 campaign::Run SomeRun(const std::string& id);
 campaign::Run DoneRun(const std::string& id, campaign::Verdict verdict);

@@ -132,14 +132,6 @@ campaign::Run SomeRun(const std::string& id) {
   run.tables["lpi_tables"] = {{"boot", "cpu"}, {{"0", "1"}}};
   run.ending = campaign::Ending{campaign::Ending::Kind::kDone, "", "ok", "why: not"};
   run.seed = 4'000'000'000;
-  run.provenance = {.config_sha256 = "c0f1",
-                    .kernel_source = "linux-image.deb",
-                    .kernel_commit = "0123456789ab",
-                    .image_sha256 = "1a6e",
-                    .host_uri = "qemu:///system",
-                    .host_kernel = "6.1.0-40-amd64",
-                    .hypervisor = "QEMU 10.0.2",
-                    .libvirt = "11.3.0"};
   return run;
 }
 

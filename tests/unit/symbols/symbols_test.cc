@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "server/kernels/files.h"
+#include "support/file.h"
 #include "tests/unit/kernels/fixtures.h"
 #include "tests/unit/symbols/sample/include/note.h"
 
@@ -37,7 +37,7 @@ Frame At(const std::string& function, uint32_t offset) {
 }
 
 std::string Content(const fs::path& file) {
-  return kernels::ReadFile(file).value_or("");
+  return ReadFile(file).value_or("");
 }
 
 class SymbolsTest : public ::testing::Test {

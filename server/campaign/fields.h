@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every field of what is stored and sent: see support/fields.h. What is stored in the body of a row, and how a field is
+// called there, follows from here (server/store/codec.cc), and so does what is sent (server/api/convert.cc).
+#pragma once
+
+#include "server/campaign/types.h"
+#include "server/detect/fields.h"
+#include "support/fields.h"
+
+namespace lk::campaign {
+
+LK_FIELDS(KernelBuild, id, release, arch, flavour, labels, config_sha256, config, has_modules, guest_modules,
+          image_bytes, banner, added, source)
+LK_FIELDS(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator, accelerator_reason, hypervisor_version,
+          libvirt_version, kernel_release, broken_qemu, allow_broken_qemu, features, archs, added)
+
+LK_FIELDS(CounterValue, value, unit)
+LK_FIELDS(Table, columns, rows)
+LK_FIELDS(PostMortemStep, step, outcome, detail, text, seconds)
+LK_FIELDS(Ending, kind, detail, agent_outcome, agent_reason)
+LK_FIELDS(KernelOrigin, config_sha256, kernel_source, kernel_commit)
+LK_FIELDS(Surroundings, image_sha256, host_uri, host_kernel, hypervisor, libvirt)
+LK_PARTS(Provenance, KernelOrigin, Surroundings)
+
+LK_FIELDS(Asked, id, campaign_id, kernel_id, kernel_release, arch, profile, scenario, cell, repeat, attempt, control,
+          seed)
+LK_FIELDS(Course, host_id, accelerator, cmdline, provenance, created, started, finished, phase_seconds, journal)
+LK_FIELDS(Evidence, findings, latencies, counters, tables, emulated, canary_console, canary_kmsg, operations,
+          console_bytes, skipped_parts, post_mortem, paused_seconds, steal_seconds)
+LK_FIELDS(Outcome, state, verdict, reason, blame, ending, superseded)
+LK_FIELDS(Session, token, canary_nonce, boot_id, agent_sequence, reboot_until, announced_boots)
+LK_PARTS(Run, Asked, Course, Evidence, Outcome, Session)
+
+LK_FIELDS(Counts, total, pass, fail, error, miss, skip, unproven, pending, superseded, controls)
+LK_FIELDS(Campaign, id, state, verdict, created, finished, spec_yaml, overrides, spec, seed)
+
+}  // namespace lk::campaign

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every field of a finding: see support/fields.h.
+#pragma once
+
+#include "server/detect/finding.h"
+#include "support/fields.h"
+
+namespace lk::detect {
+
+LK_FIELDS(Frame, function, offset, module, location)
+LK_FIELDS(CpuStack, cpu, task, function, frames)
+LK_FIELDS(Finding, kind, title, alt_titles, corrupted, start_offset, end_offset, excerpt, function, frames, others, cpu,
+          task, open, seconds_stuck, count, nmi, fatal, transient, saturated, taint, kernel_release, first_seen,
+          last_seen, witnesses, phase, activity, tolerated, distrust, counted)
+
+}  // namespace lk::detect
