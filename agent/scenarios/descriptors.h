@@ -9,7 +9,7 @@ class ScenarioDescriptor;
 
 namespace lk {
 
-// All scenarios this build knows, in the order of the list in agent/scenarios/CMakeLists.txt (by name).
+// All scenarios this build knows, by name.
 const std::vector<v1::ScenarioDescriptor>& Descriptors();
 
 }  // namespace lk

@@ -1,14 +1,6 @@
 #!/usr/bin/env bash
 # Each scenario cancelled in its middle, and with its trigger's process killed: a clean verdict, and no VM is left.
 . "$(dirname "$0")/lib.sh"
-profile_of() {
-  case $1 in
-    unaccepted_memory) echo confidential-emulated ;;
-    iommu_invalidation) echo iommu-strict ;;
-    ipi_low_memory) echo low-memory ;;
-    crash_hotplug) echo hotplug-dimm-large ;;
-  esac
-}
 # scenario_campaign NAME: five minutes of it on its own profile.
 scenario_campaign() {
   cat <<YAML
@@ -23,7 +15,7 @@ spec:
 YAML
 }
 progress() { lkctl -o json run show "$1" | jq -e '(.operations // 0) > 0' >/dev/null; }
-scenarios='unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug'
+scenarios=$(with_mutant_x86)
 
 ready lab
 for scenario in $scenarios; do

@@ -135,8 +135,7 @@ kernel() {
   esac
 }
 
-# The lab kernel with one scenario's problem put back.
-mutant() { lab --mutant "$1"; }
+. "$top/tests/e2e/scenarios_lib.sh"
 
 # campaign SCENARIO-YAML [SPEC-LINE...]: a campaign file on standard output; one small profile, with $cmdline.
 campaign() {

@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
 # One campaign over the lab kernel and its mutants: every scenario passes on the one and fails on its own mutant, for the
-# reason that the scenario is about; and what it counts is what the kernel's own statistics say.
-#   mutants.sh [SCENARIO...]     default: all five, of which gic_lpi_hotplug takes as long as the others together
+# reason that the scenario is about; and what it counts is what the kernel's own statistics say. mutants/SCENARIO.sh has what
+# is particular to each.
+#   mutants.sh [SCENARIO...]     default: all, of which gic_lpi_hotplug takes as long as the others together
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/metrics_lib.sh"
-every='unaccepted_memory iommu_invalidation ipi_low_memory crash_hotplug gic_lpi_hotplug'
+every=$(with_mutant)
 scenarios=${*:-$every}
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
-# Those on x86-64 share an unmutated kernel; gic_lpi_hotplug has one of its own.
-x86=
 cp "$top/deploy/mutants.yaml" "$T/mutants.yaml"
+# Those on x86-64 share an unmutated kernel.
 for scenario in $every; do
   case " $scenarios " in *" $scenario "*) ;; *) sed -i "/name: $scenario/d" "$T/mutants.yaml"; continue ;; esac
-  case $scenario in
-    gic_lpi_hotplug) folder=$(lab --arch arm64 --flavour rt --mutant gic_lpi_hotplug) ;;
-    *) folder=$(mutant $scenario) x86="$x86 $scenario" ;;
-  esac
+  folder=$(mutant $scenario)
   lkctl kernel add "$folder" >/dev/null
   lkctl kernel add "$(dirname "$folder")/$(sed -n 's/^mutant-of=//p' "$folder/labels")" >/dev/null
 done
@@ -37,34 +34,17 @@ for scenario in $scenarios; do
   check "$scenario passes on the lab kernel" run false $scenario '.verdict == "pass"'
   check "$scenario fails on its mutant" run true $scenario '.verdict == "fail" and .blame == "kernel"'
 done
-# found TEXT SCENARIO FILTER: one of the findings on its mutant, where it is among the scenarios.
-found() { ! among "$2" || check "$1" run true "$2" "[.findings[] | select(.tolerated | not)] | any($3)"; }
-among() { case " $scenarios " in *" $1 "*) ;; *) return 1 ;; esac; }
+# found TEXT FILTER: one of the findings on the scenario's mutant.
+found() { check "$1" run true $scenario "[.findings[] | select(.tolerated | not)] | any($2)"; }
 # Any detector may be the first to tell.
 stall='(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall"))'
 functions='[.frames[].function, .others[]?.frames[]?.function]'
-found "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
-  unaccepted_memory "($stall and ($functions | any(test(\"accept\")))) or (.title | test(\"parallel_acceptance\"))"
-found "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
-  iommu_invalidation "$stall and ($functions | any(test(\"qi_submit_sync\")))"
-found "cross calls: both sides are named" \
-  ipi_low_memory "$functions | any(test(\"smp_call|csd\")) and any(test(\"mtrr|rendezvous\"))"
-found "crash header: the kexec lock could only be tried" \
-  crash_hotplug '.title | test("trylock")'
-found "LPI tables: the reservation sleeps in atomic context" \
-  gic_lpi_hotplug '.kind == "sleep_in_atomic" and (.excerpt | test("its_cpu_memreserve_lpi|gic_reserve_range|efi_mem_reserve"))'
 for scenario in $scenarios; do
-  case $scenario in
-    crash_hotplug) check "crash_hotplug: nothing stood in for hardware" run false crash_hotplug '(.emulated // false) | not' ;;
-    gic_lpi_hotplug) ;;
-    *) check "$scenario is marked emulated" run false $scenario '.emulated' ;;
-  esac
-done
-for scenario in $x86; do
   jq ".runs[] | select((.control // false) == false and .scenario == \"$scenario\")" "$T/counted.json" >"$T/run.json"
   echo "--- $scenario"
-  jq -r '(.counters[] | "  \(.name) \(.value)"), (.latencies[] | "  \(.probe) \(.count)"), (.skippedParts // [])[]' "$T/run.json"
-  . "$(dirname "$0")/metrics_$scenario.sh"
+  jq -r '((.counters // [])[] | "  \(.name) \(.value)"), ((.latencies // [])[] | "  \(.probe) \(.count)"), (.skippedParts // [])[]' "$T/run.json"
+  if emulates $scenario; then check "$scenario is marked emulated" run false $scenario '.emulated'; fi
+  . "$(dirname "$0")/mutants/$scenario.sh"
 done
 check "mutation score $all/$all" json "$T/result.json" ".mutationScore | .killed == $all and .all == $all"
 id=$(jq -r .id "$T/result.json")
@@ -73,7 +53,7 @@ check "and the metrics" same $all "$(curl -s "http://$metrics/metrics" | grep -c
 lkctl campaign show "$id"
 
 # Two more of each make a regression that is sure.
-if among crash_hotplug && [ $all -gt 1 ]; then
+if [[ " $scenarios " == *" crash_hotplug "* && $all -gt 1 ]]; then
   timeout 1200 lkctl campaign start --wait "$T/mutants.yaml" --set spec.repeats=2 \
     --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
   lab=$(jq -r '.runs[] | select(.scenario == "crash_hotplug" and (.control | not)) | .kernelId' "$T/counted.json")

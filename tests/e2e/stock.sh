@@ -4,6 +4,15 @@
 . "$(dirname "$0")/lib.sh"
 repeats=${1:-1}
 shift $(($# > 0))
+# profiles_of SCENARIO: other ones than on the lab kernel, where that is of use.
+profiles_of() {
+  case $1 in
+    crash_hotplug) echo hotplug-dimm-small ;;
+    unaccepted_memory) echo confidential-emulated, confidential-sev-snp ;;
+    *) profile_of "$1" ;;
+  esac
+}
+scenarios=$(with_mutant_x86)
 ready 6.1 6.12
 for build in "$@"; do
   # shellcheck disable=SC2086  # a build may be several packages
@@ -16,12 +25,9 @@ kind: Campaign
 metadata: { name: stock }
 spec:
   kernels: [ { match: "*" } ]
-  profiles: [ confidential-emulated, confidential-sev-snp, iommu-strict, low-memory, hotplug-dimm-small ]
+  profiles: [ $(for scenario in $scenarios; do profiles_of "$scenario"; done | paste -sd,) ]
   scenarios:
-    - { name: unaccepted_memory, profiles: [ confidential-emulated, confidential-sev-snp ], duration: 30s }
-    - { name: iommu_invalidation, profiles: [ iommu-strict ], duration: 20s }
-    - { name: ipi_low_memory, profiles: [ low-memory ], duration: 20s }
-    - { name: crash_hotplug, profiles: [ hotplug-dimm-small ], duration: 20s }
+$(for scenario in $scenarios; do echo "    - { name: $scenario, profiles: [ $(profiles_of "$scenario") ], duration: 30s }"; done)
   repeats: $repeats
   maxParallel: 1
 YAML

@@ -1,4 +1,6 @@
-# Sourced by mutants.sh, for the run on the lab kernel.
+# Sourced by mutants.sh, with the run on the lab kernel.
+found "crash header: the kexec lock could only be tried" '.title | test("trylock")'
+check "crash_hotplug: nothing stood in for hardware" run false $scenario '(.emulated // false) | not'
 # What crash_hotplug counts is what the kernel says itself: memory blocks (sysfs), events, and its log.
 check "blocks arrived, and each was timed" latency attach_to_online '.count == $c.blocks_onlined and .count > 0'
 # Each block: it comes, goes online, offline, online again, offline, and leaves.

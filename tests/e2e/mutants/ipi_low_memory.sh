@@ -1,4 +1,5 @@
-# Sourced by mutants.sh, for the run on the lab kernel.
+# Sourced by mutants.sh, with the run on the lab kernel.
+found "cross calls: both sides are named" "$functions | any(test(\"smp_call|csd\")) and any(test(\"mtrr|rendezvous\"))"
 # What ipi_low_memory counts is what the kernel says itself: interrupts of cross-CPU calls (/proc/interrupts) and CPUs that
 # went (its log).
 check "membarriers are interrupts: one at least for every other of them, whose threads were all asleep" \

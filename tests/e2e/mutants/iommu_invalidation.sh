@@ -1,4 +1,6 @@
-# Sourced by mutants.sh, for the run on the lab kernel.
+# Sourced by mutants.sh, with the run on the lab kernel.
+found "queued invalidation: silence with interrupts off, a submitter waits for its descriptor" \
+  "$stall and ($functions | any(test(\"qi_submit_sync\")))"
 # What iommu_invalidation counts is what the kernel's own statistics say: requests (/proc/diskstats), and flushes for each.
 # The kernel itself reads a new disk's partition table, once for each time that the spare one is bound.
 check "each request was one of the disks'" counters '.requests > 0 and .guest_disk_requests >= .requests'

@@ -1,4 +1,6 @@
-# Sourced by mutants.sh, for the run on the lab kernel.
+# Sourced by mutants.sh, with the run on the lab kernel.
+found "memory acceptance: the lockup is in it, or all CPUs were no faster than one" \
+  "($stall and ($functions | any(test(\"accept\")))) or (.title | test(\"parallel_acceptance\"))"
 # What unaccepted_memory counts is what the kernel's own statistics say: memory accepted (/proc/vmstat) and page faults.
 check "memory was accepted, no more than the kernel says" counters '.accepted > 0 and .accepted <= .guest_accepted'
 check "and the rest of what it says is what the kernel took to begin with" counters '.guest_accepted - .accepted < 2e9'
