@@ -49,13 +49,11 @@ Status Driver::Recover() {
     for (Run& run : of_campaign) {
       const bool over = IsOver(run.state);
       if (!over) unfinished.insert(run.id);
-      if (!over && run.state != campaign::RunState::kQueued) {
-        ports_.agents.Expect(run, Terms(run));
-        const MutexLock lock(&mutex_);
-        to_adopt_[run.host_id].push_back(run);
-      }
+      const bool has_vm = !over && run.state != campaign::RunState::kQueued;
+      if (has_vm) ports_.agents.Expect(run, Terms(run));
       {
         const MutexLock lock(&mutex_);
+        if (has_vm) to_adopt_[run.host_id].push_back(run);
         states_[campaign.id][run.id] = run.state;
       }
       runs.push_back(std::move(run));

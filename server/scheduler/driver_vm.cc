@@ -72,7 +72,7 @@ Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1
   if (!hypervisor) {
     return vm::WithFault(absl::UnavailableError("no connection to host " + run.host_id), vm::Fault::kHost);
   }
-  vm::ImageBuilder::Request request;
+  vm::Images::Request request;
   request.kernel_id = run.kernel_id;
   request.extra_modules = {descriptor.guest_files().modules().begin(), descriptor.guest_files().modules().end()};
   request.kernel_image = descriptor.guest_files().kernel_image();
@@ -80,7 +80,7 @@ Status Driver::Launch(const Run& run, const campaign::Profile& profile, const v1
   request.run.ca_pem = options_.ca_pem;
   request.run.config = {{"run_id", run.id},          {"token", run.token},    {"controller", options_.agent_address},
                         {"address", "10.0.2.15/24"}, {"gateway", "10.0.2.2"}, {"server_name", "lkd"}};
-  LK_ASSIGN_OR_RETURN(const vm::ImageBuilder::Image image, ports_.images.Build(request));
+  LK_ASSIGN_OR_RETURN(const vm::Images::Image image, ports_.images.Build(request));
   const absl::Time built = ports_.clock.Now();
   Post(ImageReady{run.id, absl::ToDoubleSeconds(built - begin), image.sha256});
 

@@ -61,7 +61,7 @@ class Simulation {
   Seen& seen_;
   const std::filesystem::path directory_;
   const campaign::Descriptors descriptors_;
-  VirtualClock clock_;
+  TestClock clock_;
   MemoryStore store_;
   World world_;
   Executor pool_;

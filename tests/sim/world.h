@@ -13,17 +13,11 @@
 #include "server/scheduler/core.h"
 #include "server/vm/hypervisor.h"
 #include "server/vm/image.h"
-#include "support/clock.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/guest.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::sim {
-
-class VirtualClock final : public Clock {
- public:
-  absl::Time Now() const override { return now; }
-  absl::Time now = absl::FromUnixSeconds(1800000000);
-};
 
 class World;
 
@@ -68,8 +62,7 @@ class World final : public scheduler::AgentPort, public vm::Images {
     Connection* connection = nullptr;  // lkd's, while it stands
   };
 
-  World(Dice& dice, const Hazards& hazards, const VirtualClock& clock)
-      : dice_(dice), hazards_(hazards), clock_(clock) {}
+  World(Dice& dice, const Hazards& hazards, const TestClock& clock) : dice_(dice), hazards_(hazards), clock_(clock) {}
 
   // ---- to be set by the simulation
   std::function<void(scheduler::Event)> post;                              // to lkd
@@ -131,7 +124,7 @@ class World final : public scheduler::AgentPort, public vm::Images {
 
   Dice& dice_;
   const Hazards hazards_;
-  const VirtualClock& clock_;
+  const TestClock& clock_;
   std::map<std::string, SimHost> hosts_;  // by URI
   std::map<std::string, Guest> guests_;   // by run, alive
   std::map<std::string, Fate> fates_;     // by run, of every guest there was

@@ -9,7 +9,7 @@
 #include <deque>
 
 #include "support/random.h"
-#include "tests/unit/api/stopped_clock.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::api {
 namespace {
@@ -85,7 +85,8 @@ class AgentServiceTest : public testing::Test {
     return agent;
   }
 
-  StoppedClock clock_;
+  // Time stands still: however slow the machine, what is sent is sent within a second.
+  TestClock clock_;
   AgentService service_{clock_, {.max_messages_per_second = 600}};
   Mutex mutex_;
   std::deque<scheduler::Event> events_ ABSL_GUARDED_BY(mutex_);

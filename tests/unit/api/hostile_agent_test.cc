@@ -16,8 +16,8 @@
 #include "server/api/server.h"
 #include "support/overloaded.h"
 #include "support/random.h"
-#include "tests/unit/api/stopped_clock.h"
 #include "tests/unit/scheduler/fixture.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::api {
 namespace {
@@ -238,7 +238,8 @@ class Lab {
 
   std::filesystem::path directory_;
   Pki pki_;
-  StoppedClock clock_;
+  // Time stands still: however slow the machine, what is sent is sent within a second.
+  TestClock clock_;
   AgentService agents_;
   Mutex mutex_;
   std::deque<scheduler::Event> events_ ABSL_GUARDED_BY(mutex_);

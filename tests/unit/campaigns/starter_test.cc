@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "tests/unit/campaign/descriptors.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::campaigns {
 namespace {
@@ -19,11 +20,6 @@ using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-class StoppedClock final : public Clock {
- public:
-  absl::Time Now() const override { return absl::FromUnixSeconds(1'700'000'000); }
-};
 
 // A good file whose parts tests replace; `more` are further lines of its spec.
 std::string File(std::string_view kernels = "6.1.0-1", std::string_view more = "") {
@@ -74,7 +70,7 @@ class StarterTest : public testing::Test {
     return starter_.Rerun(prefix, failed, mistakes_);
   }
 
-  const StoppedClock clock_;
+  const TestClock clock_;
   const campaign::Descriptors descriptors_ = campaign::AllDescriptors();
   std::map<std::string, int> calls_;  // of the store
   const std::unique_ptr<store::Store> store_ =

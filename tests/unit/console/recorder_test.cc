@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/support/held_executor.h"
 #include "tests/unit/support/inline_executor.h"
 
 namespace lk::console {
@@ -62,16 +63,6 @@ class RecorderTest : public testing::Test {
   std::vector<std::string> canaries_;
   std::vector<uint64_t> sizes_;
   int ends_ = 0;
-};
-
-// Keeps tasks until they are wanted.
-class HeldExecutor final : public Executor {
- public:
-  void Post(const std::string&, Task task) override { tasks.push_back(std::move(task)); }
-  void Run() {
-    for (const Task& task : std::exchange(tasks, {})) task();
-  }
-  std::vector<Task> tasks;
 };
 
 TEST_F(RecorderTest, KeepsEveryByteAndReportsFindings) {
@@ -179,8 +170,8 @@ TEST_F(RecorderTest, RecordsAtOnceAndDetectsInOrderWhereItIsTold) {
   recorder->OnEnd();
   EXPECT_EQ(Record(), kPanic);
   EXPECT_THAT(findings_, IsEmpty());
-  EXPECT_EQ(held.tasks.size(), 2u) << "one for the bytes, one for the end";
-  held.Run();
+  EXPECT_EQ(held.keys.size(), 2u) << "one for the bytes, one for the end";
+  EXPECT_TRUE(held.RunAll());
   EXPECT_EQ(findings_.size(), 1u);
   EXPECT_EQ(ends_, 1);
 }
@@ -192,7 +183,7 @@ TEST_F(RecorderTest, ReadsItselfWhatComesFasterThanItIsDetected) {
   recorder->OnBytes(kPanic);
   recorder->OnBytes(std::string(5 << 20, '\n'));
   EXPECT_EQ(findings_.size(), 1u) << "no more than that is kept in memory";
-  held.Run();
+  EXPECT_TRUE(held.RunAll());
   EXPECT_EQ(findings_.size(), 1u);
 }
 

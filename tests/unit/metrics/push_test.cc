@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/unit/metrics/fixture.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::metrics {
 namespace {
@@ -16,11 +17,6 @@ using testing::IsEmpty;
 using testing::Not;
 
 constexpr absl::Duration kNever = absl::Hours(1);
-
-class FixedClock final : public Clock {
- public:
-  absl::Time Now() const override { return absl::FromUnixSeconds(1'700'000'000); }
-};
 
 // Takes what is put, as a Pushgateway does.
 class Gateway {
@@ -95,7 +91,7 @@ class PushTest : public MetricsTest {
     return {.url = "http://127.0.0.1:" + std::to_string(port) + "/", .instance = "ci", .interval = interval};
   }
 
-  FixedClock clock_;
+  TestClock clock_;
 };
 
 TEST_F(PushTest, EachFinishedCampaignOnceInAGroupOfItsOwn) {

@@ -92,6 +92,8 @@ TEST_F(NewScenario, ItsCampaignFileIsGood) {
   for (const campaign::SpecError& error : result.errors) {
     ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;
   }
+  ASSERT_THAT(result.spec.scenarios, SizeIs(1));
+  EXPECT_EQ(result.spec.scenarios[0].name, descriptor_.name());
 }
 
 }  // namespace

@@ -22,43 +22,12 @@
 #include "tests/sim/memory_store.h"
 #include "tests/unit/scheduler/fake_hypervisor.h"
 #include "tests/unit/scheduler/fixture.h"
+#include "tests/unit/support/held_executor.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::scheduler {
 
 using Log = std::vector<std::string>;
-
-class TestClock final : public Clock {
- public:
-  absl::Time Now() const override { return now; }
-  absl::Time now = kEpoch;
-};
-
-// Keeps tasks until the test has them done.
-class HeldExecutor final : public Executor {
- public:
-  using Executor::Post;
-  void Post(const std::string& key, Task task) override {
-    keys.push_back(key);
-    tasks_.push_back(std::move(task));
-  }
-  // Whether there was any.
-  bool RunAll() {
-    if (held || tasks_.empty()) return false;
-    while (!tasks_.empty()) {
-      const Task task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
-    }
-    return true;
-  }
-  void Drop() { tasks_.clear(); }
-
-  bool held = false;
-  Log keys;  // of all that was posted
-
- private:
-  std::deque<Task> tasks_;
-};
 
 class FakeAgents final : public AgentPort {
  public:
@@ -277,7 +246,7 @@ class DriverTest : public testing::Test {
   Limits limits_;
   Log log_;     // what was stored and asked for, in order
   Log events_;  // what watchers of campaigns are told
-  TestClock clock_;
+  TestClock clock_{kEpoch};
   sim::MemoryStore store_;
   std::map<std::string, FakeHost> fakes_;  // by URI
   FakeAgents agents_{log_};

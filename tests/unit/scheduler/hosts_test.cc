@@ -65,7 +65,7 @@ class HostsTest : public testing::Test {
   FakeHost& fake() { return fakes_[kUri]; }
   Host Find(const std::string& name) const { return hosts_->Find(name).value_or(Host()); }
 
-  TestClock clock_;
+  TestClock clock_{kEpoch};
   sim::MemoryStore store_;
   std::map<std::string, FakeHost> fakes_;  // by URI
   std::function<void(const Host&)> on_change_ = [](const Host&) {};

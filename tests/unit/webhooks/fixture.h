@@ -10,15 +10,9 @@
 #include <string>
 
 #include "server/webhooks/secret.h"
-#include "support/clock.h"
+#include "tests/unit/support/test_clock.h"
 
 namespace lk::webhooks {
-
-class FakeClock final : public Clock {
- public:
-  absl::Time Now() const override { return now; }
-  absl::Time now = absl::FromUnixSeconds(1'700'000'000);
-};
 
 // A folder of the test's own, removed with all in it.
 class Folder {

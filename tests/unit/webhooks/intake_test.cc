@@ -69,7 +69,7 @@ class IntakeTest : public testing::Test {
   store::InboundWebhook Get(const std::string& id) { return store_->GetInbound(id).value(); }
 
   Folder folder_;
-  FakeClock clock_;
+  TestClock clock_;
   config::Webhooks config_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
   int ids_ = 0;

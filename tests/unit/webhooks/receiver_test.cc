@@ -94,7 +94,7 @@ class ReceiverTest : public testing::Test {
     return answer;
   }
 
-  FakeClock clock_;
+  TestClock clock_;
   config::Webhooks config_;
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
   std::unique_ptr<Receiver> receiver_;

@@ -90,7 +90,7 @@ class SenderTest : public testing::Test {
   }
 
   Folder folder_;
-  FakeClock clock_;
+  TestClock clock_;
   config::Webhooks config_;
   double chance_ = 0;
   FakeTransport* transport_ = nullptr;
