@@ -15,7 +15,7 @@ Status WriteFile(const std::string& path, std::string_view text) {
   const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return absl::ErrnoToStatus(errno, path);
   if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return absl::ErrnoToStatus(errno, fmt::format("{}: writing \"{}\"", path, text));
+    return absl::ErrnoToStatus(errno, fmt::format("{}: cannot write \"{}\"", path, text));
   }
   return absl::OkStatus();
 }

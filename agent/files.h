@@ -8,7 +8,8 @@
 
 namespace lk::agent {
 
-// Sets a file of /proc or /sys, which must be there, in one call. Errors: what open(2) and write(2) say, with the path.
+// Writes `text` to an existing file, such as one in /proc or /sys, with a single write(2). Errors: those of open(2) and
+// write(2), with the path.
 Status WriteFile(const std::string& path, std::string_view text);
 
 }  // namespace lk::agent

@@ -13,6 +13,6 @@ int main(int argc, char** argv) {
     fmt::print("lk-agent {}\n", lk::kVersion);
     return 0;
   }
-  // The kernel passes words of its command line that it does not know to init: they are not for us.
+  // The kernel passes unknown words on its command line to init; ignore them.
   return argument == lk::agent::kWorkerArgument ? lk::agent::WorkerMain() : lk::agent::Boot();
 }

@@ -27,7 +27,7 @@ std::string Path(const CLI::App* command) {
   return parent == nullptr ? command->get_name() : Path(parent) + " " + command->get_name();
 }
 
-// What to say of a command line that did not parse.
+// The error message for an invalid command line.
 std::string Explain(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App* command = SelectedCommand(&root);
   std::string message = error.what();
@@ -50,10 +50,10 @@ std::string Explain(const CLI::App& root, const CLI::ParseError& error) {
 std::unique_ptr<CLI::App> MakeApp(Context& context) {
   auto app = std::make_unique<CLI::App>("Lockup campaigns for Linux kernels", "lkctl");
   app->require_subcommand(1);
-  // Global options may stand behind the command, too.
+  // Accept global options after the command, too.
   app->fallthrough();
   app->add_option("--server", context.server.address,
-                  fmt::format("lkd's address: unix:PATH or host:port, which is TLS [{}]", DefaultServer()))
+                  fmt::format("Address of lkd: unix:PATH, or host:port for TLS [default: {}]", DefaultServer()))
       ->envname("LK_SERVER")
       ->type_name("ADDR");
   app->add_option_function<std::string>(
@@ -61,15 +61,19 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
          [&context](const std::string& word) {
            context.format = word == "json" ? Format::kJson : word == "yaml" ? Format::kYaml : Format::kTable;
          },
-         "What to print on stdout: table, json or yaml [table]")
+         "Output format on stdout: table, json or yaml [default: table]")
       ->check(CLI::IsMember({"table", "json", "yaml"}))
       ->type_name("FORMAT");
-  app->add_option("--token-file", context.server.token_file, "File with the token that lkd wants")->type_name("FILE");
-  app->add_option("--ca", context.server.ca_file, "File with the CA of lkd's certificate (PEM)")->type_name("FILE");
+  app->add_option("--token-file", context.server.token_file, "File that contains the token for lkd")->type_name("FILE");
+  app->add_option("--ca", context.server.ca_file,
+                  "File with the CA certificate to verify lkd with (PEM) [default: the system's CAs]")
+      ->type_name("FILE");
   CLI::Option* certificate = app->add_option("--cert", context.server.certificate_file,
-                                             "File with a client certificate (PEM), instead of a token")
+                                             "File with a client certificate (PEM) to use instead of a token")
                                  ->type_name("FILE");
-  CLI::Option* key = app->add_option("--key", context.server.key_file, "File with its key (PEM)")->type_name("FILE");
+  CLI::Option* key =
+      app->add_option("--key", context.server.key_file, "File with the private key of the client certificate (PEM)")
+          ->type_name("FILE");
   certificate->needs(key);
   key->needs(certificate);
 
@@ -84,17 +88,18 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddDetect(*app, context);
   AddCompletion(*app, context);
   AddVersion(*app, context);
-  // After the commands, which would inherit it.
+  // Set last: commands added later would inherit it.
   app->footer(
-      "Exit codes: 0 all passed; 1 a run failed; 2 usage or invalid input; 3 no fail, but error, miss or unproven;\n"
-      "4 server unreachable or refused; 130 interrupted (the campaign goes on).");
+      "Exit codes: 0 all passed or were skipped; 1 a run failed; 2 usage error or invalid input; 3 no run failed,\n"
+      "but some are error, miss or unproven, or the campaign was cancelled; 4 server unreachable or request refused;\n"
+      "130 interrupted (the campaign continues).");
   return app;
 }
 
 int RunCommandLine(const std::vector<std::string>& args, Context& context) {
   const auto app = MakeApp(context);
   try {
-    app->parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
+    app->parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 expects reverse order
   } catch (const CLI::CallForHelp&) {
     const CLI::App* command = SelectedCommand(app.get());
     context.io.out << command->help(command->get_parent() == nullptr ? "" : Path(command->get_parent()));

@@ -16,7 +16,7 @@ namespace lk::cli {
 // The whole command tree, bound to the context.
 std::unique_ptr<CLI::App> MakeApp(Context& context);
 
-// lkctl: `args` without the program's name. Gives the exit code.
+// Runs lkctl with `args` (without the program name). Returns the exit code.
 int RunCommandLine(const std::vector<std::string>& args, Io& io);
 int RunCommandLine(const std::vector<std::string>& args, Context& context);
 

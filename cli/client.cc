@@ -18,7 +18,7 @@ namespace {
 
 StatusOr<std::string> ReadOption(const std::string& path, const char* option) {
   auto text = ReadFile(path);
-  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("{}: {} can't be read", option, path));
+  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("{}: cannot read {}", option, path));
   return text;
 }
 
@@ -36,9 +36,9 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
   if (!options.token_file.empty()) {
     LK_ASSIGN_OR_RETURN(token, ReadOption(options.token_file, "--token-file"));
     token.erase(token.find_last_not_of(" \t\r\n") + 1);
-    // What else may stand in the file is no header.
+    // Reject tokens that are not valid in an HTTP header.
     if (token.empty() || !std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
-      return absl::InvalidArgumentError(fmt::format("--token-file: {} holds no token", options.token_file));
+      return absl::InvalidArgumentError(fmt::format("--token-file: no valid token in {}", options.token_file));
     }
   }
 
@@ -58,9 +58,9 @@ StatusOr<std::unique_ptr<Client>> Client::Create(const ServerOptions& options) {
   }
 
   grpc::ChannelArguments arguments;
-  // A campaign comes with all its runs and their findings.
+  // A campaign is sent with all its runs and findings in one message.
   arguments.SetMaxReceiveMessageSize(-1);
-  // lkd comes back seconds after a restart; gRPC's own backoff would go up to two minutes.
+  // lkd restarts within seconds, but gRPC's default backoff grows to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
@@ -75,27 +75,28 @@ void Client::Prepare(grpc::ClientContext& context, absl::Duration deadline) cons
 
 Status Client::ToStatus(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
-  // A server that answers UNAVAILABLE itself (a libvirt host is away) leaves the channel as it was.
+  // The channel stays READY if lkd itself returned UNAVAILABLE, for example because a libvirt host is down.
   const bool reached = channel_->GetState(false) == GRPC_CHANNEL_READY;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       if (reached) break;
       if (status.error_message().find(std::strerror(EACCES)) != std::string::npos) {
         return absl::PermissionDeniedError(
-            fmt::format("{} is not open to you: it is for the user and the group of lkd", address_));
+            fmt::format("permission denied on {} (accessible only to the user and group of lkd)", address_));
       }
-      return absl::UnavailableError(
-          fmt::format("can't reach lkd at {}: {}\nStart it with `lkd` (or `systemctl start lkd`), or name another with "
-                      "--server or LK_SERVER.",
-                      address_, status.error_message()));
+      return absl::UnavailableError(fmt::format(
+          "cannot reach lkd at {}: {}\nStart it with `lkd` (or `systemctl start lkd`), or specify a different "
+          "address with --server or LK_SERVER.",
+          address_, status.error_message()));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return absl::DeadlineExceededError(fmt::format("lkd at {} did not answer in time", address_));
+      return absl::DeadlineExceededError(fmt::format("lkd at {} did not respond in time", address_));
     case grpc::StatusCode::UNAUTHENTICATED:
       return absl::UnauthenticatedError(
-          fmt::format("lkd at {} wants a valid token (--token-file) or client certificate (--cert, --key): {}",
+          fmt::format("lkd at {} requires a valid token (--token-file) or client certificate (--cert, --key): {}",
                       address_, status.error_message()));
     case grpc::StatusCode::PERMISSION_DENIED:
-      return absl::PermissionDeniedError(fmt::format("lkd at {} refused: {}", address_, status.error_message()));
+      return absl::PermissionDeniedError(
+          fmt::format("lkd at {} refused the request: {}", address_, status.error_message()));
     default:
       break;
   }

@@ -15,31 +15,31 @@
 namespace lk::cli {
 
 struct ServerOptions {
-  // "unix:PATH" or an absolute path; otherwise host:port, which is always TLS.
+  // "unix:PATH", an absolute path, or host:port (always TLS).
   std::string address;
-  // File with the bearer token; empty: none.
+  // File with the bearer token; empty for no token.
   std::string token_file;
-  // PEM file with the CA of the server's certificate; empty: the system's.
+  // PEM file with the CA of the server certificate; empty for the system's CAs.
   std::string ca_file;
-  // PEM files of a client certificate and its key; empty: none.
+  // PEM files of a client certificate and its key; empty for none.
   std::string certificate_file;
   std::string key_file;
 };
 
-// unix:PATH, lkd.sock in RuntimeDirectory() of support/directories.h.
+// unix:PATH of lkd.sock in RuntimeDirectory() (support/directories.h).
 std::string DefaultServer();
 
 inline constexpr absl::Duration kCallDeadline = absl::Seconds(30);
 
-// Payload of a Status: serialized lk.v1.SpecErrors, the status details of StartCampaign.
+// URL of the Status payload that holds a serialised lk.v1.SpecErrors (the status details of StartCampaign).
 inline constexpr char kSpecErrorsPayload[] = "lk.v1.SpecErrors";
 
 class Client {
  public:
-  // Errors: INVALID_ARGUMENT (a file can't be read).
+  // Errors: INVALID_ARGUMENT (a file cannot be read).
   static StatusOr<std::unique_ptr<Client>> Create(const ServerOptions& options);
 
-  // client.Call(&v1::RunService::Stub::GetRun, request)
+  // For example: client.Call(&v1::RunService::Stub::GetRun, request)
   template <typename Stub, typename Request, typename Response>
   StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                           const Request& request, absl::Duration deadline = kCallDeadline,
@@ -53,11 +53,12 @@ class Client {
     return response;
   }
 
-  // Deadline and credentials of a call made through `channel`.
+  // Sets the deadline and credentials of a call made through channel().
   void Prepare(grpc::ClientContext& context, absl::Duration deadline) const;
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // The call's status in words for the user: an unreachable server is named, with what to do about it.
+  // Converts the status of a call to one with a message for the user. If lkd cannot be reached, the message gives its
+  // address and says what to do.
   Status ToStatus(const grpc::Status& status) const;
 
   const std::string& address() const { return address_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every command gets: where to read and write, the global options, the server.
+// State shared by all commands: I/O streams, global options, the connection to lkd.
 #pragma once
 
 #include <absl/time/time.h>
@@ -21,7 +21,7 @@ struct Io {
   bool in_terminal = false;
   bool out_terminal = false;
   bool err_terminal = false;
-  // Allowed at all (NO_COLOR); used on terminals only.
+  // False if NO_COLOR is set. Colour is used on terminals only.
   bool color = true;
   // Width of the terminal.
   int columns = 80;
@@ -29,7 +29,7 @@ struct Io {
 
 enum class Format { kTable, kJson, kYaml };
 
-// How long to try for a stream that was lost; lkd may be restarting.
+// How often and for how long to retry opening a lost stream (lkd may be restarting).
 struct RetryPolicy {
   absl::Duration first_delay = absl::Milliseconds(200);
   absl::Duration longest_delay = absl::Seconds(5);
@@ -48,11 +48,11 @@ struct Context {
   bool out_color() const { return io.color && io.out_terminal; }
   bool err_color() const { return io.color && io.err_terminal; }
 
-  // What the command line asks for; its result is the exit code.
+  // The selected command; its result is the exit code.
   std::function<StatusOr<int>()> action;
 
-  // Made on first use. Nothing is sent before the first call. Errors: INVALID_ARGUMENT (a file of the options can't be
-  // read).
+  // Creates the client on first use; it connects on the first call. Errors: INVALID_ARGUMENT (a file named by an option
+  // cannot be read).
   StatusOr<Client*> Connect() {
     if (!client_) {
       LK_ASSIGN_OR_RETURN(client_, Client::Create(server));

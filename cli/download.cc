@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of one artifact.
+// For one artifact.
 constexpr absl::Duration kDownloadDeadline = absl::Hours(12);
 
 Status ReceiveArtifact(Context& context, const Client& client, const v1::GetArtifactRequest& request, uint64_t size,
@@ -42,7 +42,7 @@ Status ReceiveArtifact(Context& context, const Client& client, const v1::GetArti
   }
   LK_RETURN_IF_ERROR(client.ToStatus(*pump.ended()));
   if (received >= size) return absl::OkStatus();
-  return absl::DataLossError(fmt::format("{}: {} bytes came of {}", request.name(), received, size));
+  return absl::DataLossError(fmt::format("{}: received {} of {} bytes", request.name(), received, size));
 }
 
 }  // namespace
@@ -53,11 +53,11 @@ Status Download(Context& context, const std::string& run_id, const v1::ListArtif
     const fs::path name(artifact.name());
     if (name != name.filename() || name == "." || name == ".." || name.empty()) {
       return absl::InvalidArgumentError(
-          fmt::format("lkd has an artifact \"{}\", which is no file's name", name.string()));
+          fmt::format("invalid artifact name \"{}\" from lkd (expected a plain file name)", name.string()));
     }
     if (fs::exists(fs::symlink_status(directory / name))) {
       return absl::AlreadyExistsError(
-          fmt::format("{} is there already; nothing was downloaded", (directory / name).string()));
+          fmt::format("{} already exists; nothing was downloaded", (directory / name).string()));
     }
   }
   std::error_code error;

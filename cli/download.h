@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Artifacts of a run as files here.
+// Downloads the artifacts of a run.
 #pragma once
 
 #include <filesystem>
@@ -14,11 +14,12 @@ class ListArtifactsResponse;
 
 namespace lk::cli {
 
-// Writes the artifacts into the directory (made where it is missing), each under its own name, with mode 0600: a memory
-// dump holds what the guest held. Nothing is overwritten, and no part of a file is left when the download fails.
-// Errors: ALREADY_EXISTS (one of the files is there: nothing is downloaded), INVALID_ARGUMENT (the directory can't be
-// written, or a name is no file's), CANCELLED (interrupted by the user), DATA_LOSS (fewer bytes came than the artifact
-// had), what the server says.
+// Saves the artifacts under their own names in the directory, which is created if missing. File modes are 0600 because
+// a memory dump may contain secrets from the guest. Never overwrites a file; removes a partial file if its download
+// fails.
+// Errors: ALREADY_EXISTS (one of the files exists; nothing is downloaded), INVALID_ARGUMENT (the directory cannot be
+// written, or a name is not a plain file name), CANCELLED (interrupted by the user), DATA_LOSS (received fewer bytes
+// than the size of the artifact), errors from the server.
 Status Download(Context& context, const std::string& run_id, const v1::ListArtifactsResponse& list,
                 const std::filesystem::path& directory);
 

@@ -9,20 +9,21 @@ class Campaign;
 
 namespace lk::cli {
 
-// Scripts rely on these.
+// Scripts rely on these values.
 enum ExitCode : int {
-  kPassed = 0,        // all passed, or the command did what it was asked
-  kFailed = 1,        // at least one run with verdict fail
-  kUsage = 2,         // usage, or invalid input
-  kNotProven = 3,     // no fail, but error, miss or unproven
-  kServer = 4,        // server unreachable, or it refused
-  kInterrupted = 130  // the campaign goes on
+  kPassed = 0,        // all passed, or the command succeeded
+  kFailed = 1,        // a run has verdict fail; or kernel B is worse; or a test notification was not delivered
+  kUsage = 2,         // usage error or invalid input
+  kNotProven = 3,     // no run failed, but some are error, miss or unproven; or the campaign was cancelled
+  kServer = 4,        // server unreachable, or request refused
+  kInterrupted = 130  // the user interrupted lkctl; the campaign continues
 };
 
-// CANCELLED is an interrupt by the user; what the user wrote wrongly is usage; the rest is the server's.
+// kInterrupted for CANCELLED (interrupted by the user), kUsage for invalid input, otherwise kServer.
 int ExitCodeOf(const Status& status);
 
-// Of a campaign that has ended. One that was cancelled did not pass, whatever its runs say.
+// Exit code for a campaign that has ended. A cancelled campaign never counts as passed, whatever the
+// verdicts of its runs.
 int ExitCodeOf(const v1::Campaign& campaign);
 
 }  // namespace lk::cli

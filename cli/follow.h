@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a server stream to its end, over restarts of lkd, until the user interrupts.
+// Reads a server stream to its end, reopening it if lkd restarts, unless interrupted by the user.
 #pragma once
 
 #include <absl/time/clock.h>
@@ -24,10 +24,11 @@
 
 namespace lk::cli {
 
-// How often an interrupt is looked for.
+// Polling interval for interrupts.
 inline constexpr absl::Duration kTick = absl::Milliseconds(200);
 
-// While it lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it. One at a time.
+// While an instance exists, the first SIGINT or SIGTERM sets a flag, and a second one terminates the process. Only one
+// instance may exist at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -42,10 +43,10 @@ class Interrupt {
   struct sigaction old_term_ {};
 };
 
-// Statuses after which a stream is worth opening again: the connection or the server went away.
+// Whether to reopen the stream: true if the connection or the server went away.
 bool WorthRetrying(const Status& status);
 
-// A stream's messages, read on a thread of its own so that its user can wait with a limit.
+// Reads a stream on a separate thread, so that the caller can wait with a timeout.
 template <typename Message>
 class StreamPump {
  public:
@@ -63,7 +64,7 @@ class StreamPump {
   StreamPump(const StreamPump&) = delete;
   StreamPump& operator=(const StreamPump&) = delete;
 
-  // Waits at most `limit`. Nothing: none came in time, or, when ended() says so, none will.
+  // Waits up to `limit` for a message. Returns nullopt on timeout, or if the stream has ended (see ended()).
   std::optional<Message> Next(absl::Duration limit) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, absl::ToChronoMilliseconds(limit), [this] { return !queue_.empty() || status_; });
@@ -73,7 +74,7 @@ class StreamPump {
     changed_.notify_all();
     return message;
   }
-  // How the stream ended, once every message of it has been taken.
+  // The final status of the stream; nullopt until all messages have been taken.
   std::optional<grpc::Status> ended() {
     const std::lock_guard lock(mutex_);
     return queue_.empty() ? status_ : std::nullopt;
@@ -110,22 +111,22 @@ class StreamPump {
 
 template <typename Message>
 struct Following {
-  // Opens the stream, each time behind the last message seen.
+  // Opens a stream that starts after the last message seen.
   std::function<std::unique_ptr<grpc::ClientReader<Message>>(grpc::ClientContext*)> open;
   std::function<void(const Message&)> on_message;
-  // The stream ended well: was that all?
+  // Called when the stream has ended with OK. If it returns false, the stream ended early and is reopened.
   std::function<bool()> complete;
-  // A few times a second, for what shows the time.
+  // Called a few times a second, to refresh displayed times.
   std::function<void()> on_tick = [] {};
-  // The stream was lost and will be opened again; once until it is back.
+  // Called once per outage, when the stream is lost and will be reopened.
   std::function<void(const Status&)> on_lost = [](const Status&) {};
 };
 
-// Errors: CANCELLED (interrupted by the user); what the server said; UNAVAILABLE when the stream could not be had back
-// within policy.give_up.
+// Errors: CANCELLED (interrupted by the user); errors from the server; the last error if the stream could not be
+// reopened within policy.give_up.
 template <typename Message>
 Status Follow(const Client& client, const RetryPolicy& policy, const Following<Message>& following) {
-  // Each attempt has a deadline like any other call; a stream that outlives it is opened again.
+  // Each attempt has a deadline, like any other call; a stream that outlives it is reopened.
   constexpr absl::Duration kStreamDeadline = absl::Hours(1);
   const Interrupt interrupt;
   const auto interrupted = [] { return absl::CancelledError("interrupted"); };
@@ -145,7 +146,7 @@ Status Follow(const Client& client, const RetryPolicy& policy, const Following<M
           last_contact = absl::Now();
           delay = policy.first_delay;
         } else if (!pump.ended() && client.channel()->GetState(false) == GRPC_CHANNEL_READY) {
-          // Nothing to tell, but there.
+          // The stream is idle but connected.
           last_contact = absl::Now();
           delay = policy.first_delay;
         }

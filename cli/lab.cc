@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One more attempt at what a signal has interrupted.
+// Retries the call while it fails with EINTR.
 template <typename Function>
 auto RetryInterrupted(Function function) {
   auto result = function();
@@ -45,10 +45,10 @@ struct Pipe {
   }
 };
 
-// A process in a process group of its own, which goes with this object.
+// A child process in its own process group. The destructor terminates the group.
 class Child {
  public:
-  // Errors: NOT_FOUND (it can't be run).
+  // Errors: NOT_FOUND (cannot be executed).
   Status Start(const std::vector<std::string>& command, int out, int err) {
     std::vector<char*> argv;
     argv.reserve(command.size() + 1);
@@ -64,7 +64,7 @@ class Child {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setpgroup(&attributes, 0);
-    // A shell cannot trap what was ignored at its start, and jobs in the background are started so.
+    // A shell cannot trap a signal that was ignored when it started, and background jobs start with SIGINT ignored.
     sigset_t interrupts;
     sigemptyset(&interrupts);
     sigaddset(&interrupts, SIGINT);
@@ -83,7 +83,8 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Ends the whole group. A shell between two commands passes no signal on to the next one, hence again and again.
+  // Terminates the whole group. Sends the signal repeatedly, because a shell that is just starting its next command
+  // does not pass it on to that command.
   void End(int signal) {
     constexpr int kTries = 10, kPauseMs = 1000;
     const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
@@ -95,7 +96,7 @@ class Child {
     kill(-pid_, SIGKILL);
     Wait();
   }
-  // The exit status; 128 + N where signal N ended it.
+  // The exit code, or 128 + N if terminated by signal N.
   int Wait() {
     int status = 0;
     RetryInterrupted([&] { return waitpid(pid_, &status, 0); });
@@ -125,7 +126,7 @@ StatusOr<fs::path> FindLab() {
   std::string looked;
   for (const fs::path& folder : folders) looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.string());
   return absl::NotFoundError(
-      fmt::format("the script \"lab\" that builds kernels is not in {} (LK_KERNELS_DIR names its folder)", looked));
+      fmt::format("cannot find the kernel build script \"lab\" in {} (set LK_KERNELS_DIR to its directory)", looked));
 }
 
 StatusOr<fs::path> RunLab(Io& io, const fs::path& lab, const std::vector<std::string>& args) {
@@ -142,12 +143,12 @@ StatusOr<fs::path> RunLab(Io& io, const fs::path& lab, const std::vector<std::st
   std::string printed;
   std::array<pollfd, 2> ends = {pollfd{out.read.get(), POLLIN, 0}, pollfd{err.read.get(), POLLIN, 0}};
   while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-    // A signal that comes just before is seen a little later.
+    // Bounds the response time to a signal that arrives just before poll().
     constexpr int kTickMs = 200;
     poll(ends.data(), ends.size(), kTickMs);
     if (interrupt.raised()) {
       child.End(SIGINT);
-      return absl::CancelledError("interrupted; what has been compiled is kept for the next time");
+      return absl::CancelledError("interrupted; object files built so far are kept for the next build");
     }
     for (pollfd& end : ends) {
       if (end.fd < 0 || end.revents == 0) continue;
@@ -164,7 +165,8 @@ StatusOr<fs::path> RunLab(Io& io, const fs::path& lab, const std::vector<std::st
   }
   const int code = child.Wait();
   if (code != 0) {
-    return absl::InvalidArgumentError(fmt::format("{} ended with exit status {}; see above", lab.string(), code));
+    return absl::InvalidArgumentError(
+        fmt::format("{} failed with exit code {}; see its output above", lab.string(), code));
   }
   while (printed.ends_with('\n')) printed.pop_back();
   return fs::path(printed);
@@ -173,7 +175,7 @@ StatusOr<fs::path> RunLab(Io& io, const fs::path& lab, const std::vector<std::st
 StatusOr<fs::path> UnmutatedFolder(const fs::path& mutant) {
   LK_ASSIGN_OR_RETURN(const Labels labels, ReadLabels(mutant / kLabelsFile));
   const auto base = labels.find("mutant-of");
-  if (base == labels.end()) return absl::NotFoundError(fmt::format("{} holds no mutant", mutant.string()));
+  if (base == labels.end()) return absl::NotFoundError(fmt::format("{} is not a mutant", mutant.string()));
   return mutant.parent_path() / base->second;
 }
 

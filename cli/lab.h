@@ -11,16 +11,17 @@
 
 namespace lk::cli {
 
-// Where the script `lab` is: $LK_KERNELS_DIR; or share/lk/kernels of the installation that this binary belongs to; or
-// deploy/kernels of the source tree that it was built from. Errors: NOT_FOUND naming these.
+// Path of the `lab` script. Searches $LK_KERNELS_DIR if set; otherwise share/lk/kernels of the installation that this
+// binary belongs to, then deploy/kernels of the source tree that it was built from. Errors: NOT_FOUND, listing the
+// directories searched.
 StatusOr<std::filesystem::path> FindLab();
 
-// Runs it with `args`; what it says about its progress goes to io.err as it comes. Gives the folder that it printed.
-// While it runs, SIGINT and SIGTERM end it with all that it started. Errors: INVALID_ARGUMENT (it failed, and said
-// why), CANCELLED (interrupted).
+// Runs `lab` with `args`, forwarding its stderr to io.err. Returns the directory that `lab` prints. SIGINT and SIGTERM
+// terminate it and all its children. Errors: INVALID_ARGUMENT (`lab` failed; its stderr says why), CANCELLED
+// (interrupted).
 StatusOr<std::filesystem::path> RunLab(Io& io, const std::filesystem::path& lab, const std::vector<std::string>& args);
 
-// The folder of the unmutated kernel that goes with a mutant's. Errors: as ReadLabels; NOT_FOUND (it is no mutant's).
+// The directory of the kernel that a mutant was made from. Errors: those of ReadLabels; NOT_FOUND (not a mutant).
 StatusOr<std::filesystem::path> UnmutatedFolder(const std::filesystem::path& mutant);
 
 }  // namespace lk::cli

@@ -10,7 +10,8 @@
 #include "cli/app.h"
 
 int main(int argc, char** argv) {
-  // gRPC's own log lines ("Failed to connect ...") say less than the errors lkctl prints. A value that is set wins.
+  // lkctl's errors are more useful than gRPC's own log lines ("Failed to connect ..."). A value set by the user takes
+  // precedence.
   setenv("GRPC_VERBOSITY", "NONE", 0);
   std::ios::sync_with_stdio(false);
 
@@ -18,7 +19,7 @@ int main(int argc, char** argv) {
   io.in_terminal = isatty(STDIN_FILENO) != 0;
   io.out_terminal = isatty(STDOUT_FILENO) != 0;
   io.err_terminal = isatty(STDERR_FILENO) != 0;
-  // https://no-color.org: set and not empty
+  // https://no-color.org: effective if set and not empty
   const char* no_color = std::getenv("NO_COLOR");
   io.color = no_color == nullptr || *no_color == '\0';
   winsize size{};

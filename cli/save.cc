@@ -17,7 +17,7 @@
 namespace lk::cli {
 
 Status CannotWrite(const std::filesystem::path& path, int error) {
-  return absl::InvalidArgumentError(fmt::format("{} can't be written: {}", path.string(), std::strerror(error)));
+  return absl::InvalidArgumentError(fmt::format("cannot write {}: {}", path.string(), std::strerror(error)));
 }
 
 StatusOr<SavedFile> SavedFile::Create(const std::filesystem::path& path) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command was asked to write to a file.
+// Output files of commands.
 #pragma once
 
 #include <filesystem>
@@ -10,20 +10,21 @@
 
 namespace lk::cli {
 
-// INVALID_ARGUMENT, with the words of an errno.
+// INVALID_ARGUMENT with the text of errno value `error`.
 Status CannotWrite(const std::filesystem::path& path, int error);
 
-// A file that is there whole or not at all: written beside its place, with mode 0644 less the umask, and moved there by
-// Commit, over what was there before. Without Commit nothing is left.
+// A file that is written atomically. Data goes to a temporary file in the same directory; Commit sets its mode to 0644
+// minus the umask and renames it to the final path, replacing an existing file. Without Commit, the temporary file is
+// removed.
 class SavedFile {
  public:
-  // Error: INVALID_ARGUMENT (the directory can't be written).
+  // Error: INVALID_ARGUMENT (the directory cannot be written).
   static StatusOr<SavedFile> Create(const std::filesystem::path& path);
   SavedFile(SavedFile&& other) noexcept;
   SavedFile& operator=(SavedFile&&) = delete;
   ~SavedFile();
 
-  // Error: INVALID_ARGUMENT (no room ...).
+  // Error: INVALID_ARGUMENT (for example, disk full).
   Status Write(std::string_view bytes);
   Status Commit();
 
@@ -32,7 +33,7 @@ class SavedFile {
       : path_(std::move(path)), unfinished_(std::move(unfinished)), fd_(fd) {}
 
   std::filesystem::path path_;
-  std::string unfinished_;  // empty: moved to its place
+  std::string unfinished_;  // empty once renamed
   int fd_;
 };
 

@@ -50,13 +50,13 @@ StatusOr<Upload> BuildTree(const fs::path& tree) {
     return upload;
   }
   return absl::NotFoundError(
-      fmt::format("{} is a kernel build tree without a built image (arch/x86/boot/bzImage, "
-                  "arch/arm64/boot/Image)",
+      fmt::format("{} is a kernel build tree without a built image (expected "
+                  "arch/x86/boot/bzImage or arch/arm64/boot/Image)",
                   tree.string()));
 }
 
-// As `make modules_install` lays them out: modules.order names every module, since Linux 6.3 as "fs/a/a.o", before that
-// as "kernel/fs/a/a.ko" (scripts/modules_install.sh, Makefile.modinst).
+// Uses the layout of `make modules_install`. modules.order lists every module: as "fs/a/a.o" since Linux 6.3, as
+// "kernel/fs/a/a.ko" before that (scripts/modules_install.sh, Makefile.modinst).
 ModuleFiles FromBuildTree(const fs::path& tree) {
   ModuleFiles files;
   std::ifstream order(tree / "modules.order");
@@ -71,7 +71,7 @@ ModuleFiles FromBuildTree(const fs::path& tree) {
   return files;
 }
 
-// Links (`build`, `source`) are left out.
+// Skips symlinks (`build`, `source`).
 ModuleFiles FromModulesDirectory(const fs::path& directory) {
   ModuleFiles files;
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -82,7 +82,7 @@ ModuleFiles FromModulesDirectory(const fs::path& directory) {
 }
 
 Status CannotRead(const fs::path& path) {
-  return absl::NotFoundError(fmt::format("{} can't be read: {}", path.string(), std::strerror(errno)));
+  return absl::NotFoundError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
 }
 
 Status AddToArchive(struct archive* tar, const std::string& name, const fs::path& path) {
@@ -101,16 +101,17 @@ Status AddToArchive(struct archive* tar, const std::string& name, const fs::path
     if (n < 0) return CannotRead(path);
     good = archive_write_data(tar, buffer.data(), static_cast<size_t>(n)) == n;
   }
-  return good ? absl::OkStatus() : absl::ResourceExhaustedError(fmt::format("packing modules: {}", ArchiveError(tar)));
+  return good ? absl::OkStatus()
+              : absl::ResourceExhaustedError(fmt::format("cannot pack modules: {}", ArchiveError(tar)));
 }
 
 StatusOr<UniqueFd> PackModules(const fs::path& directory) {
   const ModuleFiles files = IsBuildTree(directory) ? FromBuildTree(directory) : FromModulesDirectory(directory);
-  if (files.empty()) return absl::InvalidArgumentError(fmt::format("{} holds no modules", directory.string()));
+  if (files.empty()) return absl::InvalidArgumentError(fmt::format("no modules in {}", directory.string()));
 
   std::string name = (fs::temp_directory_path() / "lkctl-modules-XXXXXX").string();
   UniqueFd fd(mkostemp(name.data(), O_CLOEXEC));
-  if (!fd) return absl::ResourceExhaustedError(fmt::format("{}: {}", name, std::strerror(errno)));
+  if (!fd) return absl::ResourceExhaustedError(fmt::format("cannot create {}: {}", name, std::strerror(errno)));
   unlink(name.c_str());
 
   const std::unique_ptr<struct archive, decltype(&archive_write_free)> tar(archive_write_new(), archive_write_free);
@@ -118,7 +119,7 @@ StatusOr<UniqueFd> PackModules(const fs::path& directory) {
   archive_write_open_fd(tar.get(), fd.get());
   for (const auto& [path, file] : files) LK_RETURN_IF_ERROR(AddToArchive(tar.get(), path, file));
   if (archive_write_close(tar.get()) != ARCHIVE_OK) {
-    return absl::ResourceExhaustedError(fmt::format("packing modules: {}", ArchiveError(tar.get())));
+    return absl::ResourceExhaustedError(fmt::format("cannot pack modules: {}", ArchiveError(tar.get())));
   }
   lseek(fd.get(), 0, SEEK_SET);
   return fd;
@@ -129,7 +130,7 @@ StatusOr<UniqueFd> PackModules(const fs::path& directory) {
 StatusOr<Labels::value_type> ParseLabel(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string::npos) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a label; key=value is right", text));
+    return absl::InvalidArgumentError(fmt::format("invalid label \"{}\" (expected key=value)", text));
   }
   return Labels::value_type(text.substr(0, equals), text.substr(equals + 1));
 }
@@ -152,7 +153,7 @@ StatusOr<std::vector<Upload>> PlanUploads(const std::vector<std::string>& paths,
                                           bool together) {
   std::vector<Upload> uploads;
   Upload packages;
-  std::vector<size_t> images;  // uploads with an image that --config could belong to
+  std::vector<size_t> images;  // indices of uploads that --config could apply to
   std::error_code ignored;
   for (size_t i = 0; i < paths.size(); ++i) {
     const fs::path path(paths[i]);
@@ -163,8 +164,8 @@ StatusOr<std::vector<Upload>> PlanUploads(const std::vector<std::string>& paths,
       if (!IsBuildTree(path)) {
         return absl::InvalidArgumentError(
             IsModulesDirectory(path)
-                ? fmt::format("{} is a modules directory; name its vmlinuz before it", path.string())
-                : fmt::format("{} is no kernel build tree (it has no .config and Makefile)", path.string()));
+                ? fmt::format("{} is a modules directory; specify its vmlinuz before it", path.string())
+                : fmt::format("{} is not a kernel build tree (expected .config and Makefile)", path.string()));
       }
       LK_ASSIGN_OR_RETURN(Upload upload, BuildTree(path));
       uploads.push_back(std::move(upload));
@@ -183,7 +184,7 @@ StatusOr<std::vector<Upload>> PlanUploads(const std::vector<std::string>& paths,
           i + 1 < paths.size() && fs::is_directory(paths[i + 1], ignored) && !IsBuildTree(paths[i + 1]);
       if (modules) {
         if (!IsModulesDirectory(paths[i + 1])) {
-          return absl::InvalidArgumentError(fmt::format("{} is no lib/modules/<release> directory", paths[i + 1]));
+          return absl::InvalidArgumentError(fmt::format("{} is not a lib/modules/<release> directory", paths[i + 1]));
         }
         upload.files.push_back({"modules_archive", "modules.tar", paths[++i]});
       }
@@ -192,8 +193,9 @@ StatusOr<std::vector<Upload>> PlanUploads(const std::vector<std::string>& paths,
   }
   if (!packages.files.empty()) uploads.push_back(std::move(packages));
   if (!config.empty()) {
-    if (images.size() != 1) return absl::InvalidArgumentError("--config goes with exactly one vmlinuz");
-    if (!fs::is_regular_file(config, ignored)) return absl::NotFoundError(fmt::format("{}: no such file", config));
+    if (images.size() != 1) return absl::InvalidArgumentError("--config requires exactly one vmlinuz");
+    if (!fs::is_regular_file(config, ignored))
+      return absl::NotFoundError(fmt::format("--config: {}: no such file", config));
     uploads[images.front()].files.push_back({"config", fs::path(config).filename().string(), config});
   }
   return uploads;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of Grafana dashboards, as JSON of Grafana 10.4 (schema version 39), which newer ones migrate by themselves.
+"""The parts of Grafana dashboards, as JSON for Grafana 10.4 (schema version 39); newer versions migrate it.
 
-Every panel has a title, a description, a unit and a text for "no data", and asks the data source of the variable
-`datasource`.
+Every panel has a title, a description, a unit and a text for missing data, and queries the data source in the
+variable `datasource`.
 """
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ VALUE_LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
 def steps(base, *more):
-    """Thresholds: a colour, then (value, colour) from which on another holds."""
+    """Thresholds: the base colour, then (value, colour) pairs; each colour applies from its value upwards."""
     return {"mode": "absolute", "steps": [{"color": base, "value": None}] +
             [{"color": color, "value": value} for value, color in more]}
 
@@ -31,7 +31,7 @@ def target(ref, expr, legend=None, **more):
 
 
 def range_targets(queries):
-    """queries: {legend: expression}; {{label}} in a legend is the value of that label."""
+    """queries: {legend: expression}. {{label}} in a legend is replaced with the value of that label."""
     return [target(chr(ord("A") + i), expr, legend, range=True)
             for i, (legend, expr) in enumerate(queries.items())]
 
@@ -89,7 +89,7 @@ def heat_map(title, description, expr, size=(12, 9), **more):
 
 
 def state_timeline(title, description, expr, legend, states, size=(12, 8), **more):
-    """states: [(text, colour)] of the values 0, 1, ..."""
+    """states: [(text, colour)] for the values 0, 1, ..."""
     mapping = {"type": "value", "options": {str(i): {"text": text, "color": color, "index": i}
                                             for i, (text, color) in enumerate(states)}}
     options = {"alignValue": "left", "legend": LEGEND, "mergeValues": True, "rowHeight": 0.9, "showValue": "auto",
@@ -100,19 +100,19 @@ def state_timeline(title, description, expr, legend, states, size=(12, 8), **mor
 
 @dataclass
 class Column:
-    """A column of numbers: an expression whose labels are the keys of the table."""
+    """A column of numbers: an expression with the keys of the table as labels."""
     title: str
     expr: str
     unit: str = "short"
     thresholds: dict | None = None  # the cell's background
-    hidden: bool = False            # only to sort by
+    hidden: bool = False            # used only for sorting
 
 
 def joined(keys, columns, sort, descending):
-    """Targets and transformations: a row for each combination of the keys ({label: title}), sorted by the column with
-    the title `sort` (None: as it comes)."""
+    """Targets and transformations for one row per combination of the keys ({label: title}), sorted by the column titled
+    `sort` if given."""
     refs = [chr(ord("A") + i) for i in range(len(columns))]
-    # Grafana names the numbers of a query so, if there are several.
+    # Grafana names the value fields "Value #A", "Value #B", ... if there are several queries.
     fields = [f"Value #{ref}" for ref in refs] if len(refs) > 1 else ["Value"]
     names = keys | {field: column.title for field, column in zip(fields, columns)}
     transformations = [{"id": "merge", "options": {}}]
@@ -153,7 +153,7 @@ def table(title, description, keys, columns, sort=None, descending=True, size=(2
 
 
 def bars(title, description, key, columns, order, unit, size=(24, 8), colors=None, stacked=False, log=False, **more):
-    """Bars over the values of a label ((label, title)), in ascending order of the expression `order`."""
+    """One group of bars per value of a label (key: (label, title)), in ascending order of the expression `order`."""
     targets, transformations = joined(dict([key]), columns + [Column("Order", order, hidden=True)], "Order", False)
     custom = {"fillOpacity": 80, "lineWidth": 1, "axisLabel": "", "axisPlacement": "auto",
               "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"}}
@@ -174,7 +174,7 @@ def row(title, panels, repeat=None):
 
 
 def variable(name, label, query, everything=True, all_value=None, **more):
-    """Choices from the data source; with `everything` several and all may be chosen."""
+    """A variable whose choices come from the data source; `everything` allows selecting several or all."""
     made = {"type": "query", "name": name, "label": label, "datasource": DATASOURCE, "refresh": 2, "sort": 1,
             "query": {"query": query, "refId": name}, "multi": everything, "includeAll": everything, **more}
     if everything:
@@ -185,7 +185,7 @@ def variable(name, label, query, everything=True, all_value=None, **more):
 
 
 def place(panels):
-    """Numbers the panels, and lays them out as text: left to right, a new line when the width of 24 is used up."""
+    """Numbers the panels and lays them out from left to right, starting a new line after a width of 24."""
     x = y = line = 0
     for number, made in enumerate(panels, start=1):
         at = made["gridPos"]

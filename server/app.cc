@@ -61,15 +61,16 @@ namespace lk {
 namespace {
 
 constexpr int kUsage = 2;
-// Calls that wait for the store, a host's probe or an upload's disk.
+// Threads that handle operators' calls, since these may wait for the store, a host probe or a write to the disk.
 constexpr size_t kApiThreads = 8;
 
-// Open streams are given this long when lkd stops.
+// How long open streams may continue when lkd stops.
 constexpr std::chrono::seconds kStopWait{2};
-// Of the test hook: the trigger is at its work by then.
+// For the test hook kill_worker: long enough for the trigger to be running by the time it is killed.
 constexpr absl::Duration kKillWorkerAfter = absl::Seconds(8);
 
-// Keeps a second lkd off the state directory, and its id: VMs carry it, so that only their own lkd touches them.
+// Keeps a second lkd out of the state directory. Each VM is marked with the path of that directory, so that no other
+// lkd touches it.
 StatusOr<UniqueFd> LockState(const std::filesystem::path& directory) {
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
@@ -78,12 +79,12 @@ StatusOr<UniqueFd> LockState(const std::filesystem::path& directory) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return absl::FailedPreconditionError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(fmt::format("another lkd uses {} (stateDirectory)", directory.string()));
+    return absl::FailedPreconditionError(fmt::format("another lkd is using {} (stateDirectory)", directory.string()));
   }
   return fd;
 }
 
-// Where lk-agent is, unless configured: beside lkd.
+// The configured directory of lk-agent, or the directory that contains the lkd executable.
 std::filesystem::path AgentDirectory(const config::Config& config) {
   if (!config.agent.directory.empty()) return config.agent.directory;
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -94,7 +95,7 @@ std::string HostName() {
   return gethostname(name.data(), name.size()) == 0 ? name.data() : "localhost";
 }
 
-// From 0 to below 1.
+// Returns a random number in [0, 1).
 double Chance() {
   static thread_local std::mt19937_64 engine{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(engine);
@@ -106,7 +107,7 @@ std::set<std::string> TargetNames(const config::Webhooks& webhooks) {
   return names;
 }
 
-// What a webhook leads to is a change like an operator's.
+// Changes caused by webhooks are audited like changes made by operators.
 webhooks::IntakePort MakeIntakePort(kernels::Library& library, store::Store& store, const campaigns::Starter& starter,
                                     api::Audit& audit, const Clock& clock) {
   const auto record = [&audit](std::string_view method, const std::string& subject, const Status& outcome) {
@@ -196,7 +197,8 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   announcer.notifications_stored = [&sender] { sender->Wake(); };
   scheduler::Driver driver(options, {*store, hosts, images, agents, symbols, *vm_pool, *lanes, clock}, announcer);
   agents.Start([&driver](scheduler::Event event) { driver.Post(std::move(event)); });
-  // However this function ends: agents and hosts, which report to the driver, go before it.
+  // The agent server and `hosts` post events to the driver, so they are stopped before the driver is destroyed, however
+  // this function returns.
   const absl::Cleanup stop = [&] {
     agent_server->Shutdown(std::chrono::system_clock::now() + kStopWait);
     driver.Stop();
@@ -288,7 +290,7 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
                operators->addresses(), config.agent.listen, config.http.listen, config.metrics.listen);
   int signal = 0;
   sigwait(&signals, &signal);
-  spdlog::info("stopping ({}); VMs of unfinished campaigns go on and are taken over at the next start",
+  spdlog::info("stopping ({}); VMs of unfinished campaigns keep running and will be taken over at the next start",
                strsignal(signal));
 
   operators->Shutdown(std::chrono::system_clock::now() + kStopWait);
@@ -297,7 +299,7 @@ Status Serve(const config::Config& config, const sigset_t& signals) {
   return absl::OkStatus();
 }
 
-// Prints mistakes as file:line:column: message. Null: the file is good.
+// Prints mistakes as file:line:column: message. Returns whether the file is valid.
 bool ReadConfig(const std::string& path, config::Config& config) {
   const auto yaml = ReadFile(path);
   if (!yaml.ok()) {
@@ -335,15 +337,16 @@ int Main(int argc, char** argv) {
 
   spdlog::set_default_logger(spdlog::stderr_color_mt("lkd"));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
-  // Every thread inherits the mask, so that only sigwait() sees these. Writing to a client that is gone is no signal.
+  // Every thread inherits the mask, so only sigwait() receives these signals. SIGPIPE is ignored, so that writing to a
+  // disconnected client does not kill lkd.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  // What lkd writes is its own. Others may pass through its directories: QEMU, another user, to the files that libvirt
-  // hands to it.
+  // lkd's files are private, but other users can traverse its directories: QEMU may run as another user, and libvirt
+  // gives QEMU access to some of the files.
   umask(0066);
 
   const Status status = Serve(config, signals);

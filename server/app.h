@@ -3,7 +3,8 @@
 
 namespace lk {
 
-// lkd: 0 after SIGTERM or SIGINT, 1 when it cannot run, 2 for wrong usage or configuration.
+// Runs lkd. Returns 0 after SIGTERM or SIGINT, and after --help, --version or a successful --check-config; 1 if lkd
+// cannot start; 2 for wrong usage or an invalid configuration.
 int Main(int argc, char** argv);
 
 }  // namespace lk

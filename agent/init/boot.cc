@@ -21,7 +21,7 @@ namespace {
 constexpr absl::Duration kNetworkTimeout = absl::Seconds(20);
 
 void PowerOff(const std::string& reason) {
-  LogNotice("power off: {}", reason);
+  LogNotice("powering off: {}", reason);
   sync();
   reboot(RB_POWER_OFF);
 }
@@ -33,7 +33,7 @@ StatusOr<std::string> Work(const std::string& hypervisor, bool init) {
   if (init) {
     LoadModules();
     const auto interface = BringUpNetwork(config, kNetworkTimeout);
-    // The controller may still be in reach through what the kernel set up itself (ip=).
+    // lkd may still be reachable over an interface that the kernel has configured (ip=).
     if (!interface.ok()) LogError("network: {}", std::string(interface.status().message()));
   }
   return Supervise(config, ca_pem, hypervisor);
@@ -51,13 +51,13 @@ int Boot() {
   const Surroundings surroundings = LookAround();
   if (const Status status = MayAct(surroundings); !status.ok()) {
     LogError("{}", std::string(status.message()));
-    if (init) PowerOff("not a guest of a controller");
+    if (init) PowerOff("not a guest started by lkd");
     return 2;
   }
   if (init) ApplySysctls();
   const auto reason = Work(surroundings.hypervisor, init);
   if (!reason.ok()) LogError("{}", std::string(reason.status().message()));
-  PowerOff(reason.ok() ? *reason : "cannot work");
+  PowerOff(reason.ok() ? *reason : "cannot continue");
   return 1;
 }
 

@@ -3,8 +3,8 @@
 
 namespace lk::agent {
 
-// Makes the guest ready when we are its PID 1, works for the controller until the run is over, and turns the guest off.
-// Returns only when it refuses to work (2): outside a VM, or in one that no controller started.
+// Sets the guest up if this process is PID 1, serves lkd until the run is over, and powers the guest off. Returns only
+// if it refuses to run (with 2: outside a VM, or in a VM that lkd did not start) or if powering off fails.
 int Boot();
 
 }  // namespace lk::agent

@@ -14,12 +14,13 @@ Status ParseAddress(const std::string& value, Config& config) {
   const size_t slash = value.find('/');
   if (slash == value.npos || inet_pton(AF_INET, value.substr(0, slash).c_str(), &config.address) != 1) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: address must look like 10.0.2.15/24, not {}", kConfigPath, value));
+        fmt::format("{}: invalid address {} (expected ADDRESS/PREFIX, such as 10.0.2.15/24)", kConfigPath, value));
   }
   const char* const end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data() + slash + 1, end, config.prefix);
   if (error != std::errc() || stop != end || config.prefix == 0 || config.prefix > 32) {
-    return absl::InvalidArgumentError(fmt::format("{}: prefix length must be 1 to 32 in {}", kConfigPath, value));
+    return absl::InvalidArgumentError(
+        fmt::format("{}: invalid prefix length in {} (expected 1 to 32)", kConfigPath, value));
   }
   config.has_address = true;
   return absl::OkStatus();
@@ -43,7 +44,7 @@ StatusOr<Config> ParseConfig(std::string_view text) {
     if (line.empty() || line.starts_with('#')) continue;
     const size_t equals = line.find('=');
     if (equals == line.npos) {
-      return absl::InvalidArgumentError(fmt::format("{}:{}: not key=value", kConfigPath, number));
+      return absl::InvalidArgumentError(fmt::format("{}:{}: expected key=value", kConfigPath, number));
     }
     const std::string_view key = line.substr(0, equals);
     const std::string value(line.substr(equals + 1));
@@ -54,14 +55,14 @@ StatusOr<Config> ParseConfig(std::string_view text) {
       LK_RETURN_IF_ERROR(ParseAddress(value, config));
     } else if (key == "gateway") {
       if (inet_pton(AF_INET, value.c_str(), &config.gateway) != 1) {
-        return absl::InvalidArgumentError(fmt::format("{}:{}: {} is no IPv4 address", kConfigPath, number, value));
+        return absl::InvalidArgumentError(fmt::format("{}:{}: invalid IPv4 address {}", kConfigPath, number, value));
       }
     } else {
       return absl::InvalidArgumentError(fmt::format("{}:{}: unknown key {}", kConfigPath, number, key));
     }
   }
   for (const auto& [key, value] : strings) {
-    if (value->empty()) return absl::InvalidArgumentError(fmt::format("{}: {} is missing", kConfigPath, key));
+    if (value->empty()) return absl::InvalidArgumentError(fmt::format("{}: missing key {}", kConfigPath, key));
   }
   return config;
 }

@@ -9,7 +9,8 @@
 
 namespace lk::agent {
 
-// Says one line in the kernel's log, and so on the console: "lk-agent: <text>". Without /dev/kmsg, on stderr.
+// Writes the line "lk-agent: <text>" to the kernel log and thus to the console. Writes it to stderr instead if this
+// process is not PID 1 or /dev/kmsg is not available.
 enum class Level { kError = 3, kNotice = 5 };
 void LogLine(Level level, std::string_view text);
 
@@ -22,7 +23,8 @@ void LogNotice(fmt::format_string<Args...> format, Args&&... args) {
   LogLine(Level::kNotice, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// Writes a whole record of our own to /dev/kmsg, level given as "<n>" at its start. False: not written.
+// Writes a complete record to /dev/kmsg. `record` begins with the log level, in the form "<n>". Returns false on
+// failure.
 bool WriteKmsg(std::string_view record);
 
 }  // namespace lk::agent

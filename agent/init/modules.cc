@@ -17,14 +17,14 @@ namespace {
 
 constexpr char kModuleList[] = "/lk/modules";
 
-// Modules are called by either; the kernel uses underscores.
+// Module names may be written with dashes or underscores; the kernel uses underscores.
 std::string WithUnderscores(std::string_view text) {
   std::string name(text);
   std::ranges::replace(name, '-', '_');
   return name;
 }
 
-// "test_lockup" of "/lib/modules/6.12.95/kernel/lib/test-lockup.ko".
+// "/lib/modules/6.12.95/kernel/lib/test-lockup.ko" -> "test_lockup".
 std::string NameOf(std::string_view path) {
   const std::string_view file = path.substr(path.rfind('/') + 1);
   return WithUnderscores(file.substr(0, file.find('.')));
@@ -69,12 +69,12 @@ std::set<std::string> BlacklistedModules(std::string_view cmdline) {
 
 void LoadModules() {
   const auto list = ReadFile(kModuleList);
-  if (!list.ok()) return;  // everything is built in
+  if (!list.ok()) return;  // without a list, all drivers are built in
   const std::set<std::string> blacklisted = BlacklistedModules(ReadFile("/proc/cmdline").value_or(""));
   for (const std::string& path : ParseModuleList(*list)) {
     if (blacklisted.contains(NameOf(path)) || access(path.c_str(), F_OK) != 0) continue;
     const Status status = Load(path, "");
-    if (!status.ok() && !absl::IsAlreadyExists(status)) LogError("loading {}", std::string(status.message()));
+    if (!status.ok() && !absl::IsAlreadyExists(status)) LogError("cannot load {}", std::string(status.message()));
   }
 }
 
@@ -82,7 +82,7 @@ Status LoadModule(const std::string& name, const std::string& parameters) {
   for (const std::string& path : ParseModuleList(ReadFile(kModuleList).value_or(""))) {
     if (NameOf(path) == name) return Load(path, parameters);
   }
-  return absl::NotFoundError(name + ": no such module in this guest");
+  return absl::NotFoundError("this guest has no module " + name);
 }
 
 }  // namespace lk::agent

@@ -10,19 +10,19 @@
 
 namespace lk::agent {
 
-// Paths of modules, from a list with one a line relative to /, in the order to load them.
+// Parses a list of modules in load order, with one path relative to / per line. Returns absolute paths.
 std::vector<std::string> ParseModuleList(std::string_view text);
 
-// Names of the modules that a kernel command line keeps from being loaded on nobody's request, with underscores:
-// modprobe.blacklist=a,b (modprobe(8)).
+// Returns the names, with underscores, of the modules that a kernel command line blacklists: modprobe.blacklist=a,b
+// (modprobe(8)).
 std::set<std::string> BlacklistedModules(std::string_view cmdline);
 
-// Loads what /lk/modules lists and the kernel's command line does not blacklist. A module that is not there or already
-// loaded is nothing to speak of; others that fail are logged.
+// Loads the modules listed in /lk/modules that the kernel command line does not blacklist. Logs failures, except for
+// modules that are missing or already loaded.
 void LoadModules();
 
-// Loads a module that /lk/modules lists, by name, with parameters as insmod(8) takes them. Returns when its
-// initialisation does. Errors: NOT_FOUND (the guest has no such module), what finit_module(2) says.
+// Loads a module listed in /lk/modules by name, with parameters in the form that insmod(8) expects. Returns when the
+// module's initialisation returns. Errors: NOT_FOUND (the guest has no such module), those of finit_module(2).
 Status LoadModule(const std::string& name, const std::string& parameters);
 
 }  // namespace lk::agent

@@ -37,17 +37,17 @@ constexpr struct {
   const char* path;
   const char* value;
 } kSysctls[] = {
-    {"/proc/sys/kernel/printk", "8 4 1 7"},         // every level to the console
-    {"/proc/sys/kernel/printk_ratelimit", "0"},     // no message dropped
-    {"/proc/sys/kernel/hung_task_warnings", "-1"},  // not just the first ten
+    {"/proc/sys/kernel/printk", "8 4 1 7"},         // print all levels on the console
+    {"/proc/sys/kernel/printk_ratelimit", "0"},     // drop no messages
+    {"/proc/sys/kernel/hung_task_warnings", "-1"},  // report more than the first ten
 };
 
 void DoMount(const Mount& mount_point) {
   mkdir(mount_point.target, 0755);
   if (mount(mount_point.type, mount_point.target, mount_point.type, 0, mount_point.options) == 0) return;
-  // ENODEV: not in this kernel; ENOENT: its place in sysfs is missing, so neither; EBUSY: mounted already.
+  // ENODEV, ENOENT (no mount point in sysfs): not in this kernel. EBUSY: already mounted.
   if (errno != ENODEV && errno != ENOENT && errno != EBUSY) {
-    LogError("mounting {} on {}: {}", mount_point.type, mount_point.target, strerror(errno));
+    LogError("cannot mount {} on {}: {}", mount_point.type, mount_point.target, strerror(errno));
   }
 }
 

@@ -3,11 +3,12 @@
 
 namespace lk::agent {
 
-// Mounts /dev, and with it the means to log.
+// Mounts /dev, which logging requires.
 void MountDev();
-// Mounts the other file systems of the kernel; those it has not are left out.
+// Mounts the other kernel file systems that this kernel has.
 void MountRest();
-// Settings under /proc/sys by which evidence reaches the console complete; those the kernel has not are left out.
+// Applies the settings under /proc/sys that make all kernel messages appear on the console. Skips
+// settings that this kernel lacks.
 void ApplySysctls();
 
 }  // namespace lk::agent

@@ -42,17 +42,18 @@ Status BringUp(int socket, const std::string& interface) {
   ifreq request = Request(interface);
   if (ioctl(socket, SIOCGIFFLAGS, &request) != 0) return absl::ErrnoToStatus(errno, interface);
   request.ifr_flags |= IFF_UP;
-  if (ioctl(socket, SIOCSIFFLAGS, &request) != 0) return absl::ErrnoToStatus(errno, interface + ": bringing it up");
+  if (ioctl(socket, SIOCSIFFLAGS, &request) != 0)
+    return absl::ErrnoToStatus(errno, interface + ": cannot bring up the interface");
   return absl::OkStatus();
 }
 
-// The carrier itself: IFF_RUNNING follows it up to a second later (net/core/link_watch.c limits its events).
+// Uses the carrier attribute, since IFF_RUNNING lags by up to a second (net/core/link_watch.c rate-limits its events).
 bool HasLink(const std::string& interface) {
   const auto carrier = ReadFile("/sys/class/net/" + interface + "/carrier");
   return carrier.ok() && carrier->starts_with('1');
 }
 
-// The Ethernet interface with the lowest index; empty: none yet.
+// Returns the Ethernet interface with the lowest index. Empty if there is none yet.
 std::string FirstEthernet(int socket) {
   std::string name;
   struct if_nameindex* const all = if_nameindex();
@@ -65,7 +66,7 @@ std::string FirstEthernet(int socket) {
   return name;
 }
 
-// Waits for a change of links (rtnetlink(7)); false when the time is over.
+// Waits for a link change (rtnetlink(7)). Returns false on timeout.
 bool AwaitLinkEvent(int netlink, absl::Time deadline) {
   const auto left = absl::ToInt64Milliseconds(deadline - BootNow());
   pollfd waiting{netlink, POLLIN, 0};
@@ -79,15 +80,18 @@ bool AwaitLinkEvent(int netlink, absl::Time deadline) {
 Status Configure(int socket, const std::string& interface, const Config& config) {
   ifreq request = Request(interface);
   request.ifr_addr = Address(config.address);
-  if (ioctl(socket, SIOCSIFADDR, &request) != 0) return absl::ErrnoToStatus(errno, interface + ": address");
+  if (ioctl(socket, SIOCSIFADDR, &request) != 0)
+    return absl::ErrnoToStatus(errno, interface + ": cannot set the address");
   request.ifr_netmask = Address({htonl(~uint32_t{0} << (32 - config.prefix))});
-  if (ioctl(socket, SIOCSIFNETMASK, &request) != 0) return absl::ErrnoToStatus(errno, interface + ": netmask");
+  if (ioctl(socket, SIOCSIFNETMASK, &request) != 0)
+    return absl::ErrnoToStatus(errno, interface + ": cannot set the netmask");
   if (config.gateway.s_addr == 0) return absl::OkStatus();
   rtentry route{};
   route.rt_dst = route.rt_genmask = Address({INADDR_ANY});
   route.rt_gateway = Address(config.gateway);
   route.rt_flags = RTF_UP | RTF_GATEWAY;
-  if (ioctl(socket, SIOCADDRT, &route) != 0 && errno != EEXIST) return absl::ErrnoToStatus(errno, "default route");
+  if (ioctl(socket, SIOCADDRT, &route) != 0 && errno != EEXIST)
+    return absl::ErrnoToStatus(errno, "cannot set the default route");
   return absl::OkStatus();
 }
 
@@ -99,9 +103,9 @@ StatusOr<std::string> BringUpNetwork(const Config& config, absl::Duration timeou
   sockaddr_nl links{};
   links.nl_family = AF_NETLINK;
   links.nl_groups = RTMGRP_LINK;
-  // Subscribed before the first look, so that no event falls between.
+  // Subscribe before the first check, so that no event is missed.
   if (!socket || !netlink || bind(netlink.get(), reinterpret_cast<sockaddr*>(&links), sizeof links) != 0) {
-    return absl::ErrnoToStatus(errno, "network sockets");
+    return absl::ErrnoToStatus(errno, "cannot open network sockets");
   }
   LK_RETURN_IF_ERROR(BringUp(socket.get(), "lo"));
   if (!config.has_address) return "lo";
@@ -109,7 +113,8 @@ StatusOr<std::string> BringUpNetwork(const Config& config, absl::Duration timeou
   const absl::Time deadline = BootNow() + timeout;
   std::string interface;
   while ((interface = FirstEthernet(socket.get())).empty()) {
-    if (!AwaitLinkEvent(netlink.get(), deadline)) return absl::DeadlineExceededError("no Ethernet interface appeared");
+    if (!AwaitLinkEvent(netlink.get(), deadline))
+      return absl::DeadlineExceededError("no Ethernet interface has appeared");
   }
   LK_RETURN_IF_ERROR(BringUp(socket.get(), interface));
   LK_RETURN_IF_ERROR(Configure(socket.get(), interface, config));

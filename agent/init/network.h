@@ -10,9 +10,10 @@
 
 namespace lk::agent {
 
-// Brings up lo and the first Ethernet interface, waiting up to `timeout` for it to appear and to have a link, and gives
-// it the configured address and default route. Returns its name.
-// Errors: DEADLINE_EXCEEDED (no interface, no link), what the ioctls say.
+// Brings up lo. If an address is configured, also waits for an Ethernet interface to appear, brings up the first one,
+// sets its address and the default route, and waits for its link. `timeout` limits both waits together. Returns the
+// name of the Ethernet interface, or "lo" if no address is configured.
+// Errors: DEADLINE_EXCEEDED (no interface, no link), those of the system calls.
 StatusOr<std::string> BringUpNetwork(const Config& config, absl::Duration timeout);
 
 }  // namespace lk::agent

@@ -14,12 +14,12 @@
 namespace lk::agent {
 namespace {
 
-// Documentation/arch/arm64/booting.rst: the image lies at text_offset from a 2 MiB boundary, and takes up image_size
-// from there on, more than the file has.
+// Documentation/arch/arm64/booting.rst: the image is placed at text_offset from a 2 MiB boundary and occupies
+// image_size bytes, which may exceed the size of the file.
 constexpr uint64_t kBoundary = uint64_t{2} << 20;
 constexpr size_t kTextOffset = 8, kImageSize = 16, kImageMagic = 56, kImageHeader = 64;
 
-// Room for what is added to the device tree beside the command line.
+// Room in the device tree for additions other than the command line and the random seed.
 constexpr size_t kTreeRoom = 4096;
 
 uint64_t AlignUp(uint64_t value, uint64_t to) {
@@ -32,7 +32,8 @@ uint64_t Word(std::string_view bytes, size_t offset) {
   return le64toh(value);
 }
 
-// The kernel enters the new one with nothing in x0, where that looks for its device tree (relocate_kernel.S).
+// Returns the code that runs first and jumps to the new kernel. It is needed because the running kernel leaves kexec
+// with x0 = 0 (relocate_kernel.S), but the new kernel expects the address of its device tree in x0.
 std::string Trampoline(uint64_t kernel, uint64_t device_tree) {
   constexpr std::array<uint32_t, 6> kCode = {
       0x580000d1,  // ldr x17, kernel
@@ -54,7 +55,8 @@ std::string Trampoline(uint64_t kernel, uint64_t device_tree) {
   return bytes;
 }
 
-// The running kernel's tree with another initramfs. It has no seed for address randomisation, so that boots are alike.
+// Returns the running kernel's device tree with the new command line, initramfs and random seed. Removes kaslr-seed, so
+// that address randomisation does not make boots differ.
 StatusOr<std::string> DeviceTree(const Arm64Boot& boot, uint64_t initramfs) {
   return WithChosen(boot.device_tree,
                     {{"bootargs", boot.command_line + '\0'},
@@ -77,11 +79,12 @@ Ranges FreeMemory(std::string_view iomem) {
 
 StatusOr<KexecPlan> PlanArm64(const Arm64Boot& boot, const Ranges& free) {
   if (boot.kernel.size() < kImageHeader || boot.kernel.substr(kImageMagic, 4) != "ARM\x64") {
-    return absl::InvalidArgumentError("the kernel is no arm64 Image");
+    return absl::InvalidArgumentError("the kernel is not an arm64 Image");
   }
   const uint64_t text_offset = Word(boot.kernel, kTextOffset);
   const uint64_t image_size = std::max<uint64_t>(Word(boot.kernel, kImageSize), boot.kernel.size());
-  if (text_offset >= kBoundary) return absl::InvalidArgumentError("the kernel's text_offset is not below 2 MiB");
+  if (text_offset >= kBoundary)
+    return absl::InvalidArgumentError("invalid text_offset in the kernel (expected less than 2 MiB)");
 
   for (const Range& range : free) {
     const uint64_t kernel = AlignUp(range.start, kBoundary) + text_offset;
@@ -103,7 +106,7 @@ StatusOr<KexecPlan> PlanArm64(const Arm64Boot& boot, const Ranges& free) {
     return plan;
   }
   return absl::ResourceExhaustedError(
-      fmt::format("no free range of memory takes kernel and initramfs: {}", ToString(free)));
+      fmt::format("no free memory range is large enough for kernel and initramfs: {}", ToString(free)));
 }
 
 }  // namespace lk::agent

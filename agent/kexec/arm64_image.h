@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kexec_load(2) wants of an arm64 kernel: many builds, Debian's among them, have no kexec_file_load(2), by which
-// the kernel would see to all this itself.
+// Prepares the segments of an arm64 kernel for kexec_load(2). kexec_file_load(2) would prepare them in the kernel, but
+// many kernels, including Debian's, lack that system call.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace lk::agent {
 
 struct KexecSegment {
   uint64_t address = 0;  // physical, a multiple of the page size
-  uint64_t bytes = 0;    // a multiple of the page size; what `content` does not fill is zero
+  uint64_t bytes = 0;    // a multiple of the page size; zero-filled beyond `content`
   std::string content;
 };
 struct KexecPlan {
@@ -26,19 +26,19 @@ struct KexecPlan {
 struct Arm64Boot {
   std::string_view kernel;  // an Image (Documentation/arch/arm64/booting.rst)
   std::string_view initramfs;
-  std::string_view device_tree;  // that of the running kernel (/sys/firmware/fdt)
+  std::string_view device_tree;  // the running kernel's (/sys/firmware/fdt)
   std::string command_line;
-  std::string random;  // for the next kernel's random pool, 32 bytes or more
+  std::string random;  // seed for the next kernel's random number generator, 32 bytes or more
   uint64_t page_size = 4096;
 };
 
-// Memory that a new kernel may be put into: System RAM of /proc/iomem without all that is reserved in it, by the
-// firmware or for a later kernel, and without the running kernel.
+// Returns the memory in which a new kernel can be placed, according to the text of /proc/iomem: System RAM, except the
+// running kernel and everything that is reserved by firmware or for a crash kernel.
 Ranges FreeMemory(std::string_view iomem);
 
-// Puts kernel, initramfs, device tree and the few instructions that hand the tree to the kernel one behind the other
-// into one free range. Errors: INVALID_ARGUMENT (no Image, a broken device tree), RESOURCE_EXHAUSTED (no range is large
-// enough).
+// Places kernel, trampoline (which passes the device tree to the kernel), device tree and initramfs back to back in one
+// free range. Errors: INVALID_ARGUMENT (not an Image, or a malformed device tree), RESOURCE_EXHAUSTED (no range is
+// large enough).
 StatusOr<KexecPlan> PlanArm64(const Arm64Boot& boot, const Ranges& free);
 
 }  // namespace lk::agent

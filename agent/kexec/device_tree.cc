@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kTreeMagic = 0xd00dfeed, kTreeVersion = 17, kCompatibleVersion = 16;
 constexpr uint32_t kBeginNode = 1, kEndNode = 2, kProperty = 3, kNop = 4, kEnd = 9;
-// Words of the header, in their order.
+// Words of the header, in order.
 enum {
   kMagicWord,
   kTotalSize,
@@ -27,14 +27,14 @@ enum {
   kStructSize,
   kWords
 };
-constexpr size_t kReservation = 16;  // an entry; the last one is zero
+constexpr size_t kReservation = 16;  // bytes per memory reservation; an all-zero entry ends the list
 
 std::string Padded(std::string text) {
   text.append((4 - text.size() % 4) % 4, '\0');
   return text;
 }
 
-// Reads a block from its front; whatever lies beyond its end makes it broken.
+// Reads a block from front to back. An attempt to read past the end marks the reader as broken.
 class Reader {
  public:
   explicit Reader(std::string_view block) : block_(block) {}
@@ -54,7 +54,7 @@ class Reader {
     std::memcpy(&word, bytes.data(), sizeof word);
     return be32toh(word);
   }
-  // With its padding.
+  // Reads a zero-terminated string, and skips the padding after it.
   std::string_view Text() {
     const size_t end = block_.find('\0');
     if (broken_ || end == block_.npos) {
@@ -72,8 +72,8 @@ class Reader {
   bool broken_ = false;
 };
 
-// The structure block with the properties changed; `strings` grows by the new ones' names. Empty: it is broken, or has
-// no /chosen.
+// Returns the structure block with the changed properties, and appends the names of new properties to `strings`. Empty
+// if the block is malformed or has no /chosen.
 std::string Change(std::string_view block, std::string& strings, const std::map<std::string, std::string>& set,
                    const std::set<std::string>& removed) {
   Reader reader(block);
@@ -136,18 +136,19 @@ StatusOr<std::string> WithChosen(std::string_view tree, const std::map<std::stri
   if (words.broken() || header[kMagicWord] != kTreeMagic || header[kVersionWord] < kTreeVersion ||
       header[kCompatibleWord] > kTreeVersion || !lies_within(header[kStruct], header[kStructSize]) ||
       !lies_within(header[kStrings], header[kStringsSize]) || header[kReserved] > tree.size()) {
-    return absl::InvalidArgumentError("no device tree of version 17, or cut off");
+    return absl::InvalidArgumentError("not a device tree of version 17, or truncated");
   }
   std::string reservations;
   Reader reserved(tree.substr(header[kReserved]));
   const std::string last(kReservation, '\0');
   while (!reservations.ends_with(last)) {
     reservations += reserved.Bytes(kReservation);
-    if (reserved.broken()) return absl::InvalidArgumentError("the device tree's memory reservations have no end");
+    if (reserved.broken())
+      return absl::InvalidArgumentError("the device tree's memory reservations are not terminated");
   }
   std::string strings(tree.substr(header[kStrings], header[kStringsSize]));
   const std::string structure = Change(tree.substr(header[kStruct], header[kStructSize]), strings, set, removed);
-  if (structure.empty()) return absl::InvalidArgumentError("the device tree is broken, or has no /chosen");
+  if (structure.empty()) return absl::InvalidArgumentError("the device tree is malformed, or has no /chosen");
 
   constexpr uint32_t kHeaderSize = kWords * sizeof(uint32_t);
   const auto struct_at = static_cast<uint32_t>(kHeaderSize + reservations.size());

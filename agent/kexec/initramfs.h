@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The initramfs that this guest came from, made anew of what is in it: for the kernel that is booted next.
+// Rebuilds this guest's initramfs from its contents, for the next kernel.
 #pragma once
 
 #include <map>
@@ -10,15 +10,15 @@
 
 namespace lk::agent {
 
-// Writes one "newc" cpio (Documentation/driver-api/early-userspace/buffer-format.rst) into memory.
+// Builds a cpio archive in "newc" format (Documentation/driver-api/early-userspace/buffer-format.rst) in memory.
 class NewcWriter {
  public:
-  // Paths are relative to /. A directory comes before what is in it.
+  // Paths are relative to /. Add a directory before its entries.
   void Directory(std::string_view path, unsigned mode);
   void File(std::string_view path, unsigned mode, std::string_view content);
   void CharacterDevice(std::string_view path, unsigned mode, unsigned major, unsigned minor);
   void Link(std::string_view path, std::string_view target);
-  // The archive, complete. Nothing may be added any more.
+  // Returns the complete archive. Nothing can be added afterwards.
   std::string Finish();
 
  private:
@@ -28,9 +28,9 @@ class NewcWriter {
   unsigned inode_ = 0;
 };
 
-// Everything below `root` that lies on its file system, what is mounted on it left out, with /dev/console (which
-// devtmpfs hides) and with `replaced`: files by their path relative to root, in place of those of that name.
-// Errors: what reading the files says.
+// Packs everything under `root` that is on the same file system, plus /dev/console (which devtmpfs hides). `replaced`
+// maps paths relative to `root` to contents, which are added or replace the files with these paths. Errors: those of
+// reading the files.
 StatusOr<std::string> PackInitramfs(const std::string& root, const std::map<std::string, std::string>& replaced);
 
 }  // namespace lk::agent

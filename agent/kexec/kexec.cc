@@ -20,12 +20,12 @@
 namespace lk::agent {
 namespace {
 
-// A file in memory. Errors: what memfd_create(2) and write(2) say.
+// Returns a memfd that contains `content`. Errors: those of memfd_create(2) and write(2).
 StatusOr<UniqueFd> InMemory(std::string_view content) {
   UniqueFd fd(memfd_create("lk-kexec", MFD_CLOEXEC));
   if (!fd) return absl::ErrnoToStatus(errno, "memfd_create");
   if (const std::error_code error = WriteAll(fd.get(), content)) {
-    return absl::ErrnoToStatus(error.value(), "initramfs");
+    return absl::ErrnoToStatus(error.value(), "cannot write the initramfs");
   }
   return fd;
 }
@@ -79,13 +79,13 @@ Status LoadKexec(const std::string& kernel, std::string_view initramfs, const st
   status = LoadBySegments(kernel, initramfs, command_line);
   if (!absl::IsUnimplemented(status)) return status;
 #endif
-  return absl::FailedPreconditionError("the kernel has no kexec (CONFIG_KEXEC_FILE, on arm64 also CONFIG_KEXEC)");
+  return absl::FailedPreconditionError("the kernel has no kexec (CONFIG_KEXEC_FILE; on arm64, CONFIG_KEXEC is enough)");
 }
 
 Status Kexec() {
   sync();
   reboot(RB_KEXEC);
-  return absl::ErrnoToStatus(errno, "reboot into the loaded kernel");
+  return absl::ErrnoToStatus(errno, "cannot boot the loaded kernel");
 }
 
 }  // namespace lk::agent

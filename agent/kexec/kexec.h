@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Booting another kernel from this one.
+// Boots another kernel from this one.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@
 
 namespace lk::agent {
 
-// Where the guest has the image of its own kernel, if its scenario asks for it.
+// The image of the guest's kernel. Present if the scenario requires it (guest_files).
 inline constexpr char kKernelPath[] = "/lk/kernel";
 
-// Loads kernel and initramfs for Kexec: by kexec_file_load(2), or on arm64, where the kernel has none, by
-// kexec_load(2). Errors: FAILED_PRECONDITION (no such system call here), what they and the files say.
+// Loads kernel and initramfs for Kexec(): with kexec_file_load(2) or, on an arm64 kernel without it, with
+// kexec_load(2). Errors: FAILED_PRECONDITION (the kernel lacks these calls), those of the system calls and of reading
+// the files.
 Status LoadKexec(const std::string& kernel, std::string_view initramfs, const std::string& command_line);
 
-// Boots what is loaded; returns only when it cannot. Errors: what reboot(2) says (INVALID_ARGUMENT: nothing is loaded).
+// Boots the loaded kernel; returns only on failure. Errors: those of reboot(2) (INVALID_ARGUMENT if nothing is loaded).
 Status Kexec();
 
 }  // namespace lk::agent

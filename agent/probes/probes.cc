@@ -30,11 +30,11 @@ void SleepUntil(uint64_t ns) {
 void SetFifo(int priority) {
   sched_param param{};
   param.sched_priority = priority;
-  // Without the privilege the probe measures ordinary scheduling.
+  // Without the necessary privilege, the probe measures ordinary scheduling.
   sched_setscheduler(0, priority > 0 ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
-// The probes run on threads of their caller: what they change is put back.
+// Makes the calling thread SCHED_FIFO for the lifetime of this object only, because probes run on the caller's threads.
 class FifoScope {
  public:
   FifoScope() { SetFifo(50); }
@@ -42,7 +42,7 @@ class FifoScope {
 };
 
 Status NoCpu(int cpu) {
-  return absl::FailedPreconditionError("CPU " + std::to_string(cpu) + " is not there");
+  return absl::FailedPreconditionError("CPU " + std::to_string(cpu) + " is not available");
 }
 
 int Membarrier(int command) {
@@ -83,19 +83,20 @@ Status ProbeTimerWakeup(int cpu, absl::Duration period, uint64_t until, const Re
     SleepUntil(wake);
     const uint64_t now = MonotonicNs();
     record(now - wake);
-    // Periods missed while asleep are one late wake-up, not many.
+    // Periods missed during the sleep count as one late wake-up.
     wake += step * ((now - wake) / step + 1);
   }
   return absl::OkStatus();
 }
 
 Status ProbeIpiRoundTrip(const std::vector<int>& cpus, absl::Duration period, uint64_t until, const RecordNs& record) {
-  if (cpus.size() < 2) return absl::FailedPreconditionError("needs two CPUs");
+  if (cpus.size() < 2) return absl::FailedPreconditionError("requires two CPUs");
   if (Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) {
     return absl::UnimplementedError("the kernel has no membarrier PRIVATE_EXPEDITED");
   }
   if (!PinToCpu(cpus[0])) return NoCpu(cpus[0]);
-  // The kernel interrupts CPUs that run a thread of this process at that moment (kernel/sched/membarrier.c).
+  // membarrier(2) interrupts only CPUs that are running a thread of this process (kernel/sched/membarrier.c), so keep a
+  // thread running on each.
   std::atomic<bool> stop{false};
   std::vector<std::jthread> running;
   for (size_t i = 1; i < cpus.size(); ++i) {
@@ -140,7 +141,7 @@ Status ProbeSchedWakeup(int cpu_a, int cpu_b, uint64_t until, const RecordNs& re
   if (!PinToCpu(cpu_a)) return NoCpu(cpu_a);
   const UniqueFd ping(eventfd(0, EFD_CLOEXEC)), pong(eventfd(0, EFD_CLOEXEC));
   if (!ping || !pong) return absl::ErrnoToStatus(errno, "eventfd");
-  // When the waker woke the other; 0: it is over.
+  // Time at which one thread woke the other. 0 means stop.
   std::atomic<uint64_t> woken_at{1};
   std::jthread other([&, cpu_b] {
     PinToCpu(cpu_b);

@@ -18,8 +18,8 @@ namespace lk::agent {
 namespace {
 
 #if defined(__x86_64__)
-// Leaf 1 ECX bit 31 is reserved for hypervisors to say that they are there, leaf 0x40000000 their name (Intel SDM and
-// AMD APM volume 3, "CPUID"; Documentation/virt/kvm/x86/cpuid.rst).
+// Hypervisors set bit 31 of ECX in leaf 1 and put their name into leaf 0x40000000 (Intel SDM and AMD APM volume 3,
+// "CPUID"; Documentation/virt/kvm/x86/cpuid.rst).
 std::string Hypervisor() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & (1u << 31)) == 0) return "";
@@ -31,7 +31,8 @@ std::string Hypervisor() {
   return std::string("cpuid hypervisor ") + name.data();
 }
 #else
-// No CPU flag: the device tree's hypervisor node, or, with ACPI, QEMU's name in DMI.
+// arm64 has no CPU flag that indicates a virtual machine. Check for a hypervisor node in the device tree, for QEMU's
+// name in DMI (with ACPI), and for a QEMU machine in the device tree's root "compatible" property.
 std::string Hypervisor() {
   if (access("/proc/device-tree/hypervisor", F_OK) == 0) return "device tree hypervisor";
   for (const char* file : {"/sys/class/dmi/id/sys_vendor", "/proc/device-tree/compatible"}) {
@@ -58,16 +59,17 @@ Surroundings LookAround() {
 
 Status MayAct(const Surroundings& surroundings) {
   if (surroundings.hypervisor.empty()) {
-    return absl::PermissionDeniedError("this is no virtual machine; lk-agent works in guests of a controller only");
+    return absl::PermissionDeniedError("refusing to run: not inside a virtual machine started by lkd");
   }
   if (!surroundings.has_config) {
-    return absl::PermissionDeniedError(std::string(kConfigPath) + " is missing: no controller started this machine");
+    return absl::PermissionDeniedError(std::string(kConfigPath) + " is missing: lkd did not start this machine");
   }
   // 32 random bytes in hexadecimal.
   const std::string& token = surroundings.token;
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (token.size() != 64 || !std::all_of(token.begin(), token.end(), is_hex)) {
-    return absl::PermissionDeniedError(std::string(kConfigPath) + " has no token of a run");
+    return absl::PermissionDeniedError(std::string(kConfigPath) +
+                                       " has no valid token (expected 64 hexadecimal digits)");
   }
   return absl::OkStatus();
 }

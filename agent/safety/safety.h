@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The triggers can take a machine down: they run in guests that a controller started, nowhere else.
+// Triggers can crash a machine, so they run only in guests started by lkd.
 #pragma once
 
 #include <string>
@@ -9,17 +9,19 @@
 
 namespace lk::agent {
 
-// What tells a guest of ours from any other machine.
+// Evidence that distinguishes lkd's guests from all other machines.
 struct Surroundings {
-  // "cpuid hypervisor KVMKVMKVM", "device tree hypervisor", "DMI QEMU"; empty: nothing says that this is a VM.
+  // "cpuid hypervisor KVMKVMKVM", "device tree hypervisor" or "<file> names a QEMU machine", where <file> is
+  // /sys/class/dmi/id/sys_vendor or /proc/device-tree/compatible. Empty if no VM was detected.
   std::string hypervisor;
-  bool has_config = false;  // /lk/run/config is there
-  std::string token;        // of it
+  bool has_config = false;  // /lk/run/config exists
+  std::string token;        // from /lk/run/config
 };
 
+// Collects the evidence on this machine.
 Surroundings LookAround();
 
-// OK: we may act. PERMISSION_DENIED: what speaks against it. There is deliberately no way around.
+// Returns OK if the agent may run here. Error: PERMISSION_DENIED with the reason. There is deliberately no override.
 Status MayAct(const Surroundings& surroundings);
 
 }  // namespace lk::agent

@@ -9,7 +9,7 @@ class ScenarioDescriptor;
 
 namespace lk {
 
-// All scenarios this build knows, by name.
+// All scenarios in this build, sorted by name.
 const std::vector<v1::ScenarioDescriptor>& Descriptors();
 
 }  // namespace lk

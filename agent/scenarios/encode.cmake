@@ -1,5 +1,5 @@
-# Encodes a scenario.textproto (INPUT) with protoc, the kernel patches of its folder (PATCHES) filled in as emulation and
-# mutant, and writes its bytes as elements of a C array (OUTPUT).
+# Encodes a scenario.textproto (INPUT) with protoc, with the kernel patches in its directory (PATCHES) added to the
+# fields emulation and mutant, and writes the bytes as elements of a C array (OUTPUT).
 file(READ ${INPUT} text)
 foreach(patch IN LISTS PATCHES)
   get_filename_component(name ${patch} NAME)

@@ -11,7 +11,7 @@
 
 namespace lk::agent {
 
-// A figure of /proc/meminfo ("MemAvailable:  1024 kB") in bytes. Nothing: there is no such line.
+// Returns a value in the text of /proc/meminfo ("MemAvailable:  1024 kB") in bytes. Empty if there is no such line.
 inline std::optional<uint64_t> ParseMeminfo(std::string_view text, std::string_view name) {
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
@@ -25,7 +25,7 @@ inline std::optional<uint64_t> ParseMeminfo(std::string_view text, std::string_v
   return {};
 }
 
-// The figure now. Nothing: this kernel does not say.
+// Returns a current value from /proc/meminfo in bytes. Empty if this kernel does not report it.
 inline std::optional<uint64_t> Meminfo(std::string_view name) {
   const auto text = ReadFile("/proc/meminfo");
   return text.ok() ? ParseMeminfo(*text, name) : std::nullopt;

@@ -12,8 +12,8 @@
 
 namespace lk::agent {
 
-// Runs work(i) on a thread bound to cpus[i], for each of them (a CPU may be named more than once); all begin at the
-// same moment. Returns when all have returned: on how many CPUs it ran, those that are not there left out.
+// For each i, runs work(i) on a thread bound to cpus[i] (the same CPU may occur more than once); all start at the same
+// moment. Skips CPUs that do not exist. Waits for all threads, and returns how many ran.
 inline size_t RunPinned(const std::vector<int>& cpus, const std::function<void(size_t index)>& work) {
   std::barrier start(std::ssize(cpus));
   std::atomic<size_t> ran = 0;

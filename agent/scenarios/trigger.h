@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a scenario's trigger is. It runs in the worker process, which is expected to hang or die.
+// The interface of a scenario's trigger. Triggers run in the worker process, because they may hang or crash.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace lk::agent {
 
-// How a trigger ended: did its work, could not (the missing thing named), or broke.
+// How a trigger ended: ok, skipped (with what is missing), or failed.
 struct Result {
   enum class Outcome { kOk, kSkip, kError };
   Outcome outcome = Outcome::kOk;
@@ -22,14 +22,14 @@ struct Result {
   static Result Error(std::string reason) { return {Outcome::kError, std::move(reason)}; }
 };
 
-// An error's words, for a Result or a part that is skipped.
-inline std::string Words(const Status& status) {
+// Returns an error's message, for a Result or a skipped part.
+inline std::string MessageOf(const Status& status) {
   return std::string(status.message());
 }
 
 struct Trigger {
   std::string name;
-  // Returns when context.Over(), or when there is nothing left to do; must call context.Progress() all along.
+  // Returns when context.Over() is true or there is nothing left to do. Must call context.Progress() throughout.
   Result (*run)(Context& context);
 };
 

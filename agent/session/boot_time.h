@@ -6,13 +6,14 @@
 
 namespace lk::agent {
 
-// Time since boot (CLOCK_BOOTTIME). All of the agent's waiting goes by it, for the lease sets the wall clock.
+// Returns the time since boot (CLOCK_BOOTTIME). The agent uses it for timeouts because it sets the wall
+// clock when it receives the lease.
 inline absl::Duration Uptime() {
   timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   return absl::DurationFromTimespec(now);
 }
-// The same as a point in time; comparable with its like only.
+// Returns Uptime() as a point in time, which is comparable only with other results of BootNow().
 inline absl::Time BootNow() {
   return absl::UnixEpoch() + Uptime();
 }

@@ -20,7 +20,7 @@ StatusOr<std::string> EncodeCarried(const v1::Carried& carried) {
   const auto length = static_cast<uint32_t>(bytes.size());
   if (bytes.size() > kSize - sizeof length) {
     return absl::ResourceExhaustedError(
-        fmt::format("{} bytes to hand on to the next boot, {} fit", bytes.size(), kSize));
+        fmt::format("state for the next boot is too large: {} bytes (limit {})", bytes.size(), kSize));
   }
   std::string content(kSize, '\0');
   std::memcpy(content.data(), &length, sizeof length);
@@ -34,7 +34,7 @@ StatusOr<v1::Carried> DecodeCarried(std::string_view content) {
   if (content.size() >= sizeof length) std::memcpy(&length, content.data(), sizeof length);
   if (content.size() != kSize || length > kSize - sizeof length ||
       !carried.ParseFromArray(content.data() + sizeof length, static_cast<int>(length))) {
-    return absl::DataLossError(fmt::format("{} is broken", kCarriedPath));
+    return absl::DataLossError(fmt::format("{} is corrupt", kCarriedPath));
   }
   return carried;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one boot hands on to the next one of its run.
+// State that is passed from one boot of a run to the next.
 #pragma once
 
 #include <string>
@@ -13,13 +13,13 @@ class Carried;
 
 namespace lk::agent {
 
-// Where the guest finds lk.v1.Carried of the boot before; in a run's first boot there is none.
+// Holds the lk.v1.Carried of the previous boot; does not exist in a run's first boot.
 inline constexpr char kCarriedPath[] = "/lk/run/carried";
 
-// The file's content, always of the same size: two boots shall differ in nothing but what is in it.
-// Error: RESOURCE_EXHAUSTED (more than fits).
+// Returns the contents for kCarriedPath, padded to a fixed size so that boots differ as little as possible.
+// Error: RESOURCE_EXHAUSTED (too large).
 StatusOr<std::string> EncodeCarried(const v1::Carried& carried);
-// Error: DATA_LOSS (not what EncodeCarried gives).
+// Error: DATA_LOSS (not written by EncodeCarried).
 StatusOr<v1::Carried> DecodeCarried(std::string_view content);
 
 }  // namespace lk::agent

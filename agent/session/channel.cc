@@ -19,7 +19,7 @@ StatusOr<std::pair<UniqueFd, UniqueFd>> MakeChannel() {
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return absl::ErrnoToStatus(errno, "socketpair");
   for (const int fd : fds) {
-    // Beyond net.core.wmem_max where we may; what is set suffices for ordinary messages.
+    // SO_SNDBUFFORCE may exceed net.core.wmem_max but requires privilege; the limit suffices for ordinary messages.
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kMaxMessage, sizeof kMaxMessage) != 0) {
       setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kMaxMessage, sizeof kMaxMessage);
     }
@@ -33,7 +33,7 @@ Status SendMessage(int fd, const google::protobuf::MessageLite& message) {
   do {
     sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
-  if (sent < 0) return absl::ErrnoToStatus(errno, "send to the other process");
+  if (sent < 0) return absl::ErrnoToStatus(errno, "cannot send to the other process");
   return absl::OkStatus();
 }
 
@@ -44,7 +44,7 @@ Status ReceiveMessage(int fd, google::protobuf::MessageLite& message) {
     got = recv(fd, buffer.data(), buffer.size(), 0);
   } while (got < 0 && errno == EINTR);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return absl::UnavailableError("no message");
-  // A seqpacket socket gives an end-of-file as a message of no bytes, which none of ours is.
+  // A seqpacket socket reports end-of-file as an empty message; ours are never empty.
   if (got <= 0) return absl::OutOfRangeError("the other process closed its end");
   if (!message.ParseFromArray(buffer.data(), static_cast<int>(got))) return absl::DataLossError("malformed message");
   return absl::OkStatus();

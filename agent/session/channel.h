@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Supervisor and worker talk over a SOCK_SEQPACKET pair, in the words of lk.v1: the worker says AgentMessage (without
-// sequence), the supervisor ControllerMessage.
+// The supervisor and the worker exchange lk.v1 messages over a SOCK_SEQPACKET pair: the worker sends AgentMessage
+// (without sequence), the supervisor sends ControllerMessage.
 #pragma once
 
 #include <utility>
@@ -14,14 +14,15 @@ class MessageLite;
 
 namespace lk::agent {
 
-// Both ends, close-on-exec, with room for the largest message (1 MiB).
+// Returns both ends, which are close-on-exec and have room for the largest message (1 MiB).
 StatusOr<std::pair<UniqueFd, UniqueFd>> MakeChannel();
 
-// Blocks while the other end does not read. Errors: UNAVAILABLE (other end closed), what sendmsg(2) says.
+// Sends one message; blocks while the buffer is full. Errors: those of send(2), such as EPIPE if the other end is
+// closed.
 Status SendMessage(int fd, const google::protobuf::MessageLite& message);
 
-// One message; blocks unless the descriptor is non-blocking. Errors: UNAVAILABLE (nothing there now), OUT_OF_RANGE
-// (other end closed), DATA_LOSS (not a message of that type).
+// Receives one message; blocks unless the descriptor is non-blocking. Errors: UNAVAILABLE (no message pending),
+// OUT_OF_RANGE (the other end is closed), DATA_LOSS (malformed message).
 Status ReceiveMessage(int fd, google::protobuf::MessageLite& message);
 
 }  // namespace lk::agent

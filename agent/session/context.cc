@@ -21,8 +21,8 @@
 namespace lk::agent {
 namespace {
 
-// Beyond what the boot may take, for the supervisor to get the announcement through.
-constexpr absl::Duration kRebootPatience = absl::Minutes(1);
+// Added to the time limit for the reboot, so that the supervisor can deliver the announcement.
+constexpr absl::Duration kAnnounceMargin = absl::Minutes(1);
 
 }  // namespace
 
@@ -58,7 +58,7 @@ Context::Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::
 const std::string& Context::Text(const std::string& name) const {
   const auto it = parameters_.find(name);
   if (it == parameters_.end()) {
-    fmt::print(stderr, "lk-agent: the lease of {} has no parameter {}\n", scenario_, name);
+    fmt::print(stderr, "lk-agent: the lease for {} lacks parameter {}\n", scenario_, name);
     std::abort();
   }
   return it->second;
@@ -69,7 +69,7 @@ uint64_t Context::Integer(const std::string& name) const {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
-    fmt::print(stderr, "lk-agent: parameter {} is not a whole number: {}\n", name, text);
+    fmt::print(stderr, "lk-agent: invalid value for parameter {}: {} (expected an integer)\n", name, text);
     std::abort();
   }
   return value;
@@ -180,11 +180,12 @@ Status Context::Reboot(const std::string& reason, const std::string& state, absl
   message.mutable_announce_reboot()->set_reason(reason);
   message.mutable_announce_reboot()->mutable_within()->set_seconds(absl::ToInt64Seconds(within));
   LK_RETURN_IF_ERROR(Send(message));
-  // The supervisor boots as soon as lkd has stored that, and ends this process where it cannot.
-  for (const absl::Time end = BootNow() + within + kRebootPatience; BootNow() < end && !cancelled_;) {
+  // The supervisor reboots once lkd has stored the announcement. If lkd does not store it in time or the reboot fails,
+  // the supervisor reports an error.
+  for (const absl::Time end = BootNow() + within + kAnnounceMargin; BootNow() < end && !cancelled_;) {
     absl::SleepFor(absl::Milliseconds(100));
   }
-  return absl::DeadlineExceededError("the guest did not boot anew");
+  return absl::DeadlineExceededError("the guest did not reboot");
 }
 
 void Context::SkipPart(const std::string& part_and_reason) {
@@ -209,7 +210,7 @@ void Context::ReportFinding(const std::string& kind, const std::string& title, c
   message.mutable_finding()->set_kind(kind);
   message.mutable_finding()->set_title(title);
   message.mutable_finding()->set_detail(detail);
-  // Without a supervisor there is nobody to tell; the worker ends when it notices.
+  // An error means that the supervisor is gone, and then the kernel kills the worker (PR_SET_PDEATHSIG).
   (void)Send(message);
 }
 
@@ -239,16 +240,15 @@ StatusOr<HostActionDone> Context::HostAction(v1::HostActionRequest request, absl
   *message.mutable_host_action() = std::move(request);
   LK_RETURN_IF_ERROR(Send(message));
 
-  const auto answered = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return replies_.contains(id) || cancelled_; };
+  const auto replied = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return replies_.contains(id) || cancelled_; };
   const absl::Time give_up = BootNow() + timeout;
-  // In steps: Cancel may come without the mutex.
-  while (!answered() && BootNow() < give_up)
-    mutex_.AwaitWithTimeout(absl::Condition(&answered), absl::Milliseconds(100));
+  // Wait in steps, because Cancel is called without the mutex.
+  while (!replied() && BootNow() < give_up) mutex_.AwaitWithTimeout(absl::Condition(&replied), absl::Milliseconds(100));
   const auto it = replies_.find(id);
   if (it == replies_.end()) {
     if (cancelled_) return absl::CancelledError("the run was cancelled");
     return absl::DeadlineExceededError(
-        fmt::format("no answer to a host action within {}", absl::FormatDuration(timeout)));
+        fmt::format("no reply to a host action within {}", absl::FormatDuration(timeout)));
   }
   HostReply reply = std::move(it->second);
   replies_.erase(it);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trigger sees of the agent.
+// The agent's interface for triggers.
 #pragma once
 
 #include <absl/synchronization/mutex.h>
@@ -29,7 +29,7 @@ class Lease;
 
 namespace lk::agent {
 
-// Latencies of one probe, as one thread records them.
+// Latencies of one probe, recorded by one thread.
 class Recorder {
  public:
   void Record(uint64_t ns) {
@@ -37,7 +37,7 @@ class Recorder {
     histogram_.Record(ns);
   }
   void Record(absl::Duration latency) { Record(static_cast<uint64_t>(absl::ToInt64Nanoseconds(latency))); }
-  // What was recorded since the last call.
+  // Returns the latencies recorded since the last call.
   Histogram Take();
 
  private:
@@ -45,31 +45,31 @@ class Recorder {
   Histogram histogram_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Rows of a table, a cell for each column.
+// Rows of a table, with one cell per column.
 using Rows = std::vector<std::vector<std::string>>;
 
-// What lkd did to this VM.
+// Result of a host action on this VM.
 struct HostActionDone {
-  std::string alias;    // of the device attached
+  std::string alias;    // of the attached device
   absl::Duration took;  // on the host
 };
 
-// Thread-safe. Lives in the worker process; `fd` is its end of the channel to the supervisor.
+// Thread-safe. Exists in the worker process; `fd` is the worker's end of the channel to the supervisor.
 class Context {
  public:
-  // `carried`: what the boot before has handed on; empty in a run's first boot.
+  // `carried` is the state from the previous boot; empty in a run's first boot.
   Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::Carried& carried);
 
-  // Parameters, as the lease has them. A name the descriptor has not is a mistake of the trigger: aborts.
+  // Parameters from the lease. A name that is not in the descriptor is a bug in the trigger and aborts the process.
   const std::string& Text(const std::string& name) const;
-  uint64_t Integer(const std::string& name) const;  // also sizes, in bytes
+  uint64_t Integer(const std::string& name) const;  // also for sizes, in bytes
   absl::Duration Duration(const std::string& name) const;
   bool Bool(const std::string& name) const;
   uint32_t seed() const { return seed_; }
 
-  // The scenario's duration is over, or the run was cancelled.
+  // Whether the scenario's duration has elapsed or the run has been cancelled.
   bool Over() const { return cancelled_ || BootNow() >= end_; }
-  // Until the end of the duration; 0 when over.
+  // Remaining time; 0 once Over() is true.
   absl::Duration Left() const;
   void Cancel() { cancelled_ = true; }
   bool cancelled() const { return cancelled_; }
@@ -78,54 +78,55 @@ class Context {
   uint64_t operations() const { return shared_.progress.load(std::memory_order_relaxed); }
   void Activity(std::string_view text) { shared_.SetActivity(text); }
 
-  // A recorder for a probe of the descriptor; one for each thread that records. Lives as long as the context.
+  // Makes a recorder for a probe in the descriptor; each thread needs its own. Valid as long as the context.
   Recorder& NewRecorder(const std::string& probe);
   void Count(const std::string& counter, double delta = 1, const std::string& unit = "1");
   void SetCounter(const std::string& counter, double value, const std::string& unit = "1");
   void RaiseCounter(const std::string& counter, double at_least, const std::string& unit = "1");
 
-  // Adds a row to a table; columns are set by the first one.
+  // Adds a row to a table. The first row of a table sets its columns.
   void AddRow(const std::string& table, const std::vector<std::string>& columns, const std::vector<std::string>& cells);
-  // None where there is no such table.
+  // Returns a table's rows. Empty if there is no such table.
   Rows RowsOf(const std::string& table) const;
 
-  // Boots before this one in the same run. What is counted, told in tables or skipped goes on where they left it, and
-  // Over() counts their time.
+  // Number of previous boots in the same run. Counters, tables and skipped parts continue where those boots left off,
+  // and the time since the first boot's lease counts towards the duration.
   uint32_t boots() const { return boots_; }
-  // What the trigger gave to Reboot in the boot before.
+  // The `state` passed to Reboot in the previous boot.
   const std::string& carried() const { return carried_; }
-  // From Reboot in the boot before to this boot's lease, by the controller's clock. 0 in the first boot.
+  // Time from the call to Reboot in the previous boot to this boot's lease, by the controller's clock. 0 in the first
+  // boot.
   absl::Duration reboot_took() const;
-  // Since the run's first lease.
+  // Time since the run's first lease.
   absl::Duration elapsed() const;
-  // Boots the guest anew with kexec, in its own kernel (/lk/kernel) and initramfs, where the trigger begins once more
-  // with `state` in carried(). lkd is told, and expects it back within that time (lkd scales it for emulation). Returns
-  // only when it cannot be done. `kernel`: another image. Errors: FAILED_PRECONDITION (the kernel has no kexec), what
-  // it takes says.
+  // Reboots the guest with kexec, into the kernel image at the path `kernel` (by default the guest's own) and the
+  // guest's initramfs. After the boot the trigger starts again with `state` in carried(). Informs lkd, which expects
+  // the guest to reconnect within `within` (scaled for emulation). Returns only on failure. Errors: FAILED_PRECONDITION
+  // (the kernel has no kexec), those of the steps involved.
   Status Reboot(const std::string& reason, const std::string& state, absl::Duration within,
                 const std::string& kernel = kKernelPath);
 
-  // A part of the scenario that cannot be done here, with the reason; said once however often it is called.
+  // Reports a part of the scenario that cannot be run in this guest, with the reason. Ignores duplicates.
   void SkipPart(const std::string& part_and_reason);
   std::vector<std::string> skipped_parts() const;
-  // Something stands in for hardware that is not there: what is measured tells nothing of real hardware. The counter
-  // "emulated" tells so while the run goes on, since a guest that hangs never says Done.
+  // Marks the run as emulated: something stands in for missing hardware, so measurements say nothing about real
+  // hardware. Also sets the counter "emulated" immediately, since a guest that hangs never sends Done.
   void SetEmulated();
   bool emulated() const { return emulated_; }
   void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
 
-  // Ask lkd to do something to this VM, and wait. Errors: ABORTED (lkd did not or could not, with its words),
-  // DEADLINE_EXCEEDED, CANCELLED.
+  // Ask lkd for an action on this VM and wait until it is done. Errors: ABORTED (lkd refused or failed, with its
+  // message), DEADLINE_EXCEEDED, CANCELLED.
   StatusOr<HostActionDone> AttachDimm(uint64_t bytes, absl::Duration timeout);
   StatusOr<HostActionDone> DetachDimm(const std::string& alias, absl::Duration timeout);
   StatusOr<HostActionDone> ResizeVirtioMem(uint64_t bytes, absl::Duration timeout);
   void OnHostActionReply(const v1::HostActionReply& reply);
 
-  // Sends what was recorded since the last time.
+  // Sends the latencies recorded since the last call, and all counters and tables.
   Status SendSamples();
 
  private:
-  // Of the duration, in the boots before this one.
+  // Part of the duration that previous boots have used.
   absl::Duration UsedBefore() const;
   template <typename Message>
   void AddCountersAndTables(Message& message) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -137,7 +138,7 @@ class Context {
   const uint32_t seed_;
   const uint32_t boots_;
   const std::string carried_;
-  // By the controller's clock: a guest's own does not outlive its boot.
+  // By the controller's clock, since the guest's clock does not survive a reboot.
   const absl::Time lease_time_, began_, announced_;
   const absl::Time leased_at_;
   const int fd_;
@@ -163,7 +164,7 @@ class Context {
     std::string error;
     HostActionDone done;
   };
-  std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque: recorders never move
+  std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque, since recorders must not move
   std::map<std::string, Counter> counters_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Table> tables_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> skipped_parts_ ABSL_GUARDED_BY(mutex_);

@@ -13,7 +13,7 @@
 namespace lk::agent {
 namespace {
 
-// Takes a decimal number and the separator behind it off the front.
+// Removes a decimal number and the separator after it from the front of `text`.
 bool TakeNumber(std::string_view& text, char separator, uint64_t& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const auto length = static_cast<size_t>(end - text.data());
@@ -63,10 +63,10 @@ StatusOr<KmsgReader> KmsgReader::Open(From from) {
 
 KmsgPiece KmsgReader::Read(size_t max_bytes) {
   KmsgPiece piece;
-  std::array<char, 8192> buffer;  // CONSOLE_EXT_LOG_MAX, the most that one record can be
+  std::array<char, 8192> buffer;  // CONSOLE_EXT_LOG_MAX, the maximum size of a record
   for (size_t bytes = 0; bytes < max_bytes;) {
     const ssize_t got = read(fd_.get(), buffer.data(), buffer.size());
-    // EPIPE: records were overwritten; the next read goes on with the oldest there is.
+    // EPIPE means that records were overwritten; the next read continues with the oldest remaining record.
     if (got < 0 && (errno == EPIPE || errno == EINTR)) continue;
     if (got <= 0) break;
     bytes += static_cast<size_t>(got);

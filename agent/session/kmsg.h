@@ -21,11 +21,11 @@ struct KmsgRecord {
   std::string text;  // any bytes
 };
 
-// One record as read(2) of /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg): "level,sequence,timestamp,flags;
-// text\n", dictionary lines after it left out, "\xNN" escapes undone. Nothing: not such a record.
+// Parses one record as read from /dev/kmsg (Documentation/ABI/testing/dev-kmsg): "level,sequence,timestamp,flags;
+// text\n". Drops the dictionary lines that follow and decodes "\xNN". Returns nothing if the record is malformed.
 std::optional<KmsgRecord> ParseKmsgRecord(std::string_view raw);
 
-// Consecutive records, and how many were overwritten before they could be read.
+// Consecutive records, and how many records were overwritten before they could be read.
 struct KmsgPiece {
   std::vector<KmsgRecord> records;
   uint64_t lost = 0;
@@ -35,12 +35,12 @@ struct KmsgPiece {
 class KmsgReader {
  public:
   enum class From { kOldest, kNow };
-  // Errors: what open(2) says.
+  // Errors: those of open(2).
   static StatusOr<KmsgReader> Open(From from);
 
-  // Readable when there is something for Read.
+  // Becomes readable when Read has something to return.
   int fd() const { return fd_.get(); }
-  // What there is now, at most about `max_bytes` of text; empty: nothing new. Never blocks.
+  // Returns pending records, up to about `max_bytes` of text. Empty if there is nothing new. Never blocks.
   KmsgPiece Read(size_t max_bytes);
 
  private:

@@ -20,7 +20,7 @@ void MergeSamples(const v1::Samples& more, v1::Samples& samples) {
     }
     auto merged = HistogramFromProto(*same);
     const auto added = HistogramFromProto(histogram);
-    if (!merged.ok() || !added.ok()) continue;  // made by ToProto, so never
+    if (!merged.ok() || !added.ok()) continue;  // cannot fail: both were made by ToProto
     merged->Merge(*added);
     *same = ToProto(*merged, histogram.probe());
   }
@@ -43,7 +43,8 @@ void Outbox::Push(AgentMessage message) {
   if (waiting_bytes_ > limits_.waiting_bytes) DropOldestLog();
 }
 
-// A heartbeat replaces one that still waits, samples of any age merge, and log is appended to log directly before it.
+// A heartbeat replaces a waiting heartbeat, samples are merged into waiting samples, and kernel log records are
+// appended to the latest waiting kernel log message.
 bool Outbox::MergeIntoWaiting(AgentMessage& message) {
   const auto kind = message.message_case();
   if (kind != AgentMessage::kHeartbeat && kind != AgentMessage::kSamples && kind != AgentMessage::kKernelLog)
@@ -59,7 +60,7 @@ bool Outbox::MergeIntoWaiting(AgentMessage& message) {
     MergeSamples(message.samples(), *like->mutable_samples());
     *like->mutable_uptime() = message.uptime();
   } else {
-    // Lost records lie before the log that tells of them: such log starts a message of its own.
+    // Lost records precede the records in the same message, so a message that reports losses cannot be appended.
     if (before > limits_.merged_bytes || message.kernel_log().lost() > 0) return false;
     auto& records = *message.mutable_kernel_log()->mutable_records();
     std::move(records.begin(), records.end(),
@@ -76,7 +77,7 @@ void Outbox::DropOldestLog() {
   const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), is_log);
   if (oldest == waiting_.end()) return;
   const auto following = std::find_if(oldest + 1, waiting_.end(), is_log);
-  if (following == waiting_.end()) return;  // the newest log is kept whatever the size
+  if (following == waiting_.end()) return;  // the latest log message is kept regardless of its size
   const uint64_t lost = oldest->kernel_log().lost() + static_cast<uint64_t>(oldest->kernel_log().records_size());
   following->mutable_kernel_log()->set_lost(following->kernel_log().lost() + lost);
   waiting_bytes_ -= oldest->ByteSizeLong();

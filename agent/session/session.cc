@@ -14,13 +14,13 @@
 namespace lk::agent {
 namespace {
 
-// A controller that owes an answer (the lease, or an acknowledgement) for this long is gone. Generous, for the first
-// handshake of an emulated guest takes a second or two.
+// The connection is dropped if the controller has owed a response (the lease, or an acknowledgement) for this long.
+// Generous, because the first handshake of an emulated guest takes a second or two.
 constexpr absl::Duration kSilenceLimit = absl::Seconds(15);
 constexpr int kMaxMessageBytes = 1 << 20;
 
-// Each attempt gets a channel of its own, so that the waits between attempts are ours and not those gRPC keeps for an
-// address; nothing is looked up, as the address is numeric.
+// Each attempt uses a new channel, so that our own backoff applies instead of the one that gRPC keeps per address. The
+// address is numeric, so no name resolution is needed.
 std::shared_ptr<grpc::Channel> MakeGrpcChannel(const Session::Endpoint& endpoint) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = endpoint.ca_pem;
@@ -44,7 +44,8 @@ absl::Duration Backoff::Next(double chance) {
   return wait / 2 + wait / 2 * chance;
 }
 
-// One connection. Its reactions come one at a time for each direction; the session's mutex orders the rest.
+// One connection. gRPC runs its read callbacks one at a time, and likewise its write callbacks; the session's mutex
+// protects what is shared beyond that.
 class Session::Call final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
  public:
   Call(Session& session, const v1::AgentMessage& hello)
@@ -56,7 +57,7 @@ class Session::Call final : public grpc::ClientBidiReactor<v1::AgentMessage, v1:
 
   void Start() {
     stub_->async()->Session(&context_, this);
-    // Pushes start writes from outside the reactions; the hold keeps OnDone away until no further one can start.
+    // Session::Push starts writes outside the callbacks, so a hold delays OnDone until no further write can start.
     AddHold();
     StartWrite(&writing_);
     StartRead(&reading_);
@@ -64,12 +65,12 @@ class Session::Call final : public grpc::ClientBidiReactor<v1::AgentMessage, v1:
   }
   void Abandon() { context_.TryCancel(); }
 
-  // Sends the next message if the connection is ready for it. Nothing but Hello is sent before the lease.
+  // Sends the next message if the connection is ready for it. Before the lease only Hello is sent.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(session_.mutex_) {
     if (!leased_ || broken_ || busy_) return;
     const v1::AgentMessage* next = session_.outbox_.Next();
     if (next == nullptr) return;
-    // Its silence counts from when it owes something.
+    // Silence counts from the moment at which the controller owes a response.
     if (!owes_) heard_ = BootNow();
     owes_ = true;
     writing_ = *next;
@@ -126,10 +127,10 @@ class Session::Call final : public grpc::ClientBidiReactor<v1::AgentMessage, v1:
   v1::AgentMessage writing_;
   v1::ControllerMessage reading_;
   // The session's mutex guards these.
-  bool busy_ = true;     // a write is under way; the first is Hello
-  bool broken_ = false;  // no write may start any more
+  bool busy_ = true;     // a write is in progress; the first is Hello
+  bool broken_ = false;  // no further write can start
   bool leased_ = false;
-  bool owes_ = true;  // the controller has something to answer
+  bool owes_ = true;  // the controller owes a response
   bool done_ = false;
   absl::Time heard_;
   grpc::Status status_;

@@ -17,11 +17,11 @@
 
 namespace lk::agent {
 
-// Exponential with jitter: the n-th wait is between half of and the whole of min(first << n, most).
+// Exponential with jitter: wait n, counted from 0, is between half and all of min(first << n, most).
 class Backoff {
  public:
   Backoff(absl::Duration first, absl::Duration most) : first_(first), most_(most), next_(first) {}
-  // `chance` in [0, 1).
+  // Returns the next wait. `chance` is a random number in [0, 1): 0 selects half, a number near 1 all.
   absl::Duration Next(double chance);
   void Reset() { next_ = first_; }
 
@@ -29,31 +29,31 @@ class Backoff {
   absl::Duration first_, most_, next_;
 };
 
-// Connects, and connects again; nothing pushed is lost over that. For one thread.
+// Connects and reconnects; pushed messages are not lost if the connection is lost. To be used by one thread.
 class Session {
  public:
   struct Endpoint {
     std::string address;      // host:port, numeric
-    std::string ca_pem;       // whose certificate the controller's is signed with
-    std::string server_name;  // that the controller's certificate is for
+    std::string ca_pem;       // CA that issued the controller's certificate
+    std::string server_name;  // in the controller's certificate
   };
-  // `hello` begins each connection.
+  // `hello` opens each connection.
   Session(Endpoint endpoint, v1::Hello hello);
   ~Session();
 
-  // Becomes readable when there is something for Take or Tick.
+  // Becomes readable when Take or Tick has work to do.
   int event_fd() const { return event_.get(); }
   void Push(v1::AgentMessage message);
-  // Connects when it is time to, gives up a connection that has gone silent. Call at least every 100 ms.
+  // Connects when a connection attempt is due, and drops a connection that has gone silent. Call at least every 100 ms.
   void Tick(absl::Time now);
-  // Messages of the controller but acknowledgements, in order.
+  // Returns the controller's messages except acknowledgements, in order.
   std::vector<v1::ControllerMessage> Take();
 
-  // Since when there is no connection that works; InfiniteFuture while there is one.
+  // Start of the time without a working connection; InfiniteFuture while there is one.
   absl::Time down_since() const { return down_since_; }
-  // The controller does not know the run, or it is over.
+  // Whether the controller has refused the run, because the run is unknown or over.
   bool refused() const { return refused_; }
-  // Everything pushed is acknowledged.
+  // Whether all pushed messages have been acknowledged.
   bool drained() const;
   // Why the last connection ended.
   const Status& last_error() const { return last_error_; }
@@ -73,7 +73,7 @@ class Session {
   bool refused_ = false;
   Status last_error_;
 
-  // Shared with the call's reactions, which come on gRPC's threads.
+  // Shared with the call's callbacks, which run on gRPC's threads.
   mutable absl::Mutex mutex_;
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ControllerMessage> inbox_ ABSL_GUARDED_BY(mutex_);

@@ -10,11 +10,11 @@
 
 namespace lk::agent {
 
-// Memory that worker and supervisor share, so that the heartbeat can tell how far a trigger got when the worker no
-// longer answers. Lock-free: the writer may die at any instruction.
+// Memory shared by worker and supervisor, so that heartbeats can report a trigger's progress even if the worker hangs.
+// Lock-free, since the writer may die at any instruction.
 struct SharedState {
   std::atomic<uint64_t> progress{0};
-  // Zero-terminated. A reader may see half of two texts, for one heartbeat.
+  // Zero-terminated. If it is read while it is being written, it may contain parts of two texts.
   std::array<std::atomic<char>, 96> activity{};
 
   void SetActivity(std::string_view text) {

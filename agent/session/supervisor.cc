@@ -43,14 +43,14 @@ namespace {
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr absl::Duration kFirstContactLimit = absl::Minutes(2);
 constexpr absl::Duration kLostContactLimit = absl::Minutes(10);
-// From Cancel to SIGTERM, from SIGTERM to SIGKILL, from SIGKILL to giving the worker up.
+// Time from Cancel to SIGTERM, from SIGTERM to SIGKILL, and from SIGKILL to giving up on the worker.
 constexpr absl::Duration kStopSteps[] = {absl::Seconds(5), absl::Seconds(2), absl::Seconds(5)};
-// A cancelled run's Done may take this long to arrive.
+// After Cancel, time for delivering Done, in addition to all kStopSteps.
 constexpr absl::Duration kFarewell = absl::Seconds(10);
-// The log is passed on as it is written, this much at a time and this often at most: 3 MiB/s.
+// The kernel log is forwarded in pieces of at most this size and at most this often: 3 MiB/s.
 constexpr size_t kLogBytes = 64 << 10;
 constexpr absl::Duration kLogPause = absl::Milliseconds(20);
-// A reboot that the controller has not taken note of by then does not take place.
+// Time limit for the controller to acknowledge the announcement of a reboot; otherwise the guest does not reboot.
 constexpr absl::Duration kAnnounceLimit = absl::Seconds(30);
 constexpr absl::Duration kClockTolerance = absl::Seconds(1);
 
@@ -74,26 +74,26 @@ v1::Hello MakeHello(const Config& config, const std::string& hypervisor) {
   return hello;
 }
 
-// Guests have no clock of their own that can be trusted; logs and certificates go by it.
+// Guests have no reliable clock, but logs and certificates depend on the time.
 void SetClock(const google::protobuf::Timestamp& now) {
   const absl::Time theirs = ToTime(now);
   const absl::Duration off = theirs - absl::Now();
   if (now.seconds() == 0 || absl::AbsDuration(off) <= kClockTolerance) return;
   const timespec time = absl::ToTimespec(theirs);
   if (clock_settime(CLOCK_REALTIME, &time) != 0) {
-    LogError("setting the clock: {}", strerror(errno));
+    LogError("cannot set the clock: {}", strerror(errno));
   } else {
-    LogNotice("clock set, it was off by {}", absl::FormatDuration(off));
+    LogNotice("clock set, was off by {}", absl::FormatDuration(off));
   }
 }
 
-// The supervisor is to stay when memory runs out and everything else stalls.
+// Keeps the supervisor running when memory runs out and everything else stalls.
 void ProtectSelf() {
   (void)WriteFile("/proc/self/oom_score_adj", "-1000");
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) LogError("mlockall: {}", strerror(errno));
 }
 
-// Eighth figure of the line "cpu" (proc_stat(5)).
+// Returns the steal time, which is the eighth number in the line "cpu" (proc_stat(5)).
 uint64_t StealTicks() {
   const std::string cpu = FirstLine("/proc/stat");
   uint64_t steal = 0;
@@ -124,7 +124,7 @@ class Supervisor {
   void Reap();
   void StopWorkerInSteps(absl::Time now);
   void KillWorkerForTest(absl::Time now);
-  void RebootWhenTold(absl::Time now);
+  void RebootOnceAnnounced(absl::Time now);
   void FinishWith(const std::string& outcome, const std::string& reason);
   void PushFigures();
   void StreamLog(absl::Time now);
@@ -134,25 +134,25 @@ class Supervisor {
   Session session_;
   KmsgReader kmsg_;
   KernelCounters counters_;
-  std::optional<GuestFigures> figures_;  // since the worker began
+  std::optional<GuestFigures> figures_;  // since the worker was started
   bool had_contact_ = false;
   bool leased_ = false;
-  bool done_ = false;      // Done is said
-  bool finished_ = false;  // the controller has all it wants
+  bool done_ = false;      // Done has been pushed
+  bool finished_ = false;  // the controller has sent Finish
   std::unique_ptr<WorkerProcess> worker_;
-  // Asked and not answered: asked again after a reconnect.
+  // Requests without a reply, which are sent again after a reconnect.
   std::map<uint64_t, v1::HostActionRequest> actions_;
   absl::Duration beat_every_ = absl::Seconds(1);
   absl::Time next_beat_ = absl::InfinitePast();
   absl::Time next_log_ = absl::InfinitePast();
-  // The worker is told to stop: why, when the next step is due, and which.
+  // For stopping the worker: the reason, the time of the next step, and its index.
   std::string stop_reason_;
   absl::Time stop_at_ = absl::InfiniteFuture();
   int stop_step_ = 0;
   absl::Time kill_at_ = absl::InfiniteFuture();
-  // The worker has prepared a boot, of which the controller is to be told by then.
+  // Deadline for announcing a reboot to the controller; set when the worker has prepared the reboot.
   absl::Time announce_by_ = absl::InfiniteFuture();
-  // Set by Cancel.
+  // Set by Cancel: time at which the guest powers off even if Done has not been delivered.
   absl::Time farewell_at_ = absl::InfiniteFuture();
 };
 
@@ -161,7 +161,7 @@ std::string Supervisor::Run() {
   KeepAskingForGracePeriods();
   for (;;) {
     const absl::Duration pause = next_log_ - BootNow();
-    // What is still to be said before a boot must end some time.
+    // Push no more kernel log or heartbeats before a reboot, so that the outbox can drain.
     const bool booting = announce_by_ != absl::InfiniteFuture();
     const bool log_may_follow = pause <= absl::ZeroDuration() && !booting;
     pollfd waiting[] = {{session_.event_fd(), POLLIN, 0},
@@ -176,7 +176,7 @@ std::string Supervisor::Run() {
     Reap();
     StopWorkerInSteps(now);
     KillWorkerForTest(now);
-    RebootWhenTold(now);
+    RebootOnceAnnounced(now);
     if (now >= next_log_ && !booting) StreamLog(now);
     if (leased_ && now >= next_beat_ && !booting) Beat(now);
     if (auto reason = ReasonToPowerOff(now)) return *std::move(reason);
@@ -196,7 +196,7 @@ void Supervisor::OnController(const v1::ControllerMessage& message) {
       break;
     case Message::kHostAction:
       actions_.erase(message.host_action().id());
-      if (worker_) (void)SendMessage(worker_->fd(), message);  // a worker that is gone is dealt with in Reap
+      if (worker_) (void)SendMessage(worker_->fd(), message);  // Reap handles a dead worker
       break;
     case Message::kCancel:
       LogNotice("cancelled: {}", message.cancel().reason());
@@ -206,7 +206,7 @@ void Supervisor::OnController(const v1::ControllerMessage& message) {
         stop_reason_ = fmt::format("did not stop when cancelled ({})", message.cancel().reason());
         stop_at_ = BootNow() + kStopSteps[0];
       } else if (!done_) {
-        FinishWith("error", "cancelled before it began");
+        FinishWith("error", "cancelled before the trigger started");
       }
       break;
     case Message::kFinish:
@@ -248,7 +248,7 @@ void Supervisor::OnLease(const v1::Lease& lease) {
     return;
   }
   worker_ = *std::move(worker);
-  stop_reason_ = fmt::format("over its hard cap of {}", absl::FormatDuration(ToDuration(lease.hard_cap())));
+  stop_reason_ = fmt::format("exceeded its hard cap of {}", absl::FormatDuration(ToDuration(lease.hard_cap())));
   stop_at_ = BootNow() + ToDuration(lease.hard_cap());
   if (lease.has_kill_worker_after()) kill_at_ = BootNow() + ToDuration(lease.kill_worker_after());
 }
@@ -263,7 +263,7 @@ void Supervisor::OnWorker(v1::AgentMessage message) {
   if (done_) return;
   if (message.has_host_action()) actions_[message.host_action().id()] = message.host_action();
   if (message.has_announce_reboot()) {
-    LogNotice("booting anew: {}", message.announce_reboot().reason());
+    LogNotice("rebooting: {}", message.announce_reboot().reason());
     StreamLog(BootNow());
     announce_by_ = BootNow() + kAnnounceLimit;
   }
@@ -275,7 +275,7 @@ void Supervisor::OnWorker(v1::AgentMessage message) {
   Push(std::move(message));
 }
 
-// As PID 1 we get everybody's orphans.
+// PID 1 reaps all orphans.
 void Supervisor::Reap() {
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -284,7 +284,7 @@ void Supervisor::Reap() {
     worker_->Signal(SIGKILL);  // children it left behind
     worker_.reset();
     if (!done_) {
-      FinishWith("error", stop_step_ > 0 ? fmt::format("the trigger was {}: {}", stop_reason_, HowItEnded(status))
+      FinishWith("error", stop_step_ > 0 ? fmt::format("the trigger {}: {}", stop_reason_, HowItEnded(status))
                                          : fmt::format("the trigger's process died: {}", HowItEnded(status)));
     }
   }
@@ -298,7 +298,7 @@ void Supervisor::StopWorkerInSteps(absl::Time now) {
     stop_at_ = now + kStopSteps[++stop_step_];
   } else if (!done_) {
     stop_at_ = absl::InfiniteFuture();
-    FinishWith("error", fmt::format("the trigger was {}, and not even SIGKILL ends it", stop_reason_));
+    FinishWith("error", fmt::format("the trigger {}, and SIGKILL did not kill it", stop_reason_));
   }
 }
 
@@ -308,14 +308,14 @@ void Supervisor::KillWorkerForTest(absl::Time now) {
   worker_->Signal(SIGKILL);
 }
 
-void Supervisor::RebootWhenTold(absl::Time now) {
+void Supervisor::RebootOnceAnnounced(absl::Time now) {
   if (announce_by_ == absl::InfiniteFuture()) return;
   if (!session_.drained() && now < announce_by_) return;
-  const bool told = session_.drained();
+  const bool announced = session_.drained();
   announce_by_ = absl::InfiniteFuture();
-  // Killed with the guest otherwise.
-  if (told && !done_) FinishWith("error", std::string(Kexec().message()));
-  if (!told && !done_) FinishWith("error", "the controller could not be told of a reboot");
+  // Kexec() returns only on failure.
+  if (announced && !done_) FinishWith("error", std::string(Kexec().message()));
+  if (!announced && !done_) FinishWith("error", "could not announce the reboot to lkd");
 }
 
 void Supervisor::FinishWith(const std::string& outcome, const std::string& reason) {
@@ -352,7 +352,7 @@ void Supervisor::StreamLog(absl::Time now) {
 
 void Supervisor::Beat(absl::Time now) {
   next_beat_ = now + beat_every_;
-  for (v1::GuestFinding& finding : counters_.Look()) {
+  for (v1::GuestFinding& finding : counters_.Poll()) {
     v1::AgentMessage message;
     *message.mutable_finding() = std::move(finding);
     Push(std::move(message));
@@ -368,13 +368,13 @@ void Supervisor::Beat(absl::Time now) {
 }
 
 std::optional<std::string> Supervisor::ReasonToPowerOff(absl::Time now) const {
-  if (session_.refused()) return "the controller refused: " + std::string(session_.last_error().message());
+  if (session_.refused()) return "refused by lkd: " + std::string(session_.last_error().message());
   if (finished_) return "the run is over";
   const bool farewell = farewell_at_ != absl::InfiniteFuture();
   if (farewell && ((done_ && session_.drained()) || now >= farewell_at_)) return "the run was cancelled";
   const absl::Duration limit = had_contact_ ? kLostContactLimit : kFirstContactLimit;
   if (now - session_.down_since() > limit) {
-    return fmt::format("no controller for {}: {}", absl::FormatDuration(limit),
+    return fmt::format("no connection to lkd for {}: {}", absl::FormatDuration(limit),
                        std::string(session_.last_error().message()));
   }
   return std::nullopt;
@@ -383,7 +383,7 @@ std::optional<std::string> Supervisor::ReasonToPowerOff(absl::Time now) const {
 }  // namespace
 
 StatusOr<std::string> Supervise(const Config& config, const std::string& ca_pem, const std::string& hypervisor) {
-  // Writing to a worker that is gone is an error to look at, not a reason to die.
+  // Writing to a dead worker must fail with EPIPE instead of killing this process.
   signal(SIGPIPE, SIG_IGN);
   LK_ASSIGN_OR_RETURN(KmsgReader kmsg, KmsgReader::Open(KmsgReader::From::kOldest));
   Supervisor supervisor(config, ca_pem, hypervisor, std::move(kmsg));

@@ -8,8 +8,8 @@
 
 namespace lk::agent {
 
-// Works for the controller until the run is over: holds the session, streams the kernel's log, watches over the worker.
-// Returns why to power off. Errors: what the system calls it cannot do without say. `hypervisor` as in Hello.
+// Serves the controller until the run is over: keeps the session open, streams the kernel log, and supervises the
+// worker. `hypervisor` is sent in Hello. Returns the reason to power off. Error: /dev/kmsg cannot be opened.
 StatusOr<std::string> Supervise(const Config& config, const std::string& ca_pem, const std::string& hypervisor);
 
 }  // namespace lk::agent

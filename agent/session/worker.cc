@@ -30,8 +30,8 @@ namespace {
 
 constexpr absl::Duration kSamplesInterval = absl::Milliseconds(500);
 
-// The worker goes first when memory runs out, leaves no core in the guest's memory, and dies with its supervisor. Its
-// name is the task's in what the kernel reports.
+// The worker is the OOM killer's first choice, leaves no core dump in the guest's memory, and dies with its supervisor.
+// Kernel reports show the name that is set here as the task's name.
 void ApplyLimits() {
   (void)WriteFile("/proc/self/oom_score_adj", "1000");
   const rlimit no_core{0, 0}, files{65536, 65536};
@@ -41,7 +41,7 @@ void ApplyLimits() {
   prctl(PR_SET_NAME, "lk-trigger");
 }
 
-// Takes what the supervisor says until it is gone.
+// Handles messages from the supervisor until it closes the channel.
 void ListenToSupervisor(Context& context) {
   v1::ControllerMessage message;
   while (ReceiveMessage(kWorkerChannelFd, message).ok()) {
@@ -54,7 +54,7 @@ Result RunTrigger(const std::string& scenario, Context& context) {
   const auto& triggers = Triggers();
   const auto trigger =
       std::find_if(triggers.begin(), triggers.end(), [&](const Trigger& other) { return other.name == scenario; });
-  if (trigger == triggers.end()) return Result::Error(fmt::format("this lk-agent has no scenario {}", scenario));
+  if (trigger == triggers.end()) return Result::Error(fmt::format("unknown scenario \"{}\"", scenario));
   return trigger->run(context);
 }
 
@@ -63,7 +63,7 @@ Result RunTrigger(const std::string& scenario, Context& context) {
 int WorkerMain() {
   struct stat channel;
   if (fstat(kWorkerChannelFd, &channel) != 0 || !S_ISSOCK(channel.st_mode)) {
-    fmt::print(stderr, "lk-agent: a worker is started by lk-agent itself only\n");
+    fmt::print(stderr, "lk-agent: only lk-agent itself can start a worker\n");
     return 2;
   }
   if (const Status status = MayAct(LookAround()); !status.ok()) {
@@ -84,7 +84,7 @@ int WorkerMain() {
     }
     carried = *std::move(decoded);
   }
-  // Never destroyed: the listener and whatever threads a trigger left behind use it until the process ends.
+  // Never destroyed: the listener, and any threads that the trigger left behind, use it until the process exits.
   Context& context = *new Context(first.lease(), kWorkerChannelFd, **state, carried);
   std::thread(ListenToSupervisor, std::ref(context)).detach();
 

@@ -3,11 +3,11 @@
 
 namespace lk::agent {
 
-// First argument of lk-agent that makes it a worker.
+// The first argument that makes lk-agent a worker.
 inline constexpr char kWorkerArgument[] = "worker";
 
-// Runs one trigger: takes the lease from the supervisor's channel, runs the scenario's trigger, says Done. Returns the
-// exit code; 2 when a supervisor did not start it, or not in a guest.
+// Runs one trigger: receives the lease from the supervisor, runs the scenario's trigger, sends Done and exits. Returns
+// only if the trigger cannot be run, with the exit code 2, for example outside a guest or without a supervisor.
 int WorkerMain();
 
 }  // namespace lk::agent

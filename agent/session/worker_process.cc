@@ -30,7 +30,7 @@ StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const v1::Lease& l
   LK_ASSIGN_OR_RETURN(auto channel, MakeChannel());
   fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
 
-  // gRPC has threads here, so nothing may run between fork and exec but what posix_spawn(3) does.
+  // gRPC runs threads in this process, so fork(2) is not safe; posix_spawn(3) is.
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_adddup2(&files, channel.second.get(), kWorkerChannelFd);
@@ -46,7 +46,7 @@ StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const v1::Lease& l
   const int error = posix_spawn(&pid, "/proc/self/exe", &files, &attributes, arguments, environment);
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
-  if (error != 0) return absl::ErrnoToStatus(error, "starting the worker");
+  if (error != 0) return absl::ErrnoToStatus(error, "cannot start the worker");
 
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(pid, std::move(channel.first), state));
   v1::ControllerMessage message;

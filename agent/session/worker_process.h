@@ -16,24 +16,24 @@ class Lease;
 
 namespace lk::agent {
 
-// Descriptors a worker is started with.
+// File descriptors that a worker inherits.
 inline constexpr int kWorkerChannelFd = 3;
 inline constexpr int kWorkerStateFd = 4;
 
-// Maps the memory behind a descriptor that holds a SharedState. Errors: what mmap(2) says.
+// Maps the SharedState in a memfd. Errors: those of mmap(2).
 StatusOr<SharedState*> MapSharedState(int fd);
 
-// The process that a trigger runs in: this program executed anew, in a process group of its own.
+// The process that runs a trigger: another instance of this program, in its own process group.
 class WorkerProcess {
  public:
-  // Starts it and gives it the lease. Errors: what the system calls say.
+  // Starts the process and sends it the lease. Errors: those of the system calls.
   static StatusOr<std::unique_ptr<WorkerProcess>> Start(const v1::Lease& lease);
 
   pid_t pid() const { return pid_; }
-  // Our end of the channel, non-blocking.
+  // The supervisor's end of the channel, non-blocking.
   int fd() const { return channel_.get(); }
   const SharedState& state() const { return *state_; }
-  // Sends a signal to it and all its children.
+  // Sends a signal to the process and all its children.
   void Signal(int signal) const;
 
  private:
@@ -42,7 +42,7 @@ class WorkerProcess {
 
   const pid_t pid_;
   const UniqueFd channel_;
-  SharedState* const state_;  // stays mapped: there is one worker in a guest's life
+  SharedState* const state_;  // never unmapped, since there is one worker per boot
 };
 
 }  // namespace lk::agent

@@ -11,7 +11,7 @@
 namespace lk::agent {
 
 void KeepAskingForGracePeriods() {
-  // Detached: when RCU stalls it does not come back.
+  // Detached, because it blocks permanently when RCU stalls.
   std::thread([] {
     while (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) {
       std::this_thread::sleep_for(std::chrono::seconds(1));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// RCU's stall detector looks while a grace period is under way, and an idle guest asks for none.
+// RCU's stall detector works only during grace periods, but an idle guest requests none.
 #pragma once
 
 namespace lk::agent {
 
-// From now on, and as long as the process lives, somebody waits for a grace period of RCU: one a second where all is
-// well (membarrier(2), MEMBARRIER_CMD_GLOBAL). A CPU that holds them up is then reported within the stall timeout.
-// Kernels that refuse the command are left as they are.
+// Starts a thread that requests RCU grace periods (membarrier(2), MEMBARRIER_CMD_GLOBAL) until the process exits, one
+// per second on a healthy kernel. A CPU that delays a grace period is then reported when the stall timeout expires.
+// Does nothing on kernels that reject the command.
 void KeepAskingForGracePeriods();
 
 }  // namespace lk::agent

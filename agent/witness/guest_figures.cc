@@ -15,7 +15,7 @@
 namespace lk::agent {
 namespace {
 
-// Words of a line, one after the other; empty at its end.
+// Splits a line into words. After the last one, Next returns an empty word.
 class LineWords {
  public:
   explicit LineWords(std::string_view line) : rest_(line) {}
@@ -39,7 +39,7 @@ class LineWords {
 
 using Parse = std::optional<double> (*)(std::string_view line, std::string_view key);
 
-// The whole line is a number.
+// A line that consists of a number.
 std::optional<double> Number(std::string_view line, std::string_view) {
   return LineWords(line).NextNumber();
 }
@@ -49,7 +49,7 @@ std::optional<double> Named(std::string_view line, std::string_view key) {
   if (words.Next() != key) return {};
   return words.NextNumber();
 }
-// "CAL:   1234   5678   Function call interrupts": one number for each CPU.
+// "CAL:   1234   5678   Function call interrupts": one number per CPU.
 std::optional<double> OfAllCpus(std::string_view line, std::string_view key) {
   LineWords words(line);
   if (words.Next() != key) return {};
@@ -57,7 +57,7 @@ std::optional<double> OfAllCpus(std::string_view line, std::string_view key) {
   while (const auto number = words.NextNumber()) sum += *number;
   return sum;
 }
-// " 254  0 vda READS merged sectors ms WRITES ...": requests completed by disks whose names begin so.
+// " 254  0 vda READS merged sectors ms WRITES ...": completed requests of disks whose names begin with `key`.
 std::optional<double> Requests(std::string_view line, std::string_view key) {
   LineWords words(line);
   words.Next();
@@ -67,12 +67,12 @@ std::optional<double> Requests(std::string_view line, std::string_view key) {
   for (auto& number : numbers) number = words.NextNumber();
   return numbers[0].value_or(0) + numbers[4].value_or(0);
 }
-// An entry of a folder.
+// Returns 1 for a directory entry "<key><number>".
 std::optional<double> One(std::string_view line, std::string_view key) {
   return line.starts_with(key) && line.find_first_of("0123456789") == key.size() ? std::optional(1.0) : std::nullopt;
 }
 
-// The names in a folder, a line each.
+// Returns the names in a directory, one per line.
 std::string Entries(const std::string& folder) {
   std::string lines;
   std::error_code error;
@@ -82,7 +82,7 @@ std::string Entries(const std::string& folder) {
   return lines;
 }
 
-// The sum over all lines; nothing: it is in none of them.
+// Returns the sum of the values in all lines. Empty if no line has a value.
 std::optional<double> Figure(std::string_view text, Parse parse, std::string_view key) {
   std::optional<double> sum;
   while (!text.empty()) {
@@ -98,8 +98,8 @@ std::optional<double> Figure(std::string_view text, Parse parse, std::string_vie
 struct GuestFigures::Row {
   const char* name;
   const char* unit;
-  const char* path;  // a folder ends with a slash
-  Parse parse;       // of one line; the figure is the sum over all lines
+  const char* path;  // directories end with a slash
+  Parse parse;       // parses one line; the values of all lines are added up
   const char* key;
   double factor = 1;
 };
@@ -118,11 +118,11 @@ constexpr GuestFigures::Row GuestFigures::kRows[] = {
 
 GuestFigures::GuestFigures(std::string root) : root_(std::move(root)) {
   for (const Row& row : kRows) {
-    if (const auto value = Look(row)) noted_.push_back({&row, *value});
+    if (const auto value = Read(row)) noted_.push_back({&row, *value});
   }
 }
 
-std::optional<double> GuestFigures::Look(const Row& row) const {
+std::optional<double> GuestFigures::Read(const Row& row) const {
   const std::string path = root_ + row.path;
   const StatusOr<std::string> text = path.ends_with('/') ? Entries(path) : ReadFile(path);
   return text.ok() ? Figure(*text, row.parse, row.key) : std::nullopt;
@@ -131,7 +131,7 @@ std::optional<double> GuestFigures::Look(const Row& row) const {
 std::vector<v1::Counter> GuestFigures::Risen() const {
   std::vector<v1::Counter> counters;
   for (const auto& [row, before] : noted_) {
-    const auto now = Look(*row);
+    const auto now = Read(*row);
     if (!now) continue;
     v1::Counter& counter = counters.emplace_back();
     counter.set_name(row->name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's own statistics say of the time that a trigger ran: a second opinion on the trigger's counters.
+// The kernel's own statistics for the time during which a trigger runs, as a cross-check of the trigger's counters.
 #pragma once
 
 #include <optional>
@@ -15,10 +15,10 @@ namespace lk::agent {
 // Not thread-safe.
 class GuestFigures {
  public:
-  // Notes where each figure stands, in files below `root`; what this kernel has not is left out.
+  // Reads the current values from files under `root`, omitting those that this kernel lacks.
   explicit GuestFigures(std::string root = "");
 
-  // How far each has risen since, as counters "guest_<name>".
+  // Returns how much each value has risen since construction, as counters named "guest_<name>".
   std::vector<v1::Counter> Risen() const;
 
  private:
@@ -28,7 +28,7 @@ class GuestFigures {
     double value;
   };
   static const Row kRows[];
-  std::optional<double> Look(const Row& row) const;
+  std::optional<double> Read(const Row& row) const;
 
   const std::string root_;
   std::vector<Noted> noted_;

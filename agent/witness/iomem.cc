@@ -50,7 +50,7 @@ Ranges ParseIomem(std::string_view text, std::string_view name) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
-    // "00100000-7ffdffff : System RAM", the end inclusive.
+    // "00100000-7ffdffff : System RAM"; the end is inclusive.
     const char* const stop = line.data() + line.size();
     uint64_t first = 0, last = 0;
     const auto start = std::from_chars(line.data(), stop, first, 16);

@@ -14,12 +14,12 @@
 
 namespace lk::agent {
 
-// Both counts and taint flags only ever rise while the kernel runs.
+// A count or a taint flag, whose value can only rise while the kernel runs.
 struct KernelCounters::Row {
   const char* path;
-  const char* kind;   // a word of Finding.kind
+  const char* kind;   // a value of Finding.kind
   const char* event;  // for the title
-  // The bit of the taint that the row is about, and its letter; flag 0: the file holds a count.
+  // Bit number and letter of a taint flag. Flag 0 means that the file holds a count.
   int bit = 0;
   char flag = 0;
 };
@@ -58,7 +58,7 @@ KernelCounters::KernelCounters(const std::string& root) {
   }
 }
 
-std::vector<v1::GuestFinding> KernelCounters::Look() {
+std::vector<v1::GuestFinding> KernelCounters::Poll() {
   std::vector<v1::GuestFinding> findings;
   for (auto& [row, file, seen] : watched_) {
     const auto number = ReadNumber(file.get());
@@ -69,7 +69,7 @@ std::vector<v1::GuestFinding> KernelCounters::Look() {
                                          : fmt::format("{} rose from {} to {}", row->path, seen, value);
     seen = value;
 
-    const std::string title = fmt::format("{} noted by the kernel", row->event);
+    const std::string title = fmt::format("{} recorded by the kernel", row->event);
     const auto same = std::ranges::find(findings, title, &v1::GuestFinding::title);
     if (same != findings.end()) {
       same->set_detail(same->detail() + "; " + detail);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel counts about itself: a witness for reports that the console lost.
+// The kernel's own event counters, which show that something was reported even if the console lost the report.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ class GuestFinding;
 
 namespace lk::agent {
 
-// Counts of lockups, stalls, hung tasks, oopses and warnings, and the taint flags that they leave. Not thread-safe.
+// Counts of lockups, stalls, hung tasks, oopses and warnings, and the taint flags that they set. Not thread-safe.
 class KernelCounters {
  public:
-  // Opens below `root` what this kernel has; what it has not is left out. The files stay open: a look costs one
-  // pread(2) each, and needs no path walk in a kernel that is no longer well.
+  // Opens the files under `root` that this kernel has. They stay open, so that each poll costs one pread(2) per file
+  // and no path lookup in a failing kernel.
   explicit KernelCounters(const std::string& root = "");
 
-  // What rose since the last look, or since boot at the first: one finding for each kind of event, however many files
-  // tell of it, with `counted` set.
-  std::vector<v1::GuestFinding> Look();
+  // Returns findings for the values that have risen since the last call, or since boot on the first call. There is one
+  // finding for each kind of event, even if several files show it, with `counted` set.
+  std::vector<v1::GuestFinding> Poll();
 
  private:
   struct Row;

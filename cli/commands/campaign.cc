@@ -35,7 +35,7 @@ struct RerunArgs {
 
 struct ReportArgs {
   v1::GetCampaignReportRequest request;
-  std::string file;  // empty or "-": stdout
+  std::string file;  // empty or "-" for stdout
 };
 
 std::string FileName(const SpecArgs& args) {
@@ -45,11 +45,12 @@ std::string FileName(const SpecArgs& args) {
 StatusOr<std::string> ReadSpec(Context& context, const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(context.io.in), {});
   auto text = ReadFile(path);
-  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("{} can't be read", path));
+  if (!text.ok()) return absl::InvalidArgumentError(fmt::format("cannot read {}", path));
   return text;
 }
 
-// The campaign of an answer. Mistakes in its file come back in `mistakes`, beside the error.
+// Prints the notes in a response and returns its campaign. On error, `mistakes` receives the mistakes in the campaign
+// file, if any.
 StatusOr<v1::Campaign> CampaignOf(Context& context, StatusOr<v1::StartCampaignResponse> response,
                                   v1::SpecErrors& mistakes) {
   if (response.ok()) {
@@ -62,7 +63,6 @@ StatusOr<v1::Campaign> CampaignOf(Context& context, StatusOr<v1::StartCampaignRe
   return response.status();
 }
 
-// Sends the campaign file.
 StatusOr<v1::Campaign> SendSpec(Context& context, const SpecArgs& args, bool validate_only, v1::SpecErrors& mistakes) {
   v1::StartCampaignRequest request;
   LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
@@ -72,7 +72,7 @@ StatusOr<v1::Campaign> SendSpec(Context& context, const SpecArgs& args, bool val
   return CampaignOf(context, client->Call(&CampaignStub::StartCampaign, request), mistakes);
 }
 
-// "nightly.yaml:12:7: spec.profiles[0].memory: ...", as compilers do it.
+// In the format of compiler errors: "nightly.yaml:12:7: spec.profiles[0].memory: ...".
 void PrintMistakes(Context& context, const std::string& file, const v1::SpecErrors& mistakes) {
   for (const v1::SpecError& mistake : mistakes.errors()) {
     std::string line = file;
@@ -89,8 +89,8 @@ StatusOr<v1::Campaign> GetCampaign(Context& context, const std::string& id, bool
   return client->Call(&CampaignStub::GetCampaign, request, kCallDeadline, wait_for_ready);
 }
 
-// Hands every event to `show` until the campaign has ended, and to `note` what is worth a line to the user. Errors: as
-// Follow.
+// Follows the campaign until it ends. Passes every event to `show` and messages for the user to `note`. Errors: those
+// of Follow.
 Status FollowCampaign(Context& context, const std::string& id,
                       const std::function<void(const v1::CampaignEvent&)>& show,
                       const std::function<void(const std::string&)>& note, const std::function<void()>& tick) {
@@ -114,14 +114,14 @@ Status FollowCampaign(Context& context, const std::string& id,
   following.on_tick = tick;
   following.on_lost = [&](const Status& status) {
     const std::string why(status.message());
-    note("lost sight of the campaign, trying again: " + Escape(why.substr(0, why.find('\n'))));
+    note("connection to lkd lost, retrying: " + Escape(why.substr(0, why.find('\n'))));
   };
   Status status = Follow(*client, context.retry, following);
-  // Whatever the stream's end was like: the last event was there.
+  // The last event has arrived, so the status of the stream does not matter.
   if (ended) return absl::OkStatus();
   if (absl::IsCancelled(status)) {
     return absl::CancelledError(
-        fmt::format("interrupted; the campaign goes on. See it with: lkctl campaign watch {}", id));
+        fmt::format("interrupted; the campaign continues. Follow it with: lkctl campaign watch {}", id));
   }
   return status;
 }
@@ -141,7 +141,7 @@ StatusOr<int> Wait(Context& context, const v1::Campaign& started) {
   return ExitCodeOf(finished);
 }
 
-// Of the campaign that was asked for, from `file`.
+// Prints the outcome of a request to start a campaign from `file`; with `wait`, waits for the campaign to end.
 StatusOr<int> Started(Context& context, const StatusOr<v1::Campaign>& campaign, const std::string& file,
                       const v1::SpecErrors& mistakes, bool wait) {
   if (mistakes.errors_size() > 0) {
@@ -210,7 +210,7 @@ StatusOr<int> ShowCampaignById(Context& context, const std::string& id) {
 }
 
 StatusOr<int> Watch(Context& context, const std::string& id) {
-  // Also makes a whole id of a beginning of one, and tells a server that is away before any retry.
+  // Resolves an ID prefix. Unlike FollowCampaign, fails without retrying if lkd is unreachable.
   LK_ASSIGN_OR_RETURN(v1::Campaign campaign, GetCampaign(context, id));
   FindingNews news;
   const auto show = [&](const v1::CampaignEvent& event) {
@@ -235,7 +235,7 @@ StatusOr<int> Cancel(Context& context, const std::string& id) {
   return kPassed;
 }
 
-// Of a report: it may be some 10 MB, and the store may be busy.
+// A report may be about 10 MB, and the store may be busy.
 constexpr absl::Duration kReportDeadline = absl::Minutes(5);
 
 Status ReceiveReport(const Client& client, const v1::GetCampaignReportRequest& request,
@@ -268,12 +268,12 @@ StatusOr<int> Report(Context& context, const ReportArgs& args) {
 }
 
 void WaitOption(CLI::App& command, bool& wait) {
-  command.add_flag("--wait", wait, "Follow it to its end; the exit code tells the verdict");
+  command.add_flag("--wait", wait, "Wait for the campaign to end; the exit code reflects its verdict");
 }
 
 void SpecOptions(CLI::App& command, SpecArgs& args) {
-  command.add_option("FILE", args.file, "Campaign file; - is stdin")->required()->type_name("");
-  command.add_option("--set", args.set, "Set a value of the file, like spec.repeats=2; may be given again")
+  command.add_option("FILE", args.file, "Campaign file, or - for stdin")->required()->type_name("");
+  command.add_option("--set", args.set, "Override a value in the file, e.g. spec.repeats=2 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("PATH=VALUE");
 }
@@ -281,47 +281,48 @@ void SpecOptions(CLI::App& command, SpecArgs& args) {
 }  // namespace
 
 void AddCampaign(CLI::App& root, Context& context) {
-  CLI::App& campaign = AddNoun(root, "campaign", "Kernels x profiles x scenarios x repeats, judged");
+  CLI::App& campaign =
+      AddNoun(root, "campaign", "Run and inspect campaigns (kernels x profiles x scenarios x repeats)");
   AddCommand<SpecArgs>(campaign, context, "start", "Start a campaign", Start, [](CLI::App& command, SpecArgs& args) {
     SpecOptions(command, args);
     WaitOption(command, args.wait);
   });
-  AddCommand<SpecArgs>(campaign, context, "validate", "Check a campaign file, start nothing", Validate, SpecOptions);
+  AddCommand<SpecArgs>(campaign, context, "validate", "Check a campaign file without starting it", Validate,
+                       SpecOptions);
   AddCommand(campaign, context, "list", "List campaigns, newest first", ListCampaigns);
-  AddCommand(campaign, context, "show", "Show a campaign with verdicts, latencies and findings", ShowCampaignById, "ID",
-             "Campaign id, or a beginning of it");
-  AddCommand(campaign, context, "watch", "Print what happens until the campaign ends", Watch, "ID",
-             "Campaign id, or a beginning of it");
+  AddCommand(campaign, context, "show", "Show verdicts, latencies and findings of a campaign", ShowCampaignById, "ID",
+             "Campaign ID or unique prefix");
+  AddCommand(campaign, context, "watch", "Print events of a campaign until it ends", Watch, "ID",
+             "Campaign ID or unique prefix");
   AddCommand<ReportArgs>(
       campaign, context, "report", "Write a report of a campaign", Report, [](CLI::App& command, ReportArgs& args) {
-        command.add_option("ID", *args.request.mutable_campaign_id(), "Campaign id, or a beginning of it")
+        command.add_option("ID", *args.request.mutable_campaign_id(), "Campaign ID or unique prefix")
             ->required()
             ->type_name("");
         command
             .add_option("--format", *args.request.mutable_format(),
-                        "html (one file, for reading), junit, ktap, kcidb or json")
+                        "Report format: html (a single file), junit, ktap, kcidb or json")
             ->required()
             ->check(CLI::IsMember({"html", "junit", "ktap", "kcidb", "json"}))
             ->type_name("FORMAT");
-        // Here -o is the file: the format of the report has an option of its own.
-        command.add_option("-o,--file", args.file, "Where to write it; what is there is replaced [standard output]")
+        // In this command, -o is the output file; --format selects the report format.
+        command.add_option("-o,--file", args.file, "Output file, replaced if it exists [default: stdout]")
             ->type_name("FILE");
         command
             .add_option("--kcidb-origin", *args.request.mutable_kcidb_origin(),
-                        "Name under which results are submitted to KCIDB [lk]")
+                        "Origin of the results in KCIDB [default: lk]")
             ->type_name("NAME");
       });
-  AddCommand<RerunArgs>(campaign, context, "rerun", "Start a finished campaign again, with the same kernels and seeds",
-                        Rerun, [](CLI::App& command, RerunArgs& args) {
-                          command.add_option("ID", *args.request.mutable_id(), "Campaign id, or a beginning of it")
-                              ->required()
-                              ->type_name("");
-                          command.add_flag_callback(
-                              "--failed", [&args] { args.request.set_failed(true); },
-                              "Only what did not pass, with the positive controls of those scenarios");
-                          WaitOption(command, args.wait);
-                        });
-  AddCommand(campaign, context, "cancel", "Stop a campaign", Cancel, "ID", "Campaign id");
+  AddCommand<RerunArgs>(
+      campaign, context, "rerun", "Start a finished campaign again with the same kernels and seeds", Rerun,
+      [](CLI::App& command, RerunArgs& args) {
+        command.add_option("ID", *args.request.mutable_id(), "Campaign ID or unique prefix")->required()->type_name("");
+        command.add_flag_callback(
+            "--failed", [&args] { args.request.set_failed(true); },
+            "Rerun only runs that neither passed nor were skipped, and the positive controls of their scenarios");
+        WaitOption(command, args.wait);
+      });
+  AddCommand(campaign, context, "cancel", "Cancel a campaign", Cancel, "ID", "Campaign ID");
 }
 
 }  // namespace lk::cli

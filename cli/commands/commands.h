@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function for each noun or command: it adds its part of the command tree and says what to do when it is chosen.
+// Each function adds one noun or command to the command tree, along with its actions.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -22,7 +22,7 @@ void AddWebhook(CLI::App& root, Context& context);
 void AddToken(CLI::App& root, Context& context);
 void AddAudit(CLI::App& root, Context& context);
 void AddVersion(CLI::App& root, Context& context);
-// Reads the tree when it is run, so it knows commands added after it.
+// The completion script is generated when the command runs, so it also covers commands that are added later.
 void AddCompletion(CLI::App& root, Context& context);
 
 inline CLI::App& AddNoun(CLI::App& root, const std::string& name, const std::string& help) {
@@ -31,7 +31,7 @@ inline CLI::App& AddNoun(CLI::App& root, const std::string& name, const std::str
   return *noun;
 }
 
-// The command's action gets the arguments that `options` binds to fields of Args.
+// `options` binds command-line arguments to fields of Args, which is passed to the action.
 template <typename Args>
 void AddCommand(CLI::App& parent, Context& context, const std::string& name, const std::string& help,
                 StatusOr<int> (*action)(Context&, const Args&), const std::function<void(CLI::App&, Args&)>& options) {
@@ -42,7 +42,7 @@ void AddCommand(CLI::App& parent, Context& context, const std::string& name, con
       [&context, action, args] { context.action = [&context, action, args] { return action(context, *args); }; });
 }
 
-// A command without arguments, and one with a single word (an id, a name).
+// Commands without arguments, and commands with a single positional argument (an ID, a name).
 inline void AddCommand(CLI::App& parent, Context& context, const std::string& name, const std::string& help,
                        StatusOr<int> (*action)(Context&)) {
   parent.add_subcommand(name, help)->callback([&context, action] {

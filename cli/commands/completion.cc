@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shell completion, made from the command tree itself.
+// Shell completion, generated from the command tree.
 #include <fmt/format.h>
 
 #include <ostream>
@@ -16,7 +16,7 @@ struct Word {
   std::string help;
 };
 
-// What may follow a command: "campaign start" -> --wait, --set ...
+// The words that can follow a command: "campaign start" -> --wait, --set ...
 struct Node {
   std::string path;
   std::vector<Word> commands;
@@ -33,7 +33,7 @@ void AddOptions(const CLI::App& app, std::vector<Word>& words) {
 void Collect(const CLI::App& app, const std::string& path, const std::vector<Word>& global, std::vector<Node>& nodes) {
   Node node{.path = path, .commands = {}, .options = {}};
   AddOptions(app, node.options);
-  // Global options may stand anywhere.
+  // Global options are accepted anywhere.
   if (!path.empty()) node.options.insert(node.options.end(), global.begin(), global.end());
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* command : commands) node.commands.push_back({command->get_name(), command->get_description()});
@@ -58,14 +58,14 @@ std::string Join(const std::vector<Word>& words) {
   return text;
 }
 
-// In single quotes, for every shell here.
+// Single quotes work the same way in all supported shells.
 std::string Quote(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
 }
 
-// `case` arms that name the words that may follow a path; the path is found by following the words that are commands.
+// `case` arms with the words that can follow each command path.
 void Arms(const std::vector<Node>& nodes, std::ostream& out) {
   for (const Node& node : nodes) {
     out << "    " << Quote(node.path) << ") verbs=" << Quote(Join(node.commands))
@@ -166,9 +166,9 @@ void Fish(const std::vector<Node>& nodes, std::ostream& out) {
 }  // namespace
 
 void AddCompletion(CLI::App& root, Context& context) {
-  CLI::App* command = root.add_subcommand("completion", "Print a completion script for a shell");
+  CLI::App* command = root.add_subcommand("completion", "Print a shell completion script");
   const auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash, zsh or fish")
+  command->add_option("SHELL", *shell, "Shell: bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}))
       ->type_name("");

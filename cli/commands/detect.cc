@@ -27,7 +27,7 @@
 namespace lk::cli {
 namespace {
 
-// Below that a file is read before anybody looks for a progress line.
+// Smaller files are read too quickly to need a progress line.
 constexpr uint64_t kBigFile = uint64_t{64} << 20;
 
 struct DetectArgs {
@@ -38,14 +38,14 @@ struct DetectArgs {
   bool show = false;
 };
 
-// A console log, decompressed on the way (gzip, bzip2, xz, zstd, lz4), in pieces: those of a soak test go into
-// gigabytes.
+// Reads a console log in pieces, because logs from soak tests grow to gigabytes. Decompresses gzip, bzip2, xz, zstd and
+// lz4.
 class LogReader {
  public:
   explicit LogReader(std::istream& in) : in_(&in) {}
   explicit LogReader(std::string path) : path_(std::move(path)) {}
 
-  // Error: NOT_FOUND, for whatever reason it can't be read.
+  // Error: NOT_FOUND if the log cannot be read, whatever the reason.
   Status Open() {
     if (in_ == nullptr) fd_ = UniqueFd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (in_ == nullptr && !fd_) return absl::NotFoundError(std::strerror(errno));
@@ -62,7 +62,7 @@ class LogReader {
     return result < ARCHIVE_WARN ? Failed() : absl::OkStatus();
   }
 
-  // The next piece, which lives until the next call; empty at the end. Error: NOT_FOUND.
+  // The next piece, valid until the next call; empty at the end. Error: NOT_FOUND.
   StatusOr<std::string_view> Next() {
     const void* data = nullptr;
     size_t size = 0;
@@ -75,7 +75,7 @@ class LogReader {
     return std::string_view(static_cast<const char*>(data), size);
   }
 
-  // Of a file; 0 of what has none.
+  // Size of the file in bytes; 0 if unknown.
   uint64_t size() const {
     struct stat info {};
     return fd_ && fstat(fd_.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
@@ -103,7 +103,7 @@ class LogReader {
   }
   Status Failed() const {
     const char* why = archive_error_string(archive_.get());
-    return absl::NotFoundError(why == nullptr ? "it can't be read" : why);
+    return absl::NotFoundError(why == nullptr ? "cannot be read" : why);
   }
 
   std::istream* in_ = nullptr;
@@ -114,13 +114,13 @@ class LogReader {
   bool ended_ = false;
 };
 
-// What is found in a log, one finding for each cause; of a log that breaks off in the middle, up to about there
-// (libarchive unpacks 64 KiB at a time): a cut .gz is what a crash leaves.
+// Collects the findings in a log, one per cause. A crash may leave a truncated .gz file; findings up to about the point
+// of truncation are still reported (libarchive decompresses 64 KiB at a time).
 class Detector {
  public:
   explicit Detector(const std::vector<std::string>& kinds) : kinds_(kinds) {}
 
-  // Error: the log can't be read, or not to its end.
+  // Fails if the log cannot be read to the end.
   Status Read(LogReader& reader, TransferProgress* progress) {
     detect::Callbacks callbacks;
     callbacks.on_finding = [this](detect::Finding finding) { Add(std::move(finding)); };
@@ -140,7 +140,8 @@ class Detector {
   std::vector<detect::Finding>& findings() { return findings_; }
 
  private:
-  // Findings are folded in between, since a log of gigabytes may hold one cause a million times.
+  // After this many new findings, those with the same cause are merged (Fold) while the log is still being read,
+  // because a multi-gigabyte log may contain a million of them.
   static constexpr size_t kUnfolded = 256;
 
   void Add(detect::Finding finding) {
@@ -157,11 +158,12 @@ class Detector {
   size_t folded_ = 0;
 };
 
-// No server. Every file is looked at, also behind one that can't be read.
+// Reports a file that cannot be read and continues with the next one.
 StatusOr<int> Detect(Context& context, const DetectArgs& args) {
   std::vector<std::string> files = args.files;
   if (files.empty()) {
-    if (context.io.in_terminal) return absl::InvalidArgumentError("name a file, or - to type a log by hand");
+    if (context.io.in_terminal)
+      return absl::InvalidArgumentError("no input: pass a log file, or - to read standard input");
     files = {"-"};
   }
   std::vector<std::filesystem::path> debug(args.vmlinux.begin(), args.vmlinux.end());
@@ -200,39 +202,42 @@ StatusOr<int> Detect(Context& context, const DetectArgs& args) {
   }
   if (context.format == Format::kTable && files.size() > 1) {
     context.io.out << fmt::format("{} files: {} findings in {}{}\n", files.size(), findings, with_findings,
-                                  unreadable == 0 ? "" : fmt::format("; {} can't be read", unreadable));
+                                  unreadable == 0 ? "" : fmt::format("; {} unreadable", unreadable));
   }
   return unreadable == 0 ? kPassed : kUsage;
 }
 
 std::string CheckKind(const std::string& word) {
   detect::Kind kind{};
-  return detect::ParseKind(word, kind) ? ""
-                                       : fmt::format("\"{}\" is no kind of finding (soft_lockup, panic ...)", word);
+  return detect::ParseKind(word, kind)
+             ? ""
+             : fmt::format("invalid finding kind \"{}\" (expected soft_lockup, panic, ...)", word);
 }
 
 }  // namespace
 
 void AddDetect(CLI::App& root, Context& context) {
   AddCommand<DetectArgs>(
-      root, context, "detect", "Find lockups and other kernel reports in console logs; needs no server", Detect,
+      root, context, "detect", "Find lockups and other kernel reports in console logs (works offline)", Detect,
       [](CLI::App& command, DetectArgs& args) {
         command
             .add_option("FILE", args.files,
-                        "Console logs, also compressed (gzip, bzip2, xz, zstd, lz4); - or none is stdin")
+                        "Console logs, optionally compressed (gzip, bzip2, xz, zstd, lz4), or - for stdin [default: -]")
             ->type_name("");
         const auto repeated = [](CLI::Option* option, const char* type) {
           option->allow_extra_args(false)->type_name(type);
           return option;
         };
-        repeated(command.add_option("--kind", args.kinds, "Only findings of this kind; may be given again"), "KIND")
+        repeated(command.add_option("--kind", args.kinds, "Report only findings of this kind (repeatable)"), "KIND")
             ->check(CheckKind);
+        repeated(command.add_option(
+                     "--vmlinux", args.vmlinux,
+                     "Resolve stack frames to file and line using debug information in this file (repeatable)"),
+                 "FILE");
         repeated(
-            command.add_option("--vmlinux", args.vmlinux, "Give files and lines, by this file's debug information"),
-            "FILE");
-        repeated(command.add_option("--debug", args.debug,
-                                    "The same, by all vmlinux and modules below a directory; may be given again"),
-                 "DIR");
+            command.add_option("--debug", args.debug,
+                               "Like --vmlinux, but use vmlinux and all modules under this directory (repeatable)"),
+            "DIR");
         command.add_flag("--show", args.show, "Print the reports in full");
       });
 }

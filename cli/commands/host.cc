@@ -14,7 +14,7 @@ namespace {
 
 using HostStub = v1::HostService::Stub;
 
-// lkd connects and boots something to see which accelerator works.
+// lkd connects to the host and boots a test guest to find out which accelerator works.
 constexpr absl::Duration kAddDeadline = absl::Minutes(5);
 
 struct AddHostArgs {
@@ -39,13 +39,13 @@ void ShowHost(const v1::Host& host, Context& context, std::ostream& out) {
   field("Hypervisor", host.hypervisor_version());
   field("libvirt", host.libvirt_version());
   field("Kernel", host.kernel_release());
-  if (host.broken_qemu()) field("Warning", "its QEMU is known to break guests");
-  field("Guests", fmt::format("{}", fmt::join(host.archs(), ", ")));
+  if (host.broken_qemu()) field("Warning", "this QEMU is known to break guests");
+  field("Guest archs", fmt::format("{}", fmt::join(host.archs(), ", ")));
   field("Features", fmt::format("{}", fmt::join(host.features(), ", ")));
   field("Added", FormatTime(host.added(), context.time_zone));
 }
 
-// A call that takes an id and gives the host back.
+// Calls a method that takes a host ID and returns the host.
 template <typename Request>
 StatusOr<int> OnHost(Context& context,
                      grpc::Status (HostStub::*method)(grpc::ClientContext*, const Request&, v1::Host*),
@@ -111,29 +111,29 @@ StatusOr<int> RemoveHost(Context& context, const std::string& id) {
 }  // namespace
 
 void AddHost(CLI::App& root, Context& context) {
-  CLI::App& host = AddNoun(root, "host", "libvirt hosts that runs are placed on");
+  CLI::App& host = AddNoun(root, "host", "Manage the libvirt hosts that runs are placed on");
   AddCommand<AddHostArgs>(host, context, "add", "Add a host", AddHostByUri, [](CLI::App& command, AddHostArgs& args) {
-    command.add_option("URI", *args.request.mutable_uri(), "libvirt URI, like qemu:///system")
+    command.add_option("URI", *args.request.mutable_uri(), "libvirt URI, e.g. qemu:///system")
         ->required()
         ->type_name("");
     command.add_flag_callback(
         "--allow-broken-qemu", [&args] { args.request.set_allow_broken_qemu(true); },
-        "Add it though its QEMU is known to break guests");
+        "Add the host even if its QEMU is known to break guests");
     command
         .add_option_function<uint32_t>(
             "--max-vcpus", [&args](uint32_t n) { args.request.set_max_vcpus(n); },
-            "Most vCPUs that runs may take [the host's CPUs]")
+            "Maximum vCPUs for runs [default: the host's CPUs]")
         ->type_name("N");
     command
-        .add_option("--max-memory", args.max_memory, "Most memory that runs may take, like 8GiB [3/4 of the host's]")
+        .add_option("--max-memory", args.max_memory, "Maximum memory for runs, e.g. 8GiB [default: 3/4 of the host's]")
         ->type_name("SIZE");
   });
-  const std::string word = "Host id, a beginning of it, or its URI";
+  const std::string word = "Host ID, unique prefix, or URI";
   AddCommand(host, context, "list", "List hosts", ListHosts);
-  AddCommand(host, context, "show", "Show a host, and why its accelerator is what it is", ShowHostById, "ID", word);
-  AddCommand(host, context, "drain", "Place no new runs on a host", Drain, "ID", word);
-  AddCommand(host, context, "resume", "Take a drained host back", Resume, "ID", word);
-  AddCommand(host, context, "remove", "Forget a host", RemoveHost, "ID", word);
+  AddCommand(host, context, "show", "Show a host and why its accelerator was chosen", ShowHostById, "ID", word);
+  AddCommand(host, context, "drain", "Stop placing new runs on a host", Drain, "ID", word);
+  AddCommand(host, context, "resume", "Resume placing runs on a drained host", Resume, "ID", word);
+  AddCommand(host, context, "remove", "Remove a host", RemoveHost, "ID", word);
 }
 
 }  // namespace lk::cli

@@ -26,9 +26,9 @@ namespace {
 using KernelStub = v1::KernelService::Stub;
 using Writer = grpc::ClientWriter<v1::AddKernelRequest>;
 
-// Hundreds of megabytes over a slow line, and unpacking them.
+// Long enough to upload hundreds of megabytes over a slow link and unpack them.
 constexpr absl::Duration kUploadDeadline = absl::Minutes(30);
-// Thousands of runs are read and resampled.
+// lkd reads and resamples thousands of runs.
 constexpr absl::Duration kCompareDeadline = absl::Minutes(5);
 constexpr size_t kChunk = size_t{256} << 10;
 
@@ -55,12 +55,12 @@ std::string FormatLabels(const google::protobuf::Map<std::string, std::string>& 
   return text;
 }
 
-// False, with an OK status: the server has ended the call and says why in its status.
+// Returns false if the server has ended the call; the status of the call says why.
 StatusOr<bool> SendFile(Io& io, const UploadFile& file, Writer& writer) {
   LK_ASSIGN_OR_RETURN(const UniqueFd fd, OpenUpload(file));
   struct stat info {};
   if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(fmt::format("{} is no regular file", file.path.string()));
+    return absl::InvalidArgumentError(fmt::format("{} is not a regular file", file.path.string()));
   }
   const auto size = static_cast<uint64_t>(info.st_size);
   v1::AddKernelRequest start;
@@ -75,7 +75,7 @@ StatusOr<bool> SendFile(Io& io, const UploadFile& file, Writer& writer) {
     std::string& chunk = *data.mutable_data();
     chunk.resize(kChunk);
     const ssize_t n = read(fd.get(), chunk.data(), chunk.size());
-    if (n < 0) return absl::NotFoundError(fmt::format("{}: {}", file.path.string(), std::strerror(errno)));
+    if (n < 0) return absl::NotFoundError(fmt::format("cannot read {}: {}", file.path.string(), std::strerror(errno)));
     if (n == 0) return true;
     chunk.resize(static_cast<size_t>(n));
     if (!writer.Write(data)) return false;
@@ -115,7 +115,7 @@ StatusOr<Labels> ParseLabels(const std::vector<std::string>& options) {
   return labels;
 }
 
-// `labels` are the user's, and win over what the build says of itself.
+// `labels`, from the user, override labels from the build tree.
 StatusOr<v1::AddKernelResponse> SendUpload(Context& context, const Upload& upload, Labels labels) {
   labels.insert(upload.labels.begin(), upload.labels.end());
   v1::AddKernelRequest header;
@@ -146,14 +146,14 @@ StatusOr<int> AddKernels(Context& context, const AddKernelArgs& args) {
   return kPassed;
 }
 
-// What names the sources for the script: a directory, or the name of a source package; neither: its default.
+// Options that tell the lab script which sources to use: a directory or a source package. Empty for its default.
 StatusOr<std::vector<std::string>> SourceOptions(const std::string& tree) {
   if (tree.empty()) return std::vector<std::string>{};
   std::error_code ignored;
   if (std::filesystem::is_directory(tree, ignored)) return std::vector<std::string>{"--tree", tree};
   if (tree.starts_with("linux-source-")) return std::vector<std::string>{"--source", tree};
   return absl::NotFoundError(
-      fmt::format("{} is neither a directory nor a source package's name (linux-source-6.12)", tree));
+      fmt::format("{} is neither a directory nor the name of a source package (linux-source-...)", tree));
 }
 
 StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
@@ -164,7 +164,7 @@ StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   if (!args.flavour.empty()) options.insert(options.end(), {"--flavour", args.flavour});
   if (!args.suite.empty()) options.insert(options.end(), {"--suite", args.suite});
   LK_ASSIGN_OR_RETURN(const std::filesystem::path lab, FindLab());
-  // A server that is not there should not be noticed only after minutes of building.
+  // If lkd is unreachable, fail now rather than after minutes of building.
   v1::ListKernelsRequest probe;
   probe.set_page_size(1);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
@@ -212,10 +212,10 @@ void ShowKernel(const v1::KernelBuild& kernel, Context& context, std::ostream& o
   field("Banner", kernel.banner());
   field("Image", FormatBytes(kernel.image_bytes()));
   field("Config", kernel.config_sha256().empty()
-                      ? "not known"
+                      ? "unknown"
                       : fmt::format("{} symbols, SHA-256 {}", kernel.config_size(), kernel.config_sha256()));
   field("Modules",
-        kernel.has_modules() ? fmt::format("guests load: {}", fmt::join(kernel.guest_modules(), ", ")) : "none");
+        kernel.has_modules() ? fmt::format("loaded by guests: {}", fmt::join(kernel.guest_modules(), ", ")) : "none");
   field("Added", FormatTime(kernel.added(), context.time_zone));
   field("Runs", std::to_string(kernel.runs()));
 }
@@ -249,49 +249,58 @@ StatusOr<int> RemoveKernel(Context& context, const std::string& id) {
 }  // namespace
 
 void AddKernel(CLI::App& root, Context& context) {
-  CLI::App& kernel = AddNoun(root, "kernel", "Kernel builds");
+  CLI::App& kernel = AddNoun(root, "kernel", "Manage and compare kernel builds");
   AddCommand<AddKernelArgs>(
       kernel, context, "add", "Add kernel builds", AddKernels, [](CLI::App& command, AddKernelArgs& args) {
         command
-            .add_option(
-                "PATH", args.paths,
-                "A .deb; a vmlinuz, alone or followed by its lib/modules/<release> directory; a kernel build tree")
+            .add_option("PATH", args.paths,
+                        "A .deb, a vmlinuz (optionally followed by its lib/modules/<release> directory), or a kernel "
+                        "build tree")
             ->required()
             ->type_name("");
-        command.add_option("--label", args.labels, "Label for campaigns to choose by; may be given again")
+        command.add_option("--label", args.labels, "Label that campaigns can use to select the kernel (repeatable)")
             ->allow_extra_args(false)
             ->type_name("KEY=VALUE");
-        command.add_option("--config", args.config, "Configuration of the vmlinuz")->type_name("FILE");
+        command.add_option("--config", args.config, "Kernel configuration of the vmlinuz")->type_name("FILE");
         command.add_flag("--together", args.together,
-                         "All .deb files make one build (image, modules and debug symbols packaged apart)");
+                         "Treat all .deb files as one build (image, modules and debug symbols in separate packages)");
       });
   AddCommand<MutateArgs>(
-      kernel, context, "mutate", "Build a scenario's mutant and its unmutated kernel, and add both", Mutate,
-      [](CLI::App& command, MutateArgs& args) {
+      kernel, context, "mutate", "Build and add the mutant kernel of a scenario, along with the unmutated kernel",
+      Mutate, [](CLI::App& command, MutateArgs& args) {
         command
             .add_option("TREE", args.tree,
-                        "A kernel source tree, which is left as it is, or a Debian source package [linux-source-6.12]")
+                        "A kernel source tree, which is left as it is, or a Debian source package "
+                        "[default: linux-source-6.12]")
             ->type_name("");
-        command.add_option("--scenario", args.scenario, "Scenario whose problem the mutant has")
+        command.add_option("--scenario", args.scenario, "Scenario whose bug to reintroduce")
             ->required()
             ->type_name("NAME");
-        command.add_option("--arch", args.arch, "x86_64 or arm64 [this machine's]")->type_name("ARCH");
-        command.add_option("--flavour", args.flavour, "Flavour of the lab kernel: rt, debug")->type_name("NAME");
-        command.add_option("--suite", args.suite, "Debian suite that has the source package")->type_name("SUITE");
-        command.add_option("--label", args.labels, "Label for both builds; may be given again")
+        command.add_option("--arch", args.arch, "Architecture: x86_64 or arm64 [default: this machine's]")
+            ->type_name("ARCH");
+        command.add_option("--flavour", args.flavour, "Flavour of the lab kernel: rt or debug")->type_name("NAME");
+        command.add_option("--suite", args.suite, "Debian suite of the source package")->type_name("SUITE");
+        command.add_option("--label", args.labels, "Label for both builds (repeatable)")
             ->allow_extra_args(false)
             ->type_name("KEY=VALUE");
       });
   AddCommand(kernel, context, "list", "List kernel builds, newest release first", ListKernels);
   AddCommand(kernel, context, "show", "Show a kernel build", ShowKernelById, "ID",
-             "Id, a beginning of it, or a release");
+             "Kernel ID, unique prefix, or release");
   AddCommand<v1::CompareKernelsRequest>(
-      kernel, context, "compare", "Whether kernel B is worse than A, and how sure that is; exit code 1: it is", Compare,
+      kernel, context, "compare",
+      "Test whether kernel B is worse than kernel A, and with what confidence (exit code 1 if worse)", Compare,
       [](CLI::App& command, v1::CompareKernelsRequest& request) {
-        command.add_option("A", *request.mutable_a(), "Id, a beginning of it, or a release")->required()->type_name("");
-        command.add_option("B", *request.mutable_b(), "The same")->required()->type_name("");
-        command.add_option("--scenario", *request.mutable_scenario(), "Only runs of this scenario")->type_name("NAME");
-        command.add_option("--profile", *request.mutable_profile(), "Only runs on this profile")->type_name("NAME");
+        command.add_option("A", *request.mutable_a(), "Kernel ID, unique prefix, or release")
+            ->required()
+            ->type_name("");
+        command.add_option("B", *request.mutable_b(), "Kernel ID, unique prefix, or release")
+            ->required()
+            ->type_name("");
+        command.add_option("--scenario", *request.mutable_scenario(), "Compare only runs of this scenario")
+            ->type_name("NAME");
+        command.add_option("--profile", *request.mutable_profile(), "Compare only runs on this profile")
+            ->type_name("NAME");
         const auto share = [&](const char* name, const char* help, void (v1::CompareKernelsRequest::*set)(double)) {
           command
               .add_option_function<double>(
@@ -299,15 +308,15 @@ void AddKernel(CLI::App& root, Context& context) {
               ->check(CLI::Range(1e-6, 0.5))
               ->type_name("SHARE");
         };
-        share("--error-rate", "Probability of calling any difference where there is none [0.05]",
+        share("--error-rate", "Probability of reporting any difference when there is none [default: 0.05]",
               &v1::CompareKernelsRequest::set_error_rate);
-        share("--pass-margin", "Difference of pass rates that does not matter [0.1]",
+        share("--pass-margin", "Largest difference in pass rate that does not matter [default: 0.1]",
               &v1::CompareKernelsRequest::set_pass_rate_margin);
-        share("--latency-margin", "Difference of latencies that does not matter [0.1]",
+        share("--latency-margin", "Largest relative difference in latency that does not matter [default: 0.1]",
               &v1::CompareKernelsRequest::set_latency_margin);
       });
   AddCommand(kernel, context, "remove", "Remove a kernel build", RemoveKernel, "ID",
-             "Id, a beginning of it, or a release");
+             "Kernel ID, unique prefix, or release");
 }
 
 }  // namespace lk::cli

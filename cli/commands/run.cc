@@ -24,7 +24,7 @@ struct LogArgs {
 
 struct ArtifactArgs {
   std::string id;
-  std::string directory;  // empty: only list
+  std::string directory;  // empty to list only
 };
 
 StatusOr<v1::Run> GetRun(Context& context, const std::string& id) {
@@ -45,7 +45,7 @@ StatusOr<int> ListRuns(Context& context, const v1::ListRunsRequest& request) {
       context, &RunStub::ListRuns, request, &v1::ListRunsResponse::runs,
       {"ID", "VERDICT", "STATE", "SCENARIO", "KERNEL", "PROFILE", "HOST", "REASON"},
       [](const v1::Run& r) -> Table::Row {
-        // A verdict is one only when the run is done.
+        // The verdict is final only once the run is done.
         const std::string verdict = r.state() == "done" ? r.verdict() : "-";
         return {r.id(),     Cell(verdict, r.control() ? Color::kNone : ColorOf(verdict)),
                 StateOf(r), r.scenario(),
@@ -60,9 +60,9 @@ StatusOr<int> ShowRunById(Context& context, const std::string& id) {
   return kPassed;
 }
 
-// The console's bytes as they are for a file or a pipe, harmless ones for a terminal.
+// Writes raw console bytes to a file or pipe, and escaped text to a terminal.
 StatusOr<int> Logs(Context& context, const LogArgs& args) {
-  // Tells a server that is away, and a run that is not there, before any retry.
+  // Fails without retrying if lkd is unreachable or there is no such run.
   LK_ASSIGN_OR_RETURN(const v1::Run run, GetRun(context, args.id));
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   RunStub stub(client->channel());
@@ -109,25 +109,28 @@ StatusOr<int> Artifacts(Context& context, const ArtifactArgs& args) {
 }  // namespace
 
 void AddRun(CLI::App& root, Context& context) {
-  CLI::App& run = AddNoun(root, "run", "Single runs of a campaign");
+  CLI::App& run = AddNoun(root, "run", "Inspect individual runs");
   AddCommand<v1::ListRunsRequest>(
       run, context, "list", "List runs", ListRuns, [](CLI::App& command, v1::ListRunsRequest& request) {
-        command.add_option("--campaign", *request.mutable_campaign_id(), "Only those of this campaign")
+        command.add_option("--campaign", *request.mutable_campaign_id(), "List only runs of this campaign")
             ->type_name("ID");
-        command.add_option("--verdict", *request.mutable_verdict(), "Only those with this verdict")
+        command.add_option("--verdict", *request.mutable_verdict(), "List only runs with this verdict")
             ->check(CLI::IsMember({"pass", "fail", "error", "miss", "skip", "unproven"}))
             ->type_name("VERDICT");
       });
-  AddCommand(run, context, "show", "Show everything about a run", ShowRunById, "ID", "Run id");
-  AddCommand<LogArgs>(run, context, "logs", "Print a run's serial console", Logs, [](CLI::App& command, LogArgs& args) {
-    command.add_option("ID", args.id, "Run id")->required()->type_name("");
-    command.add_flag("--follow,-f", args.follow, "Go on until the run ends");
-  });
+  AddCommand(run, context, "show", "Show everything about a run", ShowRunById, "ID", "Run ID");
+  AddCommand<LogArgs>(run, context, "logs", "Print the serial console of a run", Logs,
+                      [](CLI::App& command, LogArgs& args) {
+                        command.add_option("ID", args.id, "Run ID")->required()->type_name("");
+                        command.add_flag("--follow,-f", args.follow, "Keep printing until the run ends");
+                      });
   AddCommand<ArtifactArgs>(
-      run, context, "artifacts", "List what is kept of a run: its console record, a memory dump", Artifacts,
+      run, context, "artifacts", "List or download the artifacts of a run (console log, memory dump)", Artifacts,
       [](CLI::App& command, ArtifactArgs& args) {
-        command.add_option("ID", args.id, "Run id")->required()->type_name("");
-        command.add_option("--download", args.directory, "Save them into this directory; nothing there is overwritten")
+        command.add_option("ID", args.id, "Run ID")->required()->type_name("");
+        command
+            .add_option("--download", args.directory,
+                        "Save the artifacts to this directory (existing files are never overwritten)")
             ->type_name("DIR");
       });
 }

@@ -80,7 +80,7 @@ void ShowScenario(const Descriptor& scenario, bool color, std::ostream& out) {
   Table invariants({"INVARIANT", "SUMMARY"});
   for (const auto& invariant : scenario.invariants()) invariants.Add({invariant.name(), invariant.summary()});
   section(invariants);
-  Table tolerated({"TOLERATED", "TITLE HOLDS", "REASON"});
+  Table tolerated({"TOLERATED", "TITLE CONTAINS", "REASON"});
   for (const auto& t : scenario.tolerates()) tolerated.Add({t.kind(), t.title_literal(), t.reason()});
   section(tolerated);
 }
@@ -105,10 +105,10 @@ StatusOr<int> ShowScenarioByName(Context& context, const std::string& name) {
 }  // namespace
 
 void AddScenario(CLI::App& root, Context& context) {
-  CLI::App& scenario = AddNoun(root, "scenario", "Problems that lk reproduces");
+  CLI::App& scenario = AddNoun(root, "scenario", "Show the scenarios that lk can run");
   AddCommand(scenario, context, "list", "List scenarios", ListScenarios);
-  AddCommand(scenario, context, "show", "Show a scenario with its parameters, probes and invariants",
-             ShowScenarioByName, "NAME", "Scenario's name");
+  AddCommand(scenario, context, "show", "Show a scenario and its parameters, probes and invariants", ShowScenarioByName,
+             "NAME", "Name of the scenario");
 }
 
 }  // namespace lk::cli

@@ -27,7 +27,8 @@ StatusOr<absl::Duration> ParseValidity(const std::string& text) {
   const auto parsed = std::from_chars(text.data(), end, days);
   if (parsed.ec == std::errc() && parsed.ptr + 1 == end && *parsed.ptr == 'd') return absl::Hours(24) * days;
   if (StatusOr<absl::Duration> duration = ParseDuration(text); duration.ok()) return duration;
-  return absl::InvalidArgumentError(fmt::format("--expires: \"{}\": wanted is a time like 12h or 90d", text));
+  return absl::InvalidArgumentError(
+      fmt::format("invalid --expires \"{}\" (expected a duration such as 12h or 90d)", text));
 }
 
 StatusOr<int> Create(Context& context, const CreateArgs& args) {
@@ -36,10 +37,10 @@ StatusOr<int> Create(Context& context, const CreateArgs& args) {
   request.mutable_valid()->set_seconds(absl::ToInt64Seconds(valid));
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   LK_ASSIGN_OR_RETURN(const v1::CreateTokenResponse created, client->Call(&TokenStub::CreateToken, request));
-  // Alone on standard output, to be redirected into a file.
+  // The secret is the only output on stdout, so that it can be redirected to a file.
   Print(context, created, [&](std::ostream& out) { out << Escape(created.secret()) << '\n'; });
-  context.io.err << Escape(fmt::format("token {} ({}), {}, until {}; it is shown this once", created.token().name(),
-                                       created.token().id(), created.token().role(),
+  context.io.err << Escape(fmt::format("token {} ({}), role {}, expires {}; the secret will not be shown again",
+                                       created.token().name(), created.token().id(), created.token().role(),
                                        FormatTime(created.token().expires(), context.time_zone)))
                  << '\n';
   return kPassed;
@@ -73,24 +74,24 @@ StatusOr<int> Revoke(Context& context, const std::string& id) {
 }  // namespace
 
 void AddToken(CLI::App& root, Context& context) {
-  CLI::App& token = AddNoun(root, "token", "Tokens that let others in over TCP");
+  CLI::App& token = AddNoun(root, "token", "Manage tokens for access over TCP");
   AddCommand<CreateArgs>(
-      token, context, "create", "Make a token and print it, this once", Create,
+      token, context, "create", "Create a token and print it (it cannot be shown again)", Create,
       [](CLI::App& command, CreateArgs& args) {
-        command.add_option("--name", *args.request.mutable_name(), "Whose it is, for the audit log")
+        command.add_option("--name", *args.request.mutable_name(), "Name of the owner, shown in the audit log")
             ->required()
             ->type_name("NAME");
         command
             .add_option("--role", *args.request.mutable_role(),
-                        "viewer (looks), operator (runs campaigns, brings kernels) or admin (hosts, tokens)")
+                        "Role: viewer (read only), operator (campaigns, kernels) or admin (also hosts, tokens)")
             ->required()
             ->check(CLI::IsMember({"viewer", "operator", "admin"}))
             ->type_name("ROLE");
-        command.add_option("--expires", args.expires, "How long it is valid, like 12h or 90d; at most 366d [90d]")
-            ->type_name("TIME");
+        command.add_option("--expires", args.expires, "Lifetime, e.g. 12h or 90d; at most 366d [default: 90d]")
+            ->type_name("DURATION");
       });
-  AddCommand(token, context, "list", "List tokens, never their secrets", ListTokens);
-  AddCommand(token, context, "revoke", "Refuse a token from now on", Revoke, "ID", "Token id, or its name");
+  AddCommand(token, context, "list", "List tokens, without their secrets", ListTokens);
+  AddCommand(token, context, "revoke", "Revoke a token with immediate effect", Revoke, "ID", "Token ID or name");
 }
 
 }  // namespace lk::cli

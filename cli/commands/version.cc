@@ -14,14 +14,14 @@
 namespace lk::cli {
 namespace {
 
-// Long enough for a server far away, short enough for one that is not there.
+// Long enough for a distant server, short enough not to be annoying if there is none.
 constexpr absl::Duration kServerDeadline = absl::Seconds(3);
 
 std::string Words(const v1::GetVersionResponse& version) {
   return version.commit().empty() ? version.version() : fmt::format("{} ({})", version.version(), version.commit());
 }
 
-// The client's version, and the server's where there is one to ask.
+// The version of lkctl, and of lkd if it can be reached.
 StatusOr<int> Version(Context& context) {
   v1::GetVersionResponse own;
   own.set_version(kVersion);
@@ -45,7 +45,7 @@ StatusOr<int> Version(Context& context) {
 }  // namespace
 
 void AddVersion(CLI::App& root, Context& context) {
-  AddCommand(root, context, "version", "Versions of lkctl and of the server, if it can be reached", Version);
+  AddCommand(root, context, "version", "Print the versions of lkctl and, if reachable, lkd", Version);
 }
 
 }  // namespace lk::cli

@@ -70,26 +70,30 @@ StatusOr<int> RetryWebhook(Context& context, const std::string& id) {
 }  // namespace
 
 void AddWebhook(CLI::App& root, Context& context) {
-  CLI::App& webhook = AddNoun(root, "webhook", "Webhooks that came in, and notifications that go out");
-  AddCommand<ListArgs>(webhook, context, "list", "List notifications, or webhooks that came in", ListWebhooks,
-                       [](CLI::App& command, ListArgs& args) {
-                         command.add_flag("--in", args.in, "Those that came in");
+  CLI::App& webhook = AddNoun(root, "webhook", "Inspect outgoing notifications and incoming webhooks");
+  AddCommand<ListArgs>(webhook, context, "list", "List outgoing notifications or, with --in, incoming webhooks",
+                       ListWebhooks, [](CLI::App& command, ListArgs& args) {
+                         command.add_flag("--in", args.in, "List incoming webhooks");
                          command
                              .add_option("--state", *args.request.mutable_state(),
-                                         "pending, delivered or dead; with --in: queued, done, ignored or failed")
+                                         "List only entries in this state: pending, delivered or dead; with --in: "
+                                         "queued, done, ignored or failed")
                              ->type_name("STATE");
                        });
   AddCommand<v1::TestWebhookRequest>(
-      webhook, context, "test", "Notify a target now, and tell what came of it (exit 1: not delivered)", Test,
+      webhook, context, "test",
+      "Send a notification to a target now and print the outcome (exit code 1 if not delivered)", Test,
       [](CLI::App& command, v1::TestWebhookRequest& request) {
-        command.add_option("TARGET", *request.mutable_target(), "Its name in lkd's configuration")
+        command.add_option("TARGET", *request.mutable_target(), "Name of the target in lkd's configuration")
             ->required()
             ->type_name("");
-        command.add_option("--campaign", *request.mutable_campaign_id(), "Tell of this finished campaign [of none]")
+        command
+            .add_option("--campaign", *request.mutable_campaign_id(),
+                        "Finished campaign to notify about [default: none]")
             ->type_name("ID");
       });
-  AddCommand(webhook, context, "retry", "Try a dead notification, or a webhook whose work failed, again", RetryWebhook,
-             "ID", "Its id, as list shows it");
+  AddCommand(webhook, context, "retry", "Retry a dead notification or a failed incoming webhook", RetryWebhook, "ID",
+             "ID as shown by list");
 }
 
 }  // namespace lk::cli

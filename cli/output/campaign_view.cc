@@ -20,7 +20,7 @@
 namespace lk::cli {
 namespace {
 
-// How a run's place in the campaign is shown.
+// Row and column names of a run in the verdict matrix.
 struct RunNames {
   explicit RunNames(const v1::Campaign& campaign) {
     std::map<std::string, std::set<std::string>> builds;
@@ -42,12 +42,12 @@ struct RunNames {
     return several_profiles ? fmt::format("{}/{}", run.scenario(), run.profile()) : run.scenario();
   }
 
-  // Releases that several builds of the campaign share.
+  // Releases with more than one build in the campaign.
   std::set<std::string> ambiguous;
   bool several_profiles = false;
 };
 
-// Kernels and scenarios in the order in which the campaign has them.
+// Appends a value that is not in the list yet, to keep kernels and scenarios in the order of the campaign.
 void AddOnce(std::vector<std::string>& list, const std::string& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
@@ -69,7 +69,7 @@ Cell Summarize(const std::vector<const v1::Run*>& runs) {
       ++verdicts[run->state() == "done" ? std::string_view(run->verdict()) : "pending"];
       emulated = emulated || run->emulated();
     }
-    // Results that a retry has replaced still show that the outcome is mixed.
+    // Results superseded by a retry still show that the outcome is mixed.
     passed = passed || (run->state() == "done" && run->verdict() == "pass");
     failed = failed || (run->state() == "done" && run->verdict() == "fail");
   }
@@ -130,7 +130,7 @@ void ShowMatrix(const v1::Campaign& campaign, const RunNames& labels, bool color
   }
   Section(out, "Verdicts", table, color);
   if (campaign.mutants_size() > 0) ShowMutants(campaign, color, out);
-  if (emulated) out << "* emulated: something stood in for hardware that was not there\n";
+  if (emulated) out << "* emulated: a substitute was used for missing hardware\n";
 }
 
 void ShowNotPassed(const v1::Campaign& campaign, bool color, std::ostream& out) {
@@ -143,11 +143,11 @@ void ShowNotPassed(const v1::Campaign& campaign, bool color, std::ostream& out) 
   Section(out, "Not passed", table, color);
 }
 
-// Runs that were tried more than once, with all their outcomes: "fail, pass  flaky".
+// Lists retried runs with the outcomes of all attempts: "fail, pass  flaky".
 void ShowAttempts(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   std::vector<std::vector<const v1::Run*>> tried;
   for (const v1::Run& run : campaign.runs()) {
-    // Attempts follow each other, and share the id up to the dot.
+    // Attempts are adjacent and share the ID up to the dot.
     const auto first = [](const v1::Run& r) { return r.id().substr(0, r.id().find('.')); };
     if (tried.empty() || first(*tried.back().front()) != first(run)) tried.emplace_back();
     tried.back().push_back(&run);
@@ -166,10 +166,10 @@ void ShowAttempts(const v1::Campaign& campaign, const RunNames& labels, bool col
     table.Add({attempts.front()->id(), labels.Scenario(*attempts.front()), labels.Kernel(*attempts.front()), outcomes,
                Cell(flaky ? "flaky" : "", Color::kYellow)});
   }
-  Section(out, "Tried again", table, color);
+  Section(out, "Retried", table, color);
 }
 
-// Percentiles of several runs cannot be merged from summaries: the median of their p50, the worst of the rest.
+// Percentiles cannot be merged from per-run summaries, so this shows the median p50, and the worst p99 and maximum.
 void ShowLatencies(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   struct Merged {
     std::vector<double> p50;
@@ -195,7 +195,7 @@ void ShowLatencies(const v1::Campaign& campaign, const RunNames& labels, bool co
     table.Add({scenario, probe, kernel, FormatSeconds(*middle), FormatSeconds(m.p99), FormatSeconds(m.max),
                std::to_string(m.p50.size()), std::to_string(m.samples)});
   }
-  Section(out, "Latencies (median p50, worst p99 and maximum of the runs)", table, color);
+  Section(out, "Latencies (median p50, worst p99 and worst maximum across runs)", table, color);
 }
 
 void ShowFindings(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
@@ -228,7 +228,6 @@ void ShowNextSteps(const v1::Campaign& campaign, std::ostream& out) {
     out << "\nNext: lkctl campaign watch " << Escape(campaign.id()) << '\n';
     return;
   }
-  // A run that made the verdict.
   const auto& runs = campaign.runs();
   const auto run = std::find_if(runs.begin(), runs.end(),
                                 [&](const v1::Run& r) { return Counts(r) && r.verdict() == campaign.verdict(); });

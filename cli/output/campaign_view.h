@@ -16,8 +16,8 @@ namespace lk::cli {
 // "10 pass, 1 fail, 2 pending"; "no runs".
 std::string FormatCounts(const v1::Counts& counts);
 
-// A campaign with its runs, for reading: the matrix of kernels and scenarios, mutants, runs that did not pass,
-// latencies, findings, and where to look next.
+// Prints a campaign: the matrix of kernels and scenarios, mutants, runs that did not pass, latencies, findings, and
+// suggested next commands.
 void ShowCampaign(const v1::Campaign& campaign, absl::TimeZone zone, bool color, std::ostream& out);
 
 }  // namespace lk::cli

@@ -20,7 +20,7 @@ using Row = v1::ComparisonRow;
 
 constexpr char kPassRate[] = "pass_rate";
 
-// In the order in which a reader wants them.
+// Display order.
 constexpr std::array<std::string_view, 4> kCalls = {"worse", "better", "same", "undecided"};
 
 Color ColorOfCall(std::string_view call) {
@@ -62,7 +62,7 @@ std::string FormatEffect(const Row& row) {
   return text;
 }
 
-// Cliff's delta; of a pass rate it would be the effect again.
+// Cliff's delta. Omitted for pass rates, where it equals the effect.
 std::string FormatSize(const Row& row) {
   if (!row.has_effect() || row.measure() == kPassRate) return "-";
   return fmt::format("{} {:+.2f}", row.magnitude(), row.delta());
@@ -74,18 +74,17 @@ void ShowCompared(std::string_view name, const v1::ComparedKernel& compared, std
   if (const auto mutant = kernel.labels().find("mutant"); mutant != kernel.labels().end()) {
     out << ", a mutant of " << Escape(mutant->second);
   }
-  out << fmt::format(": {} run{} count", compared.counted(), compared.counted() == 1 ? "" : "s");
-  if (compared.counted() == 1) out << 's';
-  if (compared.controls() > 0) out << fmt::format(", {} of them positive controls", compared.controls());
-  if (compared.repeated() > 0) out << fmt::format("; {} further attempts do not", compared.repeated());
+  out << fmt::format(": {} run{} counted", compared.counted(), compared.counted() == 1 ? "" : "s");
+  if (compared.controls() > 0) out << fmt::format(" (positive controls: {})", compared.controls());
+  if (compared.repeated() > 0) out << fmt::format("; retries not counted: {}", compared.repeated());
   if (compared.undecided() > 0) {
-    out << fmt::format("; {} decided nothing (error, miss, skip, unproven)", compared.undecided());
+    out << fmt::format("; inconclusive (error, miss, skip, unproven): {}", compared.undecided());
   }
   out << '\n';
 }
 
 void ShowLacking(const std::vector<const Row*>& rows, bool color, std::ostream& out) {
-  Table table({"  SCENARIO", "PROFILE", "MEASURE", "WHAT WOULD DECIDE"});
+  Table table({"  SCENARIO", "PROFILE", "MEASURE", "NEEDED TO DECIDE"});
   for (const Row* row : rows) {
     if (row->call() == "undecided") {
       table.Add({"  " + row->scenario(), row->profile(), row->measure(), row->lacks()});
@@ -108,7 +107,7 @@ void ShowComparison(const v1::CompareKernelsResponse& comparison, bool color, st
       if (row.call() == call) rows.push_back(&row);
     }
   }
-  Table table({"B IS", "SCENARIO", "PROFILE", "ON", "MEASURE", "A", "B", "B AGAINST A", "SIZE", ">P"});
+  Table table({"B IS", "SCENARIO", "PROFILE", "ON", "MEASURE", "A", "B", "B VS A", "SIZE", ">P"});
   for (const Row* row : rows) {
     table.Add({Cell(row->call(), ColorOfCall(row->call())), row->scenario(), row->profile(), On(*row), row->measure(),
                FormatSide(*row, row->a()), FormatSide(*row, row->b()), FormatEffect(*row), FormatSize(*row),
@@ -117,9 +116,9 @@ void ShowComparison(const v1::CompareKernelsResponse& comparison, bool color, st
   table.Print(out, color);
   ShowLacking(rows, color, out);
   out << fmt::format(
-      "\n{} worse, {} better, {} the same (within {} of runs, {} of a latency), {} undecided.\nIf the kernels do not "
-      "differ, a row is called worse or better with a probability of at most {};\nintervals are at {}, P is corrected "
-      "for {} rows.\n",
+      "\n{} worse, {} better, {} the same (within {} in pass rate, {} in latency), {} undecided.\nIf the kernels do "
+      "not differ, the probability of any row being called worse or better is at most {}.\nIntervals have a confidence "
+      "level of {}; P is corrected for {} rows.\n",
       comparison.worse(), comparison.better(), comparison.same(), Percent(comparison.pass_rate_margin()),
       Percent(comparison.latency_margin()), comparison.undecided(), Percent(comparison.error_rate()),
       Percent(1 - comparison.error_rate()), std::ranges::count_if(rows, [](const Row* row) { return row->tested(); }));

@@ -9,8 +9,8 @@ class CompareKernelsResponse;
 
 namespace lk::cli {
 
-// One kernel against another, for reading: what there is of each, the rows with the worst first, what would decide
-// those that are undecided, and the sum of it.
+// Prints a comparison of two kernels: the runs of each, the rows (worst first), what it would take to decide the
+// undecided ones, and a summary.
 void ShowComparison(const v1::CompareKernelsResponse& comparison, bool color, std::ostream& out);
 
 }  // namespace lk::cli

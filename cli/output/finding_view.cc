@@ -27,7 +27,8 @@ Json FramesToJson(const std::vector<detect::Frame>& frames) {
   return list;
 }
 
-// The fields of lk.v1.Finding that a console log alone can tell; offsets beyond 4 GiB are exact here.
+// The fields of lk.v1.Finding that can be determined from a console log alone. Unlike in that message, offsets beyond
+// 4 GiB are exact.
 Json FindingToJson(const detect::Finding& finding, bool excerpt) {
   auto others = Json::array();
   for (const detect::CpuStack& other : finding.others) {
@@ -59,11 +60,11 @@ std::string Cpu(int32_t cpu) {
   return cpu < 0 ? "-" : std::to_string(cpu);
 }
 
-// Of the function that names the finding, else of the innermost frame that has one.
+// The location of the function named in the title; otherwise, the location of the innermost frame that has one.
 std::string Location(const detect::Finding& finding) {
   std::string first;
   for (const detect::Frame& frame : finding.frames) {
-    // The compiler's suffixes (.isra.0, .cold) are no part of the function's name.
+    // Ignore compiler suffixes (.isra.0, .cold).
     if (!frame.location.empty() && frame.function.substr(0, frame.function.find('.')) == finding.function) {
       return frame.location;
     }
@@ -82,7 +83,7 @@ void PrintTable(Context& context, const std::vector<detect::Finding>& findings, 
                       Cpu(finding.cpu),
                       finding.task.empty() ? "-" : finding.task,
                       std::to_string(finding.count),
-                      finding.corrupted ? finding.title + " (stack not to be trusted)" : finding.title};
+                      finding.corrupted ? finding.title + " (unreliable stack)" : finding.title};
     if (located) row.emplace_back(Location(finding));
     table.Add(std::move(row));
   }
@@ -108,7 +109,7 @@ void ShowDetected(Context& context, const detect::Finding& finding, bool located
   if (finding.count > 1) field("seen", fmt::format("{} times", finding.count));
   field("taint", finding.taint);
   field("bytes", fmt::format("{}-{}", finding.start_offset, finding.end_offset));
-  if (finding.corrupted) field("stack", "not to be trusted: interleaved, cut or missing");
+  if (finding.corrupted) field("stack", "unreliable (interleaved, truncated or missing)");
   frames(finding.frames);
   for (const detect::CpuStack& other : finding.others) {
     field("other", fmt::format("CPU {}{}{}", Cpu(other.cpu), other.task.empty() ? "" : ", " + other.task,

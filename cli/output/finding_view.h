@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the detector found in a file, as `lkctl detect` prints it.
+// Output of `lkctl detect`.
 #pragma once
 
 #include <string>
@@ -10,8 +10,9 @@
 
 namespace lk::cli {
 
-// JSON and YAML: {"file", "findings"} with the fields of lk.v1.Finding that a log alone can tell. Table: a row for each
-// finding, or with `show` all of it. `located`: there was debug information, so frames may have a file and line.
+// Prints the findings of a file. JSON and YAML: {"file", "findings"}, with those fields of lk.v1.Finding that can be
+// determined from a log alone. Table: one row per finding, or full details with `show`. `located` is true if debug
+// information was available, so that frames may have a file and line.
 void PrintFindings(Context& context, const std::string& file, const std::vector<detect::Finding>& findings, bool show,
                    bool located);
 

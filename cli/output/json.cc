@@ -29,14 +29,14 @@ void EmitYaml(YAML::Emitter& yaml, const Json& json) {
       yaml << YAML::EndSeq;
       break;
     case Json::value_t::string:
-      // Quoted always: a plain "on", "1e3" or "null" would come back as something else.
+      // Always quoted: a plain "on", "1e3" or "null" would be parsed as a different type.
       yaml << YAML::DoubleQuoted << json.get<std::string>();
       break;
     case Json::value_t::null:
       yaml << YAML::Null;
       break;
     default:
-      yaml << json.dump();  // numbers, true, false: the same words in YAML
+      yaml << json.dump();  // JSON numbers and booleans are valid YAML
   }
 }
 
@@ -56,13 +56,13 @@ void PrintJson(Context& context, const Json& json, bool item) {
   std::ostream& out = context.io.out;
   if (context.format == Format::kYaml) {
     YAML::Emitter yaml;
-    // Terminals act on some of the others.
+    // Terminals interpret some non-ASCII characters.
     yaml.SetOutputCharset(YAML::EscapeNonAscii);
     EmitYaml(yaml, json);
-    // The library leaves DEL, which is in quotes wherever it is.
+    // yaml-cpp does not escape DEL, which occurs only inside quotes.
     out << (item ? "---\n" : "") << absl::StrReplaceAll(yaml.c_str(), {{"\x7f", "\\x7f"}}) << '\n';
   } else {
-    // A terminal would act on C1 controls, which JSON lets stand as they are.
+    // JSON does not escape C1 controls, which a terminal would interpret.
     const bool ascii = context.io.out_terminal;
     out << json.dump(item ? -1 : 2, ' ', ascii, Json::error_handler_t::replace) << '\n';
   }

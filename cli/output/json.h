@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages and lists on stdout, in the format the user asked for.
+// Prints messages and lists on stdout in the format selected by the user.
 #pragma once
 
 #include <functional>
@@ -16,17 +16,17 @@
 
 namespace lk::cli {
 
-// Protobuf's JSON mapping, fields at their default included, so that "emulated": false and "findings": [] are there.
+// Protobuf's JSON mapping, including fields with default values, such as "emulated": false and "findings": [].
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 
-// JSON: indented, or on one line as an item of a list. YAML: a document, begun by "---" as an item. Not for tables.
+// JSON: indented, or on a single line for a list item. YAML: one document, preceded by "---" for a list item.
 void PrintJson(Context& context, const nlohmann::ordered_json& json, bool item);
 void PrintJson(Context& context, const google::protobuf::Message& message, bool item);
 
-// One message: JSON or YAML, or what `table` writes.
+// Prints a message as JSON or YAML, or calls `table`.
 void Print(Context& context, const google::protobuf::Message& message, const std::function<void(std::ostream&)>& table);
 
-// All items of a list call, page after page: JSON and YAML items as they come, or a table of rows.
+// Prints all items from a paginated list RPC: JSON and YAML items as they arrive, or a single table at the end.
 template <typename Stub, typename Request, typename Response, typename Item>
 StatusOr<int> PrintList(Context& context, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                         Request request, const google::protobuf::RepeatedPtrField<Item>& (Response::*items)() const,

@@ -61,7 +61,7 @@ std::string EventLine(const v1::CampaignEvent& event, bool color) {
     }
     case v1::CampaignEvent::kFinding:
       return line("finding", fmt::format("{}  {}{}", event.finding().run_id(), FindingTitle(event.finding().finding()),
-                                         event.finding().finding().open() ? " (being read)" : ""));
+                                         event.finding().finding().open() ? " (incomplete)" : ""));
     case v1::CampaignEvent::EVENT_NOT_SET:
       break;
   }
@@ -76,7 +76,7 @@ void CampaignProgress::Show(const v1::CampaignEvent& event) {
     campaign_ = event.campaign();
     if (campaign_.name().empty()) campaign_.set_name(name);
   }
-  // Attempts at one cell share the id up to the dot.
+  // A run and its retries share the ID up to the dot.
   if (event.has_run()) runs_[event.run().id().substr(0, event.run().id().find('.'))] = event.run();
 
   if (event.has_finding() && !news_.IsNews(event.finding())) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress of long work, on stderr: a line that is redrawn on a terminal, a line per change elsewhere.
+// Progress of long operations on stderr: a redrawn status line on a terminal, one line per change elsewhere.
 #pragma once
 
 #include <absl/time/time.h>
@@ -15,7 +15,7 @@
 
 namespace lk::cli {
 
-// The last line of a terminal. Elsewhere Set and Clear do nothing.
+// A status line at the bottom of the terminal. If stderr is not a terminal, Set and Clear do nothing.
 class StatusLine {
  public:
   explicit StatusLine(Io& io) : io_(io) {}
@@ -25,7 +25,7 @@ class StatusLine {
 
   void Set(const std::string& text);
   void Clear();
-  // A line that stays, above the status line.
+  // Prints a permanent line above the status line.
   void Print(const std::string& line);
 
  private:
@@ -33,8 +33,8 @@ class StatusLine {
   std::string shown_;
 };
 
-// A title is told once for each run, at the first sight of a report, and again only where it has another title once it
-// is whole: a guest may say the same hundreds of times.
+// Filters findings so that each title is shown once per run, since a guest may print the same report hundreds of times.
+// A report is shown as soon as it starts, and again if it has a different title once it is complete.
 class FindingNews {
  public:
   bool IsNews(const v1::RunFinding& finding);
@@ -43,7 +43,7 @@ class FindingNews {
   std::set<std::pair<std::string, std::string>> said_;  // run, title
 };
 
-// An event in a line: "pass       c0abc-3  baseline  6.12.95  iommu  31.2s". Safe for a terminal.
+// One line for an event: "pass       c0abc-3  baseline  6.12.95  iommu  31.2s". Safe to print on a terminal.
 std::string EventLine(const v1::CampaignEvent& event, bool color);
 
 class CampaignProgress {
@@ -52,7 +52,7 @@ class CampaignProgress {
 
   void Show(const v1::CampaignEvent& event);
   void Note(const std::string& line) { line_.Print(line); }
-  // Redraws the status line; `now` gives the time passed.
+  // Redraws the status line with the time elapsed until `now`.
   void Tick(absl::Time now);
 
  private:
@@ -60,11 +60,11 @@ class CampaignProgress {
   StatusLine line_;
   v1::Campaign campaign_;
   FindingNews news_;
-  // The latest attempt at each cell, by the id of the first.
+  // The latest attempt at each run, by the ID of the first attempt.
   std::map<std::string, v1::Run> runs_;
 };
 
-// Of one file, up or down.
+// Progress of a file upload or download.
 class TransferProgress {
  public:
   TransferProgress(Io& io, std::string name, uint64_t total_bytes)

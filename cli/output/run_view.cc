@@ -33,7 +33,7 @@ std::string FormatStack(const v1::CpuStack& stack) {
   for (int i = 0; i < std::min(stack.frames_size(), kShown); ++i) {
     const v1::Frame& frame = stack.frames(i);
     text += fmt::format("{}{}", i == 0 ? text.empty() ? "" : ": " : " < ", frame.function());
-    // The place of the function that names the stack is what a reader looks for.
+    // Show the location of the function that the stack is named after.
     if (frame.function() == stack.function() && !frame.location().empty()) text += " (" + frame.location() + ")";
   }
   return text + (stack.frames_size() > kShown ? " ..." : "");
@@ -44,7 +44,7 @@ void ShowFinding(const v1::Finding& finding, absl::TimeZone zone, bool color, st
     if (!value.empty()) out << fmt::format("    {:<11}  {}\n", name, Escape(value));
   };
   out << "  " << Paint(Escape(finding.kind()), HeldAgainstKernel(finding) ? Color::kRed : Color::kDim, color) << "  "
-      << Escape(FindingTitle(finding)) << (finding.open() ? " (being read)" : "") << '\n';
+      << Escape(FindingTitle(finding)) << (finding.open() ? " (incomplete)" : "") << '\n';
   field("not trusted", finding.distrust());
   field("also", fmt::format("{}", fmt::join(finding.alt_titles(), "; ")));
   if (finding.cpu() >= 0) field("cpu", std::to_string(finding.cpu()));
@@ -59,8 +59,8 @@ void ShowFinding(const v1::Finding& finding, absl::TimeZone zone, bool color, st
   field("taint", finding.taint());
   if (finding.end_offset() > 0)
     field("console", fmt::format("bytes {}-{}", finding.start_offset(), finding.end_offset()));
-  if (finding.corrupted()) field("stack", "not to be trusted: interleaved, cut or missing");
-  if (finding.counted()) field("text", "none: only a counter of the kernel, or its taint, tells of it");
+  if (finding.corrupted()) field("stack", "unreliable (interleaved, truncated or missing)");
+  if (finding.counted()) field("text", "none; seen only in a kernel counter or the taint flags");
   for (const v1::Frame& frame : finding.frames()) field("", FormatFrame(frame));
   for (const v1::CpuStack& stack : finding.others()) {
     field(stack.cpu() < 0 ? "other cpu" : fmt::format("cpu {}", stack.cpu()), FormatStack(stack));
@@ -92,7 +92,7 @@ void ShowPostMortem(const v1::Run& run, bool color, std::ostream& out) {
     texts = texts || !step.text().empty();
   }
   table.Print(out, color);
-  if (texts) out << "  All registers: lkctl -o json run show " << Escape(run.id()) << '\n';
+  if (texts) out << "  Full registers: lkctl -o json run show " << Escape(run.id()) << '\n';
 }
 
 void ShowTable(const v1::Table& rows, bool color, std::ostream& out) {
@@ -141,18 +141,19 @@ void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& 
     field("State", run.state());
   }
   if (run.superseded()) field("Superseded", "by a later attempt");
-  if (run.control()) field("Control", "the kernel is a mutant of the scenario: fail is what is wanted");
+  if (run.control()) field("Control", "mutant kernel: this run is expected to fail");
   field("Scenario", run.scenario());
   field("Kernel", run.kernel_id().empty() ? run.kernel() : fmt::format("{} ({})", run.kernel(), run.kernel_id()));
   field("Profile", fmt::format("{}{}{}", run.profile(), run.arch().empty() ? "" : ", ", run.arch()));
   field("Repeat", fmt::format("{}, attempt {}", run.repeat(), run.attempt()));
   field("Host", run.accelerator().empty() ? run.host() : fmt::format("{} ({})", run.host(), run.accelerator()));
-  if (run.emulated()) field("Emulated", "something stood in for hardware that was not there");
+  if (run.emulated()) field("Emulated", "a substitute was used for missing hardware");
   field("Created", FormatTime(run.created(), zone));
   field("Started", FormatTime(run.started(), zone));
   field("Finished", FormatTime(run.finished(), zone));
-  if (run.paused_seconds() > 0) field("Paused", FormatSeconds(run.paused_seconds()) + " in all");
-  if (run.steal_seconds() > 0) field("Steal", FormatSeconds(run.steal_seconds()) + ": the host gave the VM no time");
+  if (run.paused_seconds() > 0) field("Paused", FormatSeconds(run.paused_seconds()) + " in total");
+  if (run.steal_seconds() > 0)
+    field("Steal", FormatSeconds(run.steal_seconds()) + " (VM runnable but not scheduled by the host)");
   field("Canary", fmt::format("console: {}, kernel log: {}", yes_no(run.canary_console()), yes_no(run.canary_kmsg())));
   field("Operations", std::to_string(run.operations()));
   field("Console", FormatBytes(run.console_bytes()));
@@ -196,7 +197,7 @@ void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& 
     Heading(out, heading, color);
     for (const std::string& text : texts) out << "  " << Escape(text) << '\n';
   };
-  lines("Left out", run.skipped_parts());
+  lines("Skipped parts", run.skipped_parts());
   lines("Journal", run.journal());
 }
 

@@ -13,16 +13,16 @@ class Run;
 
 namespace lk::cli {
 
-// As campaign::HeldAgainstKernel has it: both of its reasons are told, so that the answer needs no field of its own.
+// The same rule as campaign::HeldAgainstKernel, applied to the two fields that it depends on.
 bool HeldAgainstKernel(const v1::Finding& finding);
 
-// The title, or where there is none the kind; marked when it is tolerated or not trusted.
+// The title, or the kind if there is none, marked if the finding is tolerated or not trusted.
 std::string FindingTitle(const v1::Finding& finding);
 
 // "1.23ms"
 std::string FormatSeconds(double seconds);
 
-// All that is known of a run, for reading.
+// Prints everything known about a run.
 void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& out);
 
 }  // namespace lk::cli

@@ -23,7 +23,7 @@ void Table::Print(std::ostream& out, bool color) const {
   std::for_each(rows_.begin(), rows_.end(), widen);
 
   const auto print = [&](const Row& row) {
-    // Padding waits until something follows it, so that no line ends in spaces.
+    // Print padding only if something follows it, so that no line ends in spaces.
     std::string padding;
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - DisplayWidth(row[i].text), ' ');

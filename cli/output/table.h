@@ -13,20 +13,20 @@
 namespace lk::cli {
 
 struct Cell {
-  // NOLINTNEXTLINE(google-explicit-constructor): a cell is a text.
+  // NOLINTNEXTLINE(google-explicit-constructor): a cell is usually just a string.
   Cell(const std::convertible_to<std::string_view> auto& t, Color c = Color::kNone) : text(Escape(t)), color(c) {}
   std::string text;
   Color color;
 };
 
-// Columns aligned by display width, two spaces between them, nothing drawn. A title that begins with '>' has its column
-// aligned to the right.
+// Aligns columns by display width and separates them by two spaces. A column whose title starts with '>' is
+// right-aligned.
 class Table {
  public:
   using Row = std::vector<Cell>;
 
   explicit Table(const std::vector<std::string>& titles);
-  // As many cells as there are titles.
+  // The row must have one cell per title.
   void Add(Row row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
   void Print(std::ostream& out, bool color) const;

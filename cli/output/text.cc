@@ -48,7 +48,7 @@ std::string Shorten(std::string_view text, size_t width) {
 }
 
 std::string Paint(std::string_view text, Color color, bool enabled) {
-  // ECMA-48 SGR parameters, by Color.
+  // ECMA-48 SGR parameters, indexed by Color.
   static constexpr const char* kSgr[] = {"", "32", "31", "33", "35", "2", "1"};
   if (!enabled || color == Color::kNone) return std::string(text);
   return fmt::format("\x1b[{}m{}\x1b[0m", kSgr[static_cast<size_t>(color)], text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text from guests and servers, made safe and measured for a terminal.
+// Escapes and measures text from guests and servers for a terminal.
 #pragma once
 
 #include <absl/time/time.h>
@@ -16,18 +16,18 @@ class Timestamp;
 
 namespace lk::cli {
 
-// A guest cannot drive the user's terminal with what this gives.
+// Makes text safe: a guest must not be able to control the user's terminal.
 using lk::Escape;
 
-// Columns the text takes on a terminal (wcwidth(3)); the text holds no control bytes.
+// The number of terminal columns that the text takes (wcwidth(3)). The text must not contain control characters.
 size_t DisplayWidth(std::string_view text);
 
-// Cut to a width, with "..." at the end where something was cut.
+// Truncates the text to a width; the result ends in "..." if anything was cut off.
 std::string Shorten(std::string_view text, size_t width);
 
 enum class Color { kNone, kGreen, kRed, kYellow, kMagenta, kDim, kBold };
 std::string Paint(std::string_view text, Color color, bool enabled);
-// Verdicts, and states of campaigns, runs, mutants and hosts.
+// The colour of a verdict, or of the state of a campaign, run, mutant or host.
 Color ColorOf(std::string_view word);
 
 // "2025-06-01 14:05:09"; empty for an unset time.

@@ -5,7 +5,7 @@
 
 namespace lk {
 
-// What libarchive says of its last failure; some it has no words for.
+// Message of libarchive's last error, or a default if it has none.
 inline const char* ArchiveError(archive* a) {
   const char* const why = archive_error_string(a);
   return why == nullptr ? "the archive is damaged" : why;

@@ -6,7 +6,7 @@
 
 namespace lk {
 
-// Time is passed in, so that simulation and tests own it.
+// Source of time, injected so that simulation and tests can control it.
 class Clock {
  public:
   virtual ~Clock() = default;

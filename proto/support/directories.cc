@@ -11,7 +11,7 @@ namespace {
 
 std::optional<std::filesystem::path> FromEnvironment(const char* name) {
   const char* value = std::getenv(name);
-  // The XDG specification says to ignore relative paths.
+  // The XDG specification requires relative paths to be ignored.
   if (value == nullptr || value[0] != '/') return std::nullopt;
   return value;
 }

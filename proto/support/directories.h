@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where lkd and lkctl keep what belongs to a user of this machine, unless told otherwise; always absolute.
+// Default directories of lkd and lkctl for a user of this machine; always absolute.
 #pragma once
 
 #include <unistd.h>
@@ -8,11 +8,11 @@
 
 namespace lk {
 
-// What outlives a restart. Root: /var/lib/lk; others: $XDG_STATE_HOME/lk, by default ~/.local/state/lk.
+// Persistent state: /var/lib/lk for root, otherwise $XDG_STATE_HOME/lk (default ~/.local/state/lk).
 std::filesystem::path StateDirectory(uid_t user = geteuid());
 
-// Sockets. Root: /run/lk; others: $XDG_RUNTIME_DIR/lk, by default /run/user/UID/lk. Where nobody has made the latter,
-// as without a login session, lk falls back to $XDG_CACHE_HOME/lk, by default ~/.cache/lk, as libvirt does.
+// Sockets: /run/lk for root, otherwise $XDG_RUNTIME_DIR/lk (default /run/user/UID/lk). If /run/user/UID does not
+// exist, as without a login session, the default is $XDG_CACHE_HOME/lk or ~/.cache/lk, like libvirt.
 std::filesystem::path RuntimeDirectory(uid_t user = geteuid());
 
 }  // namespace lk

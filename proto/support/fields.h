@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of a struct by name, listed once. Whatever stores, sends or fills all of them goes through the list, so
-// that a new field is told of in one place:
+// Lists the fields of a struct by name. All code that stores, sends or fills in every field iterates over the list, so
+// that a new field needs to be added in only one place:
 //
 //   struct Frame {
 //     std::string function;
@@ -10,9 +10,8 @@
 //
 //   ForEachField(frame, [](auto field, auto& value) { fmt::print("{}: {}\n", field.name, value); });
 //
-// A list that lacks a field of its struct, or names one twice, does not compile. `field` is a value of a type of its
-// own for each field (see LK_FIELD_TAG): beside the name it gives the accessors of a protobuf message's field of that
-// name.
+// A list that omits a field of its struct, or names one twice, does not compile. `field` has a distinct type for each
+// field (see LK_FIELD_TAG), which provides the name, and accessors for the protobuf field with the same name.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +24,7 @@
 
 namespace lk {
 
-// A type with a list.
+// A type with a list of fields.
 template <typename T>
 concept HasFields = requires {
   FieldNames(std::type_identity<T>());
@@ -39,7 +38,7 @@ constexpr bool Includes(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != std::ranges::end(names);
 }
 
-// All of `names` are fields of T.
+// Whether all `names` are fields of T.
 template <HasFields T, typename Names>
 constexpr bool AreFields(const Names& names) {
   return std::ranges::all_of(names, [](std::string_view name) { return Includes(kFieldNames<T>, name); });
@@ -55,7 +54,7 @@ struct Anything {
   operator T() const;
 };
 
-// T is derived from the parts, in this order, and has no other base and no field of its own.
+// T is derived from the parts, in this order, and has no other bases or fields.
 template <typename T, typename... Parts>
 concept ConsistsOf = (std::derived_from<T, Parts> && ...) && requires {
   T{Parts()...};
@@ -80,7 +79,7 @@ void ForEachFieldOf(Self& self, Visit& visit) {
 }  // namespace fields
 }  // namespace lk
 
-// In the struct's own namespace, behind it.
+// Use in the namespace of the struct, after its definition.
 #define LK_FIELDS(Type, ...)                                                       \
   inline void LkAllFieldsOf##Type(const Type& all_) {                              \
     [[maybe_unused]] const auto& [__VA_ARGS__] = all_;                             \
@@ -97,10 +96,10 @@ void ForEachFieldOf(Self& self, Visit& visit) {
     LK_EACH(LK_FIELD_VISIT, __VA_ARGS__)                                           \
   }
 
-// The same for a struct whose fields are those of its bases, all of which have lists.
+// The same for a struct whose fields are all inherited. Each of its bases must have a list.
 #define LK_PARTS(Type, ...)                                                                         \
   static_assert(lk::fields::ConsistsOf<Type, __VA_ARGS__>,                                          \
-                #Type " has a base that is not listed, or a field that belongs into one");          \
+                #Type " has a base that is not listed, or a field outside its bases");              \
   constexpr auto FieldNames(std::type_identity<Type>) {                                             \
     return lk::fields::Join(LK_EACH(LK_PART_NAMES, __VA_ARGS__) std::array<std::string_view, 0>()); \
   }                                                                                                 \
@@ -133,7 +132,8 @@ void ForEachFieldOf(Self& self, Visit& visit) {
 #define LK_FIELD_VISIT(field) visit_(Fields::field##_(), self_.field);
 #define LK_PART_NAMES(Part) lk::kFieldNames<Part>,
 
-// macro(a) macro(b) ... for at most 256 of them: each level scans four times, and each scan takes one more.
+// Expands to macro(a) macro(b) ... for at most 256 arguments: each of four levels rescans four times, and each scan
+// expands one more argument.
 #define LK_EACH(macro, ...) __VA_OPT__(LK_SCAN(LK_EACH_NEXT(macro, __VA_ARGS__)))
 #define LK_EACH_NEXT(macro, first, ...) macro(first) __VA_OPT__(LK_EACH_AGAIN LK_PARENTHESES(macro, __VA_ARGS__))
 #define LK_PARENTHESES ()

@@ -10,9 +10,10 @@
 
 namespace lk {
 
-// Whole content, of files of unknown size (/proc, /sys) too. Errors: what open(2) and read(2) say, with the path.
+// Reads the whole file, including files of unknown size (/proc, /sys). Errors: those of open(2) and read(2), with the
+// path.
 StatusOr<std::string> ReadFile(const std::filesystem::path& path);
-// All of it, in however many calls. Errors: what write(2) says.
+// Writes all bytes, in as many calls as needed. Errors: those of write(2).
 std::error_code WriteAll(int fd, std::string_view bytes);
 
 }  // namespace lk

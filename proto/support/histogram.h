@@ -7,8 +7,8 @@
 
 namespace lk {
 
-// A log-linear histogram of durations; the bucket scheme and its error bound (1/32) are documented with
-// lk.v1.Histogram. Recording is a few instructions and never allocates, so probes may call it in their loops.
+// A log-linear histogram of durations; the bucket scheme and its error bound (1/32) are documented in
+// lk.v1.Histogram. Recording takes a few instructions and never allocates, so probes can do it in their loops.
 class Histogram {
  public:
   static constexpr unsigned kSubBucketBits = 5;
@@ -18,11 +18,11 @@ class Histogram {
   using Buckets = std::array<uint64_t, kBuckets>;
 
   Histogram() = default;
-  // One whose buckets and figures are known; `min_ns` does not matter when it is empty.
+  // Constructs a histogram from its contents; `min_ns` is ignored if there are no observations.
   Histogram(const Buckets& buckets, uint64_t sum_ns, uint64_t min_ns, uint64_t max_ns);
 
   static size_t BucketOf(uint64_t ns);
-  // Smallest value of the bucket; BucketUpper is the smallest value of the next one.
+  // Smallest value of a bucket; BucketUpper is the smallest value of the next one.
   static uint64_t BucketLower(size_t bucket);
   static uint64_t BucketUpper(size_t bucket) { return BucketLower(bucket + 1); }
 
@@ -35,9 +35,10 @@ class Histogram {
   uint64_t sum_ns() const { return sum_; }
   uint64_t min_ns() const { return count_ == 0 ? 0 : min_; }
   uint64_t max_ns() const { return max_; }
-  // Least upper bound of the q-quantile (0 < q <= 1), never above the maximum recorded; 0 when empty.
+  // Largest value of the bucket that contains the q-quantile (0 < q <= 1), limited to the recorded maximum; 0 if empty.
   uint64_t Quantile(double q) const;
-  // Observations in buckets that are wholly <= ns: with more observations never less, so the maximum must not matter.
+  // Number of observations in buckets that lie entirely at or below `ns`. Does not use the recorded maximum, since the
+  // result must never decrease when observations are added.
   uint64_t CountAtMost(uint64_t ns) const;
 
   bool operator==(const Histogram&) const = default;

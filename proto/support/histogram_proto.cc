@@ -16,7 +16,7 @@ StatusOr<Histogram> HistogramFromProto(const v1::Histogram& proto) {
   for (int i = 0; i < proto.count_size(); ++i) {
     index += proto.index_delta(i);
     if (index >= buckets.size() || (i > 0 && proto.index_delta(i) == 0)) {
-      return absl::InvalidArgumentError("histogram: bucket indexes are not ascending or out of range");
+      return absl::InvalidArgumentError("histogram: bucket indices not ascending or out of range");
     }
     buckets[index] = proto.count(i);
   }

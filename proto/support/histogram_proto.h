@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Histograms as the wire contract has them.
+// Conversion of histograms to and from the wire format.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace lk {
 
-// Error: INVALID_ARGUMENT when the message is inconsistent or its buckets are out of range.
+// Error: INVALID_ARGUMENT if the message is inconsistent or a bucket is out of range.
 StatusOr<Histogram> HistogramFromProto(const v1::Histogram& proto);
 v1::Histogram ToProto(const Histogram& histogram, const std::string& probe);
 v1::LatencySummary Summary(const Histogram& histogram, const std::string& probe);

@@ -6,8 +6,8 @@
 
 namespace lk {
 
-// A word that came from a guest, fit for a label of a metric and for any database: at most 128 bytes, what is not
-// printable ASCII replaced by "_".
+// Makes a string from a guest safe to use in metric labels and any database: truncates it to 128 bytes and replaces
+// everything except printable ASCII with "_".
 inline std::string LabelValue(std::string text) {
   constexpr size_t kMaxBytes = 128;
   if (text.size() > kMaxBytes) text.resize(kMaxBytes);

@@ -13,12 +13,12 @@
 
 namespace lk {
 
-// A thread for each key that has tasks, which lives while it has any: a task that does not come back, because a QEMU
-// stands still, holds up nothing but its own key. An empty key is one like any other.
+// Runs the tasks of each key on a separate thread, which exists only while the key has tasks. A task that never
+// returns (for example, because QEMU hangs) blocks only its own key. The empty key has no special meaning.
 class Lanes final : public Executor {
  public:
   Lanes() = default;
-  // Runs what is posted already, then joins.
+  // Runs all posted tasks, then joins.
   ~Lanes() override;
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
@@ -35,7 +35,7 @@ class Lanes final : public Executor {
 
   Mutex mutex_;
   std::map<std::string, Lane> lanes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> ended_ ABSL_GUARDED_BY(mutex_);  // to be joined
+  std::vector<std::thread> ended_ ABSL_GUARDED_BY(mutex_);  // waiting to be joined
 };
 
 }  // namespace lk

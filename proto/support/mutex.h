@@ -12,7 +12,7 @@ namespace lk {
 
 #ifdef __SANITIZE_THREAD__
 
-// ThreadSanitizer does not see into the distribution's Abseil, so it is told what these mutexes do.
+// The distribution's Abseil is not built with ThreadSanitizer, so this wrapper annotates its mutexes by hand.
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() { __tsan_mutex_create(this, 0); }
@@ -46,7 +46,7 @@ class ABSL_LOCKABLE Mutex {
   }
 
  private:
-  // The wait lets go of the mutex and has it again afterwards.
+  // The wait releases the mutex and reacquires it before returning.
   template <typename Wait>
   void Released(Wait wait) {
     __tsan_mutex_pre_unlock(this, 0);

@@ -3,7 +3,7 @@
 
 namespace lk {
 
-// The visitor of a variant, from a lambda for each alternative.
+// A visitor for std::visit, made from one lambda per alternative.
 template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;

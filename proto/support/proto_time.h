@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times as the wire contract has them.
+// Conversion of times to and from protobuf.
 #pragma once
 
 #include <absl/time/time.h>
@@ -10,7 +10,7 @@
 
 namespace lk {
 
-// Whatever a peer sends: absl::Duration saturates instead of overflowing.
+// Safe for untrusted input: absl::Duration saturates instead of overflowing.
 inline absl::Duration ToDuration(const google::protobuf::Duration& proto) {
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
@@ -19,7 +19,7 @@ inline absl::Time ToTime(const google::protobuf::Timestamp& proto) {
   return absl::UnixEpoch() + absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
 
-// Both parts have the sign of the duration.
+// Both fields have the sign of the duration.
 inline google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
   google::protobuf::Duration proto;
   proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));

@@ -21,25 +21,25 @@ constexpr std::array<Unit, 5> kByteUnits = {
 constexpr std::array<Unit, 7> kTimeUnits = {
     {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}}};
 
-// number and unit -> number times the unit's factor
+// Parses a number with a unit; returns the number multiplied by the factor of the unit.
 template <size_t N>
 StatusOr<double> Parse(std::string_view text, const std::array<Unit, N>& units, std::string_view what,
                        std::string_view example) {
   const auto error = [&](std::string_view why) {
     return absl::InvalidArgumentError(
-        fmt::format("\"{}\" is not a {}: {}; write it like {}", text, what, why, example));
+        fmt::format("invalid {} \"{}\": {} (expected a value such as {})", what, text, why, example));
   };
   const size_t unit_start = text.find_first_not_of("0123456789.");
-  if (unit_start == 0 || text.empty()) return error("it does not start with a number");
+  if (unit_start == 0 || text.empty()) return error("no number");
   double number = 0;
   const std::string_view digits = text.substr(0, unit_start);
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return error("the number is malformed");
+  if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return error("malformed number");
   if (unit_start == std::string_view::npos) return error("the unit is missing");
   for (const Unit& unit : units) {
     if (text.substr(unit_start) == unit.name) return number * unit.factor;
   }
-  return error(fmt::format("\"{}\" is no unit of it", text.substr(unit_start)));
+  return error(fmt::format("unknown unit \"{}\"", text.substr(unit_start)));
 }
 
 }  // namespace
@@ -47,9 +47,10 @@ StatusOr<double> Parse(std::string_view text, const std::array<Unit, N>& units, 
 StatusOr<uint64_t> ParseBytes(std::string_view text) {
   auto value = Parse(text, kByteUnits, "size", "512MiB or 2GiB");
   if (!value.ok()) return value.status();
-  if (*value >= 0x1p63) return absl::InvalidArgumentError(fmt::format("\"{}\" is too large a size", text));
+  if (*value >= 0x1p63)
+    return absl::InvalidArgumentError(fmt::format("size \"{}\" is too large (expected less than 2^63 bytes)", text));
   if (*value != std::floor(*value))
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a whole number of bytes", text));
+    return absl::InvalidArgumentError(fmt::format("size \"{}\" is not a whole number of bytes", text));
   return static_cast<uint64_t>(*value);
 }
 
@@ -66,7 +67,7 @@ std::string FormatBytes(uint64_t bytes) {
 StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   auto value = Parse(text, kTimeUnits, "duration", "500us, 30s or 2min");
   if (!value.ok()) return value.status();
-  if (*value >= 9.2e18) return absl::InvalidArgumentError(fmt::format("\"{}\" is too long a duration", text));
+  if (*value >= 9.2e18) return absl::InvalidArgumentError(fmt::format("duration \"{}\" is too long", text));
   return absl::Nanoseconds(static_cast<int64_t>(std::llround(*value)));
 }
 

@@ -11,7 +11,7 @@ namespace lk {
 
 std::string RandomHex(size_t bytes) {
   std::string raw(bytes, '\0');
-  // At most 256 bytes are asked for at a time, for which getrandom(2) is never interrupted nor short.
+  // For requests of up to 256 bytes, getrandom(2) is never interrupted and never returns fewer bytes.
   if (bytes > 256 || getrandom(raw.data(), bytes, 0) != static_cast<ssize_t>(bytes)) std::abort();
   return ToHex(raw);
 }

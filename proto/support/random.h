@@ -7,7 +7,7 @@
 
 namespace lk {
 
-// Bytes from the kernel's generator (getrandom(2)), in hexadecimal; for secrets and identifiers.
+// Random bytes from getrandom(2) in hexadecimal, for secrets and identifiers.
 std::string RandomHex(size_t bytes);
 
 // Lower-case hexadecimal.

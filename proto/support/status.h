@@ -8,7 +8,7 @@
 
 namespace lk {
 
-// Errors are values. A message says what was refused, where, and what would be right.
+// Error messages say what was refused, where, and what would be accepted.
 using Status = absl::Status;
 template <typename T>
 using StatusOr = absl::StatusOr<T>;

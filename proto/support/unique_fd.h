@@ -7,7 +7,6 @@
 
 namespace lk {
 
-// Owns a file descriptor.
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -22,7 +21,7 @@ class UniqueFd {
   ~UniqueFd() { reset(); }
 
   int get() const { return fd_; }
-  // The caller's from now on.
+  // Passes ownership to the caller.
   int release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
   void reset() {

@@ -6,7 +6,8 @@
 
 namespace lk {
 
-// The order in which verdicts decide what becomes of many runs: lkd of a campaign, lkctl of a cell of its matrix.
+// The verdict of several runs is the first verdict in this list that at least one of the runs has. lkd uses the list
+// for campaigns, lkctl for the cells of its table of verdicts.
 inline constexpr std::array<std::string_view, 6> kWorstVerdictFirst = {"fail",     "error", "miss",
                                                                        "unproven", "pass",  "skip"};
 

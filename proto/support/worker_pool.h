@@ -13,11 +13,12 @@
 
 namespace lk {
 
-// A fixed number of threads for all keys: for work that ends by itself (libvirt, images, the store).
+// A fixed number of threads for all keys, for work that is guaranteed to finish (libvirt calls, initramfs images, the
+// store).
 class WorkerPool final : public Executor {
  public:
   explicit WorkerPool(size_t threads);
-  // Runs what is posted already, then joins.
+  // Runs all posted tasks, then joins.
   ~WorkerPool() override;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -34,7 +35,7 @@ class WorkerPool final : public Executor {
 
   Mutex mutex_;
   std::deque<Item> ready_ ABSL_GUARDED_BY(mutex_);
-  // Keys at work, each with the tasks that wait for their turn.
+  // Keys that have a task in ready_ or running, each with the tasks that wait for it to finish.
   std::map<std::string, std::deque<Task>> busy_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kRoles = {"none", "viewer", "operator", "admin"};
 constexpr size_t kSecretBytes = 32;
-constexpr size_t kMostName = 64;
+constexpr size_t kMaxName = 64;
 
 }  // namespace
 
@@ -27,7 +27,8 @@ StatusOr<Role> ParseRole(std::string_view word) {
   for (const Role role : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
     if (word == ToString(role)) return role;
   }
-  return absl::InvalidArgumentError(fmt::format("\"{}\" is no role: viewer, operator or admin", Printable(word)));
+  return absl::InvalidArgumentError(
+      fmt::format("unknown role \"{}\" (expected viewer, operator or admin)", Printable(word)));
 }
 
 std::string NewSecret() {
@@ -45,9 +46,9 @@ Status CheckName(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("._@-").find(c) != std::string_view::npos;
   };
-  if (!name.empty() && name.size() <= kMostName && std::ranges::all_of(name, allowed)) return absl::OkStatus();
+  if (!name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, allowed)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" is no name for a token: 1 to {} letters, digits and ._@-", Printable(name), kMostName));
+      fmt::format("invalid token name \"{}\" (expected 1 to {} letters, digits and ._@-)", Printable(name), kMaxName));
 }
 
 std::string NewAuditId(absl::Time time) {

@@ -42,7 +42,7 @@ grpc::ServerUnaryReactor* TokenService::CreateToken(grpc::CallbackServerContext*
     absl::Duration valid = kValid;
     if (request->has_valid()) valid = ToDuration(request->valid());
     if (valid <= absl::ZeroDuration() || valid > kLongestValid) {
-      return {grpc::StatusCode::INVALID_ARGUMENT, "a token is valid for up to 366 days"};
+      return {grpc::StatusCode::INVALID_ARGUMENT, "token validity must be more than 0 and at most 366 days"};
     }
     const auto caller = authorizer_.Identify(*context->auth_context(), context->client_metadata());
     if (!caller.ok()) return ToGrpc(caller.status());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens and the audit log, for admins.
+// Services for tokens and the audit log. Only admins can use them.
 #pragma once
 
 #include "lk/v1/audit.grpc.pb.h"
@@ -13,7 +13,7 @@ namespace lk::api {
 
 class TokenService final : public v1::TokenService::CallbackService {
  public:
-  // `authorizer` tells who made a token.
+  // `authorizer` identifies the creator of a token.
   TokenService(store::Store& store, Executor& pool, const Clock& clock, const Authorizer& authorizer)
       : store_(store), pool_(pool), clock_(clock), authorizer_(authorizer) {}
 

@@ -16,16 +16,16 @@ namespace {
 using access::Printable;
 using detect::Kind;
 
-// Some scenarios count for each CPU, and QEMU has machines with 1024.
-constexpr size_t kMostCounters = 4096;
-constexpr size_t kMostNameBytes = 64;
-constexpr size_t kMostUnitBytes = 16;
-// An agent that lost its connection comes back after a second at the earliest.
-constexpr uint32_t kMostSessionsAMinute = 60;
-constexpr std::string_view kOfCpu = "_cpu";
+// Some scenarios have counters for each CPU, and QEMU supports machines with 1024 CPUs.
+constexpr size_t kMaxCounters = 4096;
+constexpr size_t kMaxNameBytes = 64;
+constexpr size_t kMaxUnitBytes = 16;
+// An agent that has lost its connection waits at least a second before it reconnects.
+constexpr uint32_t kMaxSessionsPerMinute = 60;
+constexpr std::string_view kCpuSuffix = "_cpu";
 constexpr std::array<std::string_view, 3> kOutcomes = {"ok", "skip", "error"};
-// Concluded by lkd from what it knows itself.
-constexpr std::array<Kind, 4> kNotTheAgents = {Kind::kBudget, Kind::kHang, Kind::kUnexpectedReboot, Kind::kVmCrash};
+// Only lkd itself reports these.
+constexpr std::array<Kind, 4> kOnlyFromLkd = {Kind::kBudget, Kind::kHang, Kind::kUnexpectedReboot, Kind::kVmCrash};
 
 bool IsWord(std::string_view text, size_t most, std::string_view also) {
   return text.size() <= most && std::ranges::all_of(text, [also](char c) {
@@ -34,7 +34,7 @@ bool IsWord(std::string_view text, size_t most, std::string_view also) {
          });
 }
 
-Status Broken(const std::string& rule) {
+Status Violation(const std::string& rule) {
   return absl::PermissionDeniedError(rule);
 }
 
@@ -46,49 +46,49 @@ Status AgentPolicy::Check(const AgentWords& words) {
 
 bool AgentPolicy::Declared(const std::string& probe) const {
   if (terms_.probes.contains(probe)) return true;
-  // "fault_cpu3": one CPU's part of "fault".
-  const size_t at = probe.rfind(kOfCpu);
+  // "fault_cpu3" has the samples of the probe "fault" from CPU 3.
+  const size_t at = probe.rfind(kCpuSuffix);
   if (at == std::string::npos || !terms_.probes.contains(probe.substr(0, at))) return false;
-  const std::string_view digits = std::string_view(probe).substr(at + kOfCpu.size());
+  const std::string_view digits = std::string_view(probe).substr(at + kCpuSuffix.size());
   uint32_t cpu = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), cpu);
-  // No second way to write a number.
+  // Comparing with the formatted number rejects other spellings, such as leading zeros.
   return error == std::errc() && cpu < terms_.vcpus && fmt::format("{}", cpu) == digits &&
          end == digits.data() + digits.size();
 }
 
 Status AgentPolicy::CheckWords(const scheduler::Samples& samples) {
   for (const auto& [probe, histogram] : samples.latencies) {
-    if (!Declared(probe)) return Broken(fmt::format("\"{}\" is no probe of its scenario", Printable(probe, 64)));
+    if (!Declared(probe)) return Violation(fmt::format("undeclared probe \"{}\"", Printable(probe, 64)));
   }
   const MutexLock lock(&mutex_);
   for (const auto& [name, counter] : samples.counters) {
-    if (name.empty() || !IsWord(name, kMostNameBytes, "_.:-")) {
-      return Broken(fmt::format("\"{}\" is no name of a counter", Printable(name, 64)));
+    if (name.empty() || !IsWord(name, kMaxNameBytes, "_.:-")) {
+      return Violation(fmt::format("invalid counter name \"{}\"", Printable(name, 64)));
     }
-    if (!IsWord(counter.unit, kMostUnitBytes, "/%{}_.")) {
-      return Broken(fmt::format("\"{}\" is no unit", Printable(counter.unit, 64)));
+    if (!IsWord(counter.unit, kMaxUnitBytes, "/%{}_.")) {
+      return Violation(fmt::format("invalid unit \"{}\"", Printable(counter.unit, 64)));
     }
     counters_.insert(name);
-    if (counters_.size() > kMostCounters) return Broken(fmt::format("more than {} counters", kMostCounters));
+    if (counters_.size() > kMaxCounters) return Violation(fmt::format("more than {} counters", kMaxCounters));
   }
   return absl::OkStatus();
 }
 
 Status AgentPolicy::CheckWords(const scheduler::GuestFinding& said) const {
-  if (std::ranges::find(kNotTheAgents, said.finding.kind) == kNotTheAgents.end()) return absl::OkStatus();
-  return Broken(fmt::format("{} is not for an agent to tell", detect::ToString(said.finding.kind)));
+  if (std::ranges::find(kOnlyFromLkd, said.finding.kind) == kOnlyFromLkd.end()) return absl::OkStatus();
+  return Violation(fmt::format("agents cannot report {} findings", detect::ToString(said.finding.kind)));
 }
 
 Status AgentPolicy::CheckWords(const scheduler::HostActionAsked& asked) const {
   const std::string action(scheduler::ToString(asked.kind));
   if (terms_.host_actions.contains(action)) return absl::OkStatus();
-  return Broken(fmt::format("its scenario does not declare {}", action));
+  return Violation(fmt::format("the scenario does not declare {}", action));
 }
 
 Status AgentPolicy::CheckWords(const scheduler::AgentDone& done) const {
   if (std::ranges::find(kOutcomes, done.outcome) != kOutcomes.end()) return absl::OkStatus();
-  return Broken(fmt::format("\"{}\" is no outcome", Printable(done.outcome, 64)));
+  return Violation(fmt::format("invalid outcome \"{}\" (expected ok, skip or error)", Printable(done.outcome, 64)));
 }
 
 Status AgentPolicy::CheckSession(absl::Time now) {
@@ -97,8 +97,8 @@ Status AgentPolicy::CheckSession(absl::Time now) {
     minute_ = now;
     sessions_ = 0;
   }
-  if (++sessions_ <= kMostSessionsAMinute) return absl::OkStatus();
-  return absl::ResourceExhaustedError(fmt::format("more than {} sessions a minute", kMostSessionsAMinute));
+  if (++sessions_ <= kMaxSessionsPerMinute) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format("more than {} sessions per minute", kMaxSessionsPerMinute));
 }
 
 }  // namespace lk::api

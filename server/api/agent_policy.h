@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent may say. Its kernel is under attack, so it is taken for hostile: who breaks a rule loses its run.
+// Protocol rules for agents. An agent runs on a kernel that lk is trying to break, so the agent is not trusted: if it
+// violates a rule, its run ends.
 #pragma once
 
 #include <absl/time/time.h>
@@ -13,15 +14,15 @@
 
 namespace lk::api {
 
-// Of one run's agent, over all its sessions and boots. Thread-safe.
+// The rules for the agent of one run, across all sessions and boots. Thread-safe.
 class AgentPolicy {
  public:
   explicit AgentPolicy(scheduler::AgentTerms terms) : terms_(std::move(terms)) {}
 
-  // Error: PERMISSION_DENIED with the rule that these words break: a probe or a host action that the scenario does not
-  // declare, too many names or a malformed one, an outcome that is none, a finding that is not the agent's to tell.
+  // Error: PERMISSION_DENIED, naming the violation: an undeclared probe or host action, an invalid counter name or
+  // unit, too many counters, an invalid outcome, or a kind of finding that agents cannot report.
   Status Check(const AgentWords& words);
-  // Error: RESOURCE_EXHAUSTED: it comes anew too often.
+  // Call for each new session. Error: RESOURCE_EXHAUSTED if the agent reconnects too often.
   Status CheckSession(absl::Time now);
 
  private:

@@ -19,12 +19,12 @@
 namespace lk::api {
 namespace {
 
-// Messages that an agent may have under way without an acknowledgement; reading stops there.
+// Limits on unacknowledged messages from an agent; lkd stops reading when either is reached.
 constexpr uint64_t kWindow = 256;
 constexpr size_t kWindowBytes = 4 << 20;
-// Messages waiting to be sent to an agent. Acknowledgements take one place; an agent that lets the rest pile up is cut
-// off and comes back.
-constexpr size_t kMostQueued = 64;
+// Limit on messages waiting to be sent to an agent. Successive acknowledgements share a slot. An agent that does not
+// read its messages is disconnected and has to reconnect.
+constexpr size_t kMaxQueued = 64;
 
 bool SameSecret(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -32,7 +32,8 @@ bool SameSecret(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-// One stream of one agent. Owned by itself until gRPC is done, and by the service while it is the run's session.
+// A stream from an agent. It owns itself until gRPC is done with it; the service also holds a reference while the
+// stream is the run's current session.
 class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
  public:
   explicit AgentSession(AgentService& service) : service_(service) {}
@@ -42,14 +43,15 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     session->self_ = session;
     if (!service.ReserveHandshake()) {
       session->handshaking_ = false;
-      session->Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many agents that have not said hello"});
+      session->Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams have not sent Hello yet"});
       return session.get();
     }
     session->hello_timeout_.Set(
         absl::ToChronoTime(absl::Now() + service.limits_.hello), [weak = std::weak_ptr(session)](bool over) {
           const auto waiting = weak.lock();
           if (over && waiting)
-            waiting->Close({grpc::StatusCode::DEADLINE_EXCEEDED, "no hello"}, /*unless_admitted=*/true);
+            waiting->Close({grpc::StatusCode::DEADLINE_EXCEEDED, "no Hello within the time limit"},
+                           /*unless_admitted=*/true);
         });
     session->StartRead(&session->incoming_);
     return session.get();
@@ -96,20 +98,20 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
           unacknowledged_.pop_front();
         }
         read = std::exchange(waiting_, false);
-        // An acknowledgement covers those before it.
+        // An acknowledgement covers all earlier messages.
         if (!outgoing_.empty() && outgoing_.back().has_ack()) outgoing_.pop_back();
       }
-      overflow = outgoing_.size() >= kMostQueued;
+      overflow = outgoing_.size() >= kMaxQueued;
       if (!overflow) {
         outgoing_.push_back(std::move(message));
         WriteNext();
       }
     }
-    if (overflow) return Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent does not read what it is sent"});
+    if (overflow) return Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent does not read its messages"});
     if (read) StartRead(&incoming_);
   }
 
-  // unless_admitted: unless it has said hello.
+  // unless_admitted: does nothing if the agent has been admitted.
   void Close(const grpc::Status& status, bool unless_admitted = false) {
     {
       const MutexLock lock(&mutex_);
@@ -132,14 +134,14 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
     StartWrite(&current_);
   }
 
-  // Who is known loses its run.
+  // Closes the stream and, if the agent has been identified, ends its run.
   void Refuse(const Status& status) {
     const std::string why = access::Printable(std::string(status.message()));
     if (run_id_.empty()) {
       const auto left_out = service_.log_throttle_.Take(service_.clock_.Now());
-      if (left_out) spdlog::warn("an agent was refused ({} before it): {}", *left_out, why);
+      if (left_out) spdlog::warn("agent refused ({} earlier refusals not logged): {}", *left_out, why);
     } else {
-      spdlog::warn("run {}: its agent is heard no more: {}", run_id_, why);
+      spdlog::warn("run {}: disconnecting the agent: {}", run_id_, why);
       service_.post_(scheduler::AgentMisbehaved{run_id_, number_, why});
     }
     Close(ToGrpc(status));
@@ -152,14 +154,15 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
       in_second_ = 0;
     }
     if (++in_second_ > service_.limits_.max_messages_per_second) {
-      return absl::ResourceExhaustedError("too many messages a second");
+      return absl::ResourceExhaustedError("too many messages per second");
     }
     const size_t bytes = incoming_.ByteSizeLong();
     if (bytes > service_.limits_.max_message_bytes) {
-      return absl::ResourceExhaustedError(fmt::format("a message of {} bytes", bytes));
+      return absl::ResourceExhaustedError(
+          fmt::format("message of {} bytes exceeds the limit of {}", bytes, service_.limits_.max_message_bytes));
     }
     if (run_id_.empty()) return TakeHello(now);
-    if (incoming_.sequence() <= received_) return absl::InvalidArgumentError("the sequence goes back");
+    if (incoming_.sequence() <= received_) return absl::InvalidArgumentError("sequence numbers must increase");
     received_ = incoming_.sequence();
     {
       const MutexLock lock(&mutex_);
@@ -186,7 +189,7 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   }
 
   Status TakeHello(absl::Time now) {
-    if (!incoming_.has_hello()) return absl::InvalidArgumentError("an agent says hello first");
+    if (!incoming_.has_hello()) return absl::InvalidArgumentError("the first message from an agent must be Hello");
     const v1::Hello& hello = incoming_.hello();
     LK_RETURN_IF_ERROR(service_.Admit(hello, self_));
     {
@@ -209,15 +212,15 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   std::shared_ptr<AgentSession> self_;
   v1::AgentMessage incoming_;
 
-  // Set by Admit, before anything else is said.
+  // Set by Admit, before any message after Hello is handled.
   std::string run_id_;
   uint64_t number_ = 0;
   std::shared_ptr<console::KernelLogReader> kernel_log_;
   std::shared_ptr<AgentPolicy> policy_;
 
-  // Of the reading side, and of the end.
+  // Used by Begin, the read callbacks and OnDone.
   grpc::Alarm hello_timeout_;
-  bool handshaking_ = true;  // among those that have not said hello
+  bool handshaking_ = true;  // Hello has not arrived yet
   uint64_t received_ = 0;
   absl::Time second_ = absl::InfinitePast();
   uint32_t in_second_ = 0;
@@ -229,7 +232,7 @@ class AgentSession final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool admitted_ ABSL_GUARDED_BY(mutex_) = false;
-  // Sequence and bytes of what came and is not stored yet.
+  // Sequence numbers and sizes of messages that have not been acknowledged yet.
   std::deque<std::pair<uint64_t, size_t>> unacknowledged_ ABSL_GUARDED_BY(mutex_);
   size_t unacknowledged_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -257,7 +260,7 @@ Status AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSe
     const MutexLock lock(&mutex_);
     const auto it = expected_.find(hello.run_id());
     if (it == expected_.end() || !SameSecret(it->second.token, hello.token())) {
-      return absl::UnauthenticatedError("no run waits for this agent, or its token is wrong");
+      return absl::UnauthenticatedError("unknown run, or wrong token");
     }
     Expected& expected = it->second;
     replaced = std::exchange(expected.session, session);
@@ -271,7 +274,7 @@ Status AgentService::Admit(const v1::Hello& hello, const std::shared_ptr<AgentSe
     session->kernel_log_ = expected.kernel_log;
     session->policy_ = expected.policy;
   }
-  if (replaced) replaced->Close({grpc::StatusCode::ABORTED, "a newer session of this run replaced this one"});
+  if (replaced) replaced->Close({grpc::StatusCode::ABORTED, "replaced by a newer session of this run"});
   if (earlier_boot) PostReports(hello.run_id(), earlier_boot->Flush());
   return absl::OkStatus();
 }
@@ -285,7 +288,7 @@ void AgentService::Gone(const std::string& run_id, uint64_t session) {
     it->second.session.reset();
     kernel_log = it->second.kernel_log;
   }
-  // The end of the report may be what the guest could not send any more.
+  // The guest may have been unable to send the end of a kernel log report.
   PostReports(run_id, kernel_log->Flush());
   post_(scheduler::AgentDisconnected{run_id, session});
 }
@@ -324,7 +327,7 @@ void AgentService::Forget(const std::string& run_id) {
     session = std::move(it->second.session);
     expected_.erase(it);
   }
-  if (session) session->Close({grpc::StatusCode::ABORTED, "the run is over"});
+  if (session) session->Close({grpc::StatusCode::ABORTED, "the run has ended"});
 }
 
 void AgentService::SendLease(const std::string& run_id, uint64_t session, const scheduler::LeaseTerms& terms) {
@@ -371,7 +374,8 @@ void AgentService::SendHostActionReply(const scheduler::HostActionDone& reply) {
 }
 
 void AgentService::Drop(const std::string& run_id, uint64_t session) {
-  if (const auto found = Find(run_id, session)) found->Close({grpc::StatusCode::ABORTED, "this session was replaced"});
+  if (const auto found = Find(run_id, session))
+    found->Close({grpc::StatusCode::ABORTED, "this session has been replaced, or its run has ended"});
 }
 
 uint64_t AgentService::connected() const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents, as gRPC sessions. What they say becomes events; what the driver wants of them becomes messages.
+// gRPC sessions with agents. Messages from agents become scheduler events; requests from the driver are sent to agents.
 #pragma once
 
 #include <functional>
@@ -21,17 +21,17 @@ class AgentSession;
 
 struct AgentLimits {
   uint32_t max_messages_per_second = 2000;
-  // gRPC lets twice as much through, so that a message that is too large is known for what it is.
+  // gRPC's own limit is twice as large, so that an oversized message can be reported as such.
   uint32_t max_message_bytes = 1 << 20;
-  // A stream that has not said hello by then is closed, and no more than so many may wait.
+  // A stream that has not sent Hello within this time is closed; at most max_handshakes such streams may be open.
   absl::Duration hello = absl::Seconds(10);
   uint32_t max_handshakes = 64;
 };
 
 class AgentService final : public v1::AgentService::CallbackService, public scheduler::AgentPort {
  public:
-  // `post` takes events to the driver; it never blocks.
   AgentService(const Clock& clock, AgentLimits limits) : clock_(clock), limits_(limits) {}
+  // `post` passes events to the driver; it must never block.
   void Start(std::function<void(scheduler::Event)> post) { post_ = std::move(post); }
 
   grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Session(
@@ -52,24 +52,25 @@ class AgentService final : public v1::AgentService::CallbackService, public sche
  private:
   friend class AgentSession;
 
-  // What is known of the agent of a run while the run is under way.
+  // The agent of an active run.
   struct Expected {
     std::string token;
     console::KernelLogOptions kernel_log_options;
     std::shared_ptr<AgentPolicy> policy;
     std::shared_ptr<AgentSession> session;
     std::string boot_id;
-    std::shared_ptr<console::KernelLogReader> kernel_log;  // of this boot
+    std::shared_ptr<console::KernelLogReader> kernel_log;  // of the current boot
   };
 
-  // The session is the run's only one from now on. Errors: UNAUTHENTICATED.
+  // Makes `session` the only session of its run. Error: UNAUTHENTICATED (unknown run or wrong token).
   Status Admit(const v1::Hello& hello, const std::shared_ptr<AgentSession>& session);
-  // Whether a further stream that has not said hello may wait.
+  // Returns false if too many streams have not sent Hello yet.
   bool ReserveHandshake();
   void EndHandshake();
   void CountSamples();
   void Gone(const std::string& run_id, uint64_t session);
-  // Reports of the kernel log that have come to rest are told on their own: no message of the agent carries them.
+  // Posts findings from reports that ended because the kernel log went quiet or the agent finished, rebooted or
+  // disconnected. Each finding gets a separate event, since no KernelLog message completed its report.
   void PostReports(const std::string& run_id, std::vector<detect::Finding> findings);
   std::shared_ptr<AgentSession> Find(const std::string& run_id, uint64_t session) const;
   void Send(const std::string& run_id, uint64_t session, v1::ControllerMessage message);

@@ -18,9 +18,9 @@ using grpc::experimental::InterceptionHookPoints;
 using grpc::experimental::InterceptorBatchMethods;
 using grpc::experimental::ServerRpcInfo;
 
-constexpr size_t kMostSubject = 512;
+constexpr size_t kMaxSubject = 512;
 
-// The codes have the same numbers. The details are a campaign file's mistakes, if anything.
+// Abseil and gRPC use the same numeric codes. The error details, if any, are the mistakes in a campaign file.
 Status FromGrpc(const grpc::Status& status) {
   v1::SpecErrors mistakes;
   if (!mistakes.ParseFromString(status.error_details())) mistakes.Clear();
@@ -30,7 +30,7 @@ Status FromGrpc(const grpc::Status& status) {
 
 }  // namespace
 
-// Watches one call: its request for what it is about, its answer, its end.
+// Observes one call: the request and the response give the subject, the status gives the outcome.
 class AuditInterceptor final : public grpc::experimental::Interceptor {
  public:
   AuditInterceptor(Audit& audit, const Authorizer& authorizer, const Rule& rule, ServerRpcInfo& info)
@@ -48,9 +48,9 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
     }
     const Status outcome = FromGrpc(methods->GetSendStatus());
     audit_.pool_.Post([this, methods, outcome] {
-      // It was let in a moment ago; a token may have been revoked since.
+      // The call was authorized when it began, but its token may have been revoked since then.
       const auto caller = authorizer_.Identify(*context_.auth_context(), context_.client_metadata());
-      audit_.Write(rule_, caller.ok() ? *caller : Caller{"a token not valid any more", access::Role::kNone, true},
+      audit_.Write(rule_, caller.ok() ? *caller : Caller{"a token that is no longer valid", access::Role::kNone, true},
                    subject_, outcome);
       methods->Proceed();
     });
@@ -60,7 +60,7 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
   void Add(const std::optional<std::string>& about) {
     if (!about) return;
     changes_ = true;
-    if (about->empty() || subject_.size() > kMostSubject) return;
+    if (about->empty() || subject_.size() > kMaxSubject) return;
     subject_ += (subject_.empty() ? "" : ", ") + *about;
   }
 
@@ -77,7 +77,7 @@ namespace {
 class Factory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   Factory(Audit& audit, const Authorizer& authorizer) : audit_(audit), authorizer_(authorizer) {}
-  // Null: the call is not watched.
+  // Returns null for calls that are not audited.
   grpc::experimental::Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
     const Rule* rule = FindRule(info->method());
     return rule != nullptr && rule->changes() ? new AuditInterceptor(audit_, authorizer_, *rule, *info) : nullptr;
@@ -95,14 +95,14 @@ void Audit::Write(const Rule& rule, const Caller& caller, std::string_view subje
   entry.time = clock_.Now();
   entry.id = access::NewAuditId(entry.time);
   entry.caller = caller.name;
-  // "/lk.v1.HostService/AddHost"
+  // "/lk.v1.HostService/AddHost" becomes "HostService/AddHost".
   entry.method = rule.method.substr(rule.method.find_last_of('.') + 1);
-  entry.subject = Printable(subject, kMostSubject);
+  entry.subject = Printable(subject, kMaxSubject);
   entry.outcome = absl::StatusCodeToString(outcome.code());
-  if (!outcome.ok()) entry.outcome += ": " + Printable(std::string(outcome.message()), kMostSubject);
+  if (!outcome.ok()) entry.outcome += ": " + Printable(std::string(outcome.message()), kMaxSubject);
   spdlog::info("audit: {}: {} ({}): {}", entry.caller, entry.method, entry.subject, entry.outcome);
   const Status stored = store_.AddAudit(entry);
-  if (!stored.ok()) spdlog::error("the audit entry above is not stored: {}", std::string(stored.message()));
+  if (!stored.ok()) spdlog::error("cannot store the audit entry above: {}", std::string(stored.message()));
 }
 
 std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Audit::Interceptors(

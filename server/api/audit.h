@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The record of changes: every call that the table (rules.h) calls a change, with who asked and what came of it.
+// The audit log: every call that changes something (see the table in rules.cc), with its caller and outcome.
 #pragma once
 
 #include <grpcpp/support/server_interceptor.h>
@@ -14,13 +14,14 @@ namespace lk::api {
 
 class Audit {
  public:
-  // Entries are written on `pool`.
+  // The interceptors write their entries on `pool`.
   Audit(store::Store& store, Executor& pool, const Clock& clock) : store_(store), pool_(pool), clock_(clock) {}
 
-  // Blocks until it is stored. What cannot be stored is in lkd's log, as everything is.
+  // Writes an entry to lkd's log and to the store. Blocks until it has been stored; if that fails, logs an error.
   void Write(const Rule& rule, const Caller& caller, std::string_view subject, const Status& outcome);
 
-  // For the server's builder. A call is answered when its entry is stored. `authorizer` says who calls.
+  // For the gRPC server builder. A client receives the status of its call only after the entry has been written.
+  // `authorizer` identifies callers.
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Interceptors(
       const Authorizer& authorizer);
 

@@ -26,12 +26,12 @@ namespace {
 using access::Printable;
 using access::Role;
 
-// Of a connection, set at its first call: who is at the other end of the unix socket.
+// Connection property, set on the first call: the uid at the other end of the Unix socket.
 constexpr char kUserProperty[] = "lk_uid";
 constexpr std::string_view kBearer = "Bearer ";
 constexpr std::string_view kRolePrefix = "lk-";
-// A token is 68 bytes; nothing longer is looked at.
-constexpr size_t kMostTokenBytes = 256;
+// Longer headers are refused without being parsed. A token is 68 bytes long.
+constexpr size_t kMaxHeaderBytes = 256;
 
 std::string_view View(const grpc::string_ref& text) {
   return {text.data(), text.size()};
@@ -54,7 +54,7 @@ std::string NameOfUser(uid_t uid) {
   return fmt::format("uid {} ({})", uid, Printable(entry.pw_name));
 }
 
-// All values of one kind in a subject.
+// All values of one attribute of a subject.
 std::vector<std::string> Entries(const X509_NAME* subject, int nid) {
   std::vector<std::string> values;
   for (int at = X509_NAME_get_index_by_NID(subject, nid, -1); at >= 0;
@@ -75,13 +75,13 @@ class AuthorizerProcessor final : public grpc::AuthMetadataProcessor {
   AuthorizerProcessor(Authorizer& authorizer, std::function<uid_t()> user)
       : authorizer_(authorizer), user_(std::move(user)) {}
 
-  // Looking a token up waits for the store.
+  // Looking up a token waits for the store.
   bool IsBlocking() const override { return true; }
 
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
                        OutputMetadata*) override {
     if (user_) {
-      // Calls of one connection share its context; it is written once, before any of them is answered.
+      // Calls on one connection share its context; the property is set once, before any of the calls is handled.
       const MutexLock lock(&mutex_);
       if (context->FindPropertyValues(kUserProperty).empty()) {
         context->AddProperty(kUserProperty, std::to_string(user_()));
@@ -108,7 +108,7 @@ Caller CallerOfCertificate(std::string_view pem) {
   std::erase_if(roles, [](const std::string& unit) { return !unit.starts_with(kRolePrefix); });
   caller.known = true;
   caller.name = fmt::format("certificate CN={}", names.empty() ? "" : Printable(names.front(), 64));
-  // Of two roles, neither: somebody made a mistake.
+  // A certificate that names more than one role is taken for a mistake and gets no role.
   if (roles.size() != 1) return caller;
   caller.role = access::ParseRole(roles.front().substr(kRolePrefix.size())).value_or(Role::kNone);
   caller.name += fmt::format(",OU={}", Printable(roles.front(), 64));
@@ -120,25 +120,25 @@ StatusOr<Caller> Authorizer::Identify(const grpc::AuthContext& connection, const
     uid_t uid = 0;
     const std::string_view text = View(user.front());
     std::from_chars(text.data(), text.data() + text.size(), uid);
-    // Who may open the socket is said by its mode.
+    // The socket's mode controls who can connect; everyone who can is an admin.
     return Caller{NameOfUser(uid), Role::kAdmin, true};
   }
   bool several = false;
   if (const auto header = Only(metadata, "authorization", several)) {
-    if (several || !header->starts_with(kBearer) || header->size() > kMostTokenBytes) {
-      return absl::UnauthenticatedError("\"authorization\" must be \"Bearer TOKEN\", once");
+    if (several || !header->starts_with(kBearer) || header->size() > kMaxHeaderBytes) {
+      return absl::UnauthenticatedError("invalid \"authorization\" header (expected a single \"Bearer TOKEN\")");
     }
     const auto token = store_.FindToken(access::HashToken(header->substr(kBearer.size())));
-    if (absl::IsNotFound(token.status())) return absl::UnauthenticatedError("there is no such token");
+    if (absl::IsNotFound(token.status())) return absl::UnauthenticatedError("no such token");
     if (!token.ok()) return token.status();
     if (!token->Live(clock_.Now())) {
       return absl::UnauthenticatedError(
           fmt::format("token {} ({}) {}", token->name, token->id,
-                      token->revoked == absl::InfinitePast() ? "has expired" : "was revoked"));
+                      token->revoked == absl::InfinitePast() ? "has expired" : "has been revoked"));
     }
     return Caller{fmt::format("token {} ({})", token->name, token->id), token->role, true};
   }
-  // gRPC has checked it against operator.clientCa, or there is none.
+  // gRPC has verified the certificate, if any, against operator.clientCa.
   const auto certificate = connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   return certificate.empty() ? Caller{} : CallerOfCertificate(View(certificate.front()));
 }
@@ -150,21 +150,21 @@ std::shared_ptr<grpc::AuthMetadataProcessor> Authorizer::Processor(std::function
 Status Authorizer::Check(const grpc::AuthContext& connection, const Metadata& metadata) {
   bool several = false;
   const std::string_view method = Only(metadata, ":path", several).value_or("");
-  // Open calls ask nobody who they are; a bad token is refused all the same where one is shown.
+  // Methods that are open to all do not require a known caller, but an invalid token is refused even for them.
   const auto caller = Identify(connection, metadata);
   Status decision = caller.ok() ? Decide(method, *caller) : caller.status();
   if (decision.ok()) return decision;
-  Complain(method, decision);
+  LogRefusal(method, decision);
   const Rule* rule = FindRule(method);
   if (caller.ok() && caller->known && rule != nullptr && rule->changes()) refused_(*rule, *caller, decision);
   return decision;
 }
 
-void Authorizer::Complain(std::string_view method, const Status& status) {
+void Authorizer::LogRefusal(std::string_view method, const Status& status) {
   const auto left_out = log_throttle_.Take(clock_.Now());
   if (!left_out) return;
   spdlog::warn("refused {}: {}{}", Printable(method, 128), Printable(std::string(status.message()), 512),
-               *left_out == 0 ? "" : fmt::format("; and {} calls before it", *left_out));
+               *left_out == 0 ? "" : fmt::format(" ({} earlier refusals not logged)", *left_out));
 }
 
 }  // namespace lk::api

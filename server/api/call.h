@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How gRPC's callback API is used here: handlers run on the worker pool, since they may wait for the store or libvirt;
-// reactions never block.
+// Helpers for gRPC's callback API. Handlers run on the worker pool, since they may wait for the store or libvirt;
+// reactor callbacks never block.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -19,12 +19,12 @@
 
 namespace lk::api {
 
-// Codes have the same numbers in both.
+// Abseil and gRPC use the same numeric status codes.
 inline grpc::Status ToGrpc(const Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
-// Answers a unary call with what `handle` returns, off the reaction thread.
+// Finishes a unary call with the result of `handle`, which runs on `pool`.
 inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Executor& pool,
                                         std::function<grpc::Status()> handle) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -32,20 +32,21 @@ inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Ex
   return reactor;
 }
 
-// A server stream that asks its source for the next batch only when the last one is written: the queue is one batch.
+// A server stream that asks its source for the next batch only after writing the previous one, so it never queues more
+// than one batch.
 template <typename Message>
 class PulledStream : public grpc::ServerWriteReactor<Message> {
  public:
   struct Batch {
-    std::vector<Message> messages;  // none: wait for the next Wake()
-    bool last = false;              // nothing comes after these
+    std::vector<Message> messages;  // if empty, the stream waits for the next Wake()
+    bool last = false;              // no batch follows this one
   };
-  // `next` is called on the pool, one call at a time.
+  // Called on the pool, never concurrently.
   using Source = std::function<StatusOr<Batch>()>;
 
   explicit PulledStream(Executor& pool) : pool_(pool) {}
 
-  // `keep` lives as long as the stream (a subscription whose notification is Wake).
+  // `keep` is released when the stream ends. It is typically a subscription that calls Wake.
   void Begin(Source next, std::shared_ptr<void> keep) {
     {
       const MutexLock lock(&mutex_);
@@ -55,7 +56,7 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
     Wake();
   }
 
-  // There may be more; any thread.
+  // Call when there may be more messages, on any thread.
   void Wake() {
     {
       const MutexLock lock(&mutex_);
@@ -79,7 +80,8 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
     pool_.Post([this] { End(grpc::Status::CANCELLED); });
   }
   void OnDone() override {
-    // The last reference may be a notification that is just being delivered.
+    // Released after unlocking, since this may destroy the stream and its mutex. A concurrent caller of Wake may still
+    // hold a reference.
     std::shared_ptr<PulledStream> self;
     {
       const MutexLock lock(&mutex_);
@@ -118,7 +120,7 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
         last_ = batch->last;
         if (batch->messages.empty()) continue;
         {
-          // A full batch may have more behind it.
+          // There may be more messages after this batch.
           const MutexLock lock(&mutex_);
           woken_ = true;
         }
@@ -151,11 +153,11 @@ class PulledStream : public grpc::ServerWriteReactor<Message> {
   Source next_;
   std::shared_ptr<void> keep_;
   std::shared_ptr<PulledStream> self_;
-  bool woken_ = false;
-  bool busy_ = false;
-  bool finished_ = false;
-  bool cancelled_ = false;
-  // Of whoever is busy.
+  bool woken_ = false;      // Wake was called since the last pull
+  bool busy_ = false;       // a task or a write is in progress
+  bool finished_ = false;   // the status has been sent
+  bool cancelled_ = false;  // the client cancelled
+  // Used only while busy_ is set, by one task or callback at a time.
   bool last_ = false;
   std::vector<Message> messages_;
   size_t index_ = 0;

@@ -7,7 +7,7 @@
 namespace lk::api {
 namespace {
 
-constexpr int kEventsABatch = 64;
+constexpr int kEventsPerBatch = 64;
 
 grpc::Status Reply(const StatusOr<campaigns::Started>& started, const campaigns::Mistakes& mistakes,
                    v1::StartCampaignResponse& response) {
@@ -97,11 +97,11 @@ grpc::ServerWriteReactor<v1::CampaignEvent>* CampaignService::WatchCampaign(grpc
       if (const auto alive = weak.lock()) alive->Wake();
     });
     const auto next = [this, id = *id, after]() mutable -> StatusOr<Stream::Batch> {
-      LK_ASSIGN_OR_RETURN(const std::vector<store::Event> events, store_.EventsAfter(id, after, kEventsABatch));
+      LK_ASSIGN_OR_RETURN(const std::vector<store::Event> events, store_.EventsAfter(id, after, kEventsPerBatch));
       Stream::Batch batch;
       for (const store::Event& event : events) {
         v1::CampaignEvent& message = batch.messages.emplace_back();
-        if (!message.ParseFromString(event.payload)) return absl::DataLossError("a stored event cannot be read");
+        if (!message.ParseFromString(event.payload)) return absl::DataLossError("corrupt event record");
         message.set_sequence(event.sequence);
         after = event.sequence;
         batch.last = message.has_campaign() &&
@@ -109,7 +109,7 @@ grpc::ServerWriteReactor<v1::CampaignEvent>* CampaignService::WatchCampaign(grpc
                      message.campaign().counts().pending() == 0;
       }
       if (!events.empty()) return batch;
-      // A watcher that has seen the last event already gets none, and an end.
+      // For a watcher that has already seen the last event, the stream just ends.
       LK_ASSIGN_OR_RETURN(const campaign::Campaign campaign, store_.GetCampaign(id));
       batch.last = campaign.verdict.has_value();
       return batch;
@@ -126,7 +126,7 @@ grpc::ServerUnaryReactor* CampaignService::CancelCampaign(grpc::CallbackServerCo
     const auto id = store_.ResolveCampaign(request->id());
     if (!id.ok()) return ToGrpc(id.status());
     if (!driver_.PostAndWait(scheduler::CampaignCancelled{*id})) {
-      return {grpc::StatusCode::UNAVAILABLE, "the cancellation is not stored yet"};
+      return {grpc::StatusCode::UNAVAILABLE, "the cancellation has not been stored yet"};
     }
     auto campaign = Load(*id);
     if (!campaign.ok()) return ToGrpc(campaign.status());

@@ -30,7 +30,7 @@ class CampaignService final : public v1::CampaignService::CallbackService {
                                            const v1::CancelCampaignRequest* request, v1::Campaign* response) override;
 
  private:
-  // Without runs.
+  // Loads a campaign without its runs.
   StatusOr<v1::Campaign> Load(const std::string& prefix);
 
   const campaigns::Starter& starter_;

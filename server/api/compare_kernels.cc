@@ -21,29 +21,29 @@ namespace {
 using campaign::Run;
 using campaign::Verdict;
 
-// A histogram is 10 KB: what a comparison holds at once.
-constexpr size_t kMostCompared = 2000;
-// The store serves others between two of these.
+// Limit on runs compared per kernel. All of them are in memory; a histogram takes 10 KB.
+constexpr size_t kMaxCompared = 2000;
+// Runs per query: few, so that the store can serve other requests between two queries.
 constexpr int kPage = 200;
 
-// A share that a user may give; 0: the default.
+// Returns a fraction given by the user, or the default if it is 0.
 StatusOr<double> Share(std::string_view name, double value, double fallback, double least, double most) {
   if (value == 0) return fallback;
   if (value >= least && value <= most) return value;
-  return absl::InvalidArgumentError(fmt::format("{} is {}; from {} to {} is right", name, value, least, most));
+  return absl::InvalidArgumentError(fmt::format("invalid {} {} (expected {} to {})", name, value, least, most));
 }
 
 StatusOr<report::CompareOptions> Options(const v1::CompareKernelsRequest& request) {
-  constexpr double kLeastRate = 1e-6;
-  constexpr double kMostRate = 0.5;
+  constexpr double kMinRate = 1e-6;
+  constexpr double kMaxRate = 0.5;
   constexpr double kResolution = 1.0 / 32;
   report::CompareOptions options;
   LK_ASSIGN_OR_RETURN(options.error_rate,
-                      Share("the error rate", request.error_rate(), options.error_rate, kLeastRate, kMostRate));
-  LK_ASSIGN_OR_RETURN(options.pass_rate_margin, Share("the margin of pass rates", request.pass_rate_margin(),
-                                                      options.pass_rate_margin, kLeastRate, kMostRate));
-  LK_ASSIGN_OR_RETURN(options.latency_margin, Share("the margin of latencies", request.latency_margin(),
-                                                    options.latency_margin, kResolution, kMostRate));
+                      Share("error rate", request.error_rate(), options.error_rate, kMinRate, kMaxRate));
+  LK_ASSIGN_OR_RETURN(options.pass_rate_margin, Share("pass rate margin", request.pass_rate_margin(),
+                                                      options.pass_rate_margin, kMinRate, kMaxRate));
+  LK_ASSIGN_OR_RETURN(options.latency_margin,
+                      Share("latency margin", request.latency_margin(), options.latency_margin, kResolution, kMaxRate));
   return options;
 }
 
@@ -53,12 +53,12 @@ Status CheckScenario(const campaign::Descriptors& descriptors, const std::string
     if (descriptor.name() == name) return absl::OkStatus();
     names.push_back(descriptor.name());
   }
-  return absl::NotFoundError(fmt::format("no scenario \"{}\"; there are: {}", name, fmt::join(names, ", ")));
+  return absl::NotFoundError(fmt::format("no scenario \"{}\" (available: {})", name, fmt::join(names, ", ")));
 }
 
-// What the store has of a kernel.
+// The evidence about a kernel.
 struct Gathered {
-  v1::ComparedKernel told;
+  v1::ComparedKernel proto;
   report::Samples samples;
 };
 
@@ -70,7 +70,7 @@ StatusOr<Gathered> Gather(store::Store& store, const campaign::KernelBuild& kern
   uint32_t decided = 0;
   uint32_t undecided = 0;
   std::string before;
-  for (size_t seen = 0; seen < kMostCompared;) {
+  for (size_t seen = 0; seen < kMaxCompared;) {
     LK_ASSIGN_OR_RETURN(const std::vector<Run> runs,
                         store.DoneRunsOfKernel(kernel.id, request.scenario(), before, kPage));
     if (runs.empty()) break;
@@ -91,14 +91,14 @@ StatusOr<Gathered> Gather(store::Store& store, const campaign::KernelBuild& kern
     std::string where = request.scenario().empty() ? "" : " of scenario " + request.scenario();
     if (!request.profile().empty()) where += " on profile " + request.profile();
     return absl::NotFoundError(fmt::format(
-        "kernel {} ({}) has no run{} that passed or failed{}; lkctl campaign start makes some", kernel.release,
-        kernel.id, where, undecided == 0 ? "" : fmt::format(", {} that say nothing of it", undecided)));
+        "kernel {} ({}) has no run{} that passed or failed{}; run a campaign on it first (lkctl campaign start)",
+        kernel.release, kernel.id, where, undecided == 0 ? "" : fmt::format(", only {} undecided", undecided)));
   }
-  *gathered.told.mutable_kernel() = ToProto(kernel, false, store.RunsOfKernel(kernel.id).value_or(0));
-  gathered.told.set_counted(counted);
-  gathered.told.set_controls(static_cast<uint32_t>(controls.size()));
-  gathered.told.set_repeated(decided - counted);
-  gathered.told.set_undecided(undecided);
+  *gathered.proto.mutable_kernel() = ToProto(kernel, false, store.RunsOfKernel(kernel.id).value_or(0));
+  gathered.proto.set_counted(counted);
+  gathered.proto.set_controls(static_cast<uint32_t>(controls.size()));
+  gathered.proto.set_repeated(decided - counted);
+  gathered.proto.set_undecided(undecided);
   return gathered;
 }
 
@@ -151,7 +151,7 @@ StatusOr<v1::CompareKernelsResponse> CompareKernels(store::Store& store, const c
   LK_ASSIGN_OR_RETURN(const campaign::KernelBuild kernel_b, FindKernel(store, request.b()));
   if (kernel_a.id == kernel_b.id) {
     return absl::InvalidArgumentError(
-        fmt::format("\"{}\" and \"{}\" are one build, {}", request.a(), request.b(), kernel_a.id));
+        fmt::format("\"{}\" and \"{}\" are the same build, {}", request.a(), request.b(), kernel_a.id));
   }
   if (!request.scenario().empty()) LK_RETURN_IF_ERROR(CheckScenario(descriptors, request.scenario()));
   LK_ASSIGN_OR_RETURN(Gathered a, Gather(store, kernel_a, request));
@@ -159,8 +159,8 @@ StatusOr<v1::CompareKernelsResponse> CompareKernels(store::Store& store, const c
 
   const report::Comparison comparison = report::Compare(a.samples, b.samples, options);
   v1::CompareKernelsResponse response;
-  *response.mutable_a() = std::move(a.told);
-  *response.mutable_b() = std::move(b.told);
+  *response.mutable_a() = std::move(a.proto);
+  *response.mutable_b() = std::move(b.proto);
   response.set_error_rate(options.error_rate);
   response.set_pass_rate_margin(options.pass_rate_margin);
   response.set_latency_margin(options.latency_margin);

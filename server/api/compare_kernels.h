@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReportService.CompareKernels: evidence from the store, statistics from report/compare.h.
+// Implements ReportService.CompareKernels: reads runs from the store and compares them with report/compare.h.
 #pragma once
 
 #include "server/campaign/descriptor_fwd.h"
@@ -12,7 +12,7 @@ class CompareKernelsResponse;
 
 namespace lk::api {
 
-// Errors: see ReportService.
+// Errors: see ReportService.CompareKernels in report.proto.
 StatusOr<v1::CompareKernelsResponse> CompareKernels(store::Store& store, const campaign::Descriptors& descriptors,
                                                     const v1::CompareKernelsRequest& request);
 

@@ -21,7 +21,7 @@
 
 namespace lk::api {
 
-// To the microsecond, as the store has it.
+// Truncates to microseconds, the precision of the store.
 void Set(google::protobuf::Timestamp* proto, absl::Time time) {
   *proto = ToTimestamp(absl::FromUnixMicros(absl::ToUnixMicros(time)));
 }
@@ -36,65 +36,66 @@ uint32_t Saturated(uint64_t value) {
   return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX));
 }
 
-// In the order in which they happen.
+// In chronological order.
 constexpr std::array<const char*, 6> kPhases = {"image", "define", "boot", "run", "drain", "destroy"};
 
-// Unit of /proc/stat as user space sees it: USER_HZ is 100 on every architecture lk knows (proc_stat(5)).
+// Unit of times in /proc/stat: USER_HZ is 100 on every architecture that lk supports (proc_stat(5)).
 constexpr absl::Duration kTick = absl::Milliseconds(10);
 
-// What a guest may put into a title or a detail; the rest is its own trouble.
-constexpr size_t kMostText = 4096;
+// Limit on the bytes of a text from a guest; longer texts are truncated.
+constexpr size_t kMaxText = 4096;
 
 std::string Bounded(const std::string& text) {
-  return text.substr(0, kMostText);
+  return text.substr(0, kMaxText);
 }
 
-// Within the bounds that lk.v1.Table names.
+// Truncates to the limits documented at lk.v1.Table.
 campaign::Table TableFromProto(const v1::Table& proto) {
-  constexpr int kMostColumns = 16, kMostRows = 1000;
-  constexpr size_t kMostCell = 128;
+  constexpr int kMaxColumns = 16, kMaxRows = 1000;
+  constexpr size_t kMaxCell = 128;
   campaign::Table table;
-  for (int i = 0; i < std::min(proto.columns_size(), kMostColumns); ++i) {
-    table.columns.push_back(proto.columns(i).substr(0, kMostCell));
+  for (int i = 0; i < std::min(proto.columns_size(), kMaxColumns); ++i) {
+    table.columns.push_back(proto.columns(i).substr(0, kMaxCell));
   }
-  for (int i = 0; i < std::min(proto.rows_size(), kMostRows); ++i) {
+  for (int i = 0; i < std::min(proto.rows_size(), kMaxRows); ++i) {
     std::vector<std::string>& row = table.rows.emplace_back(table.columns.size());
     for (int j = 0; j < std::min(proto.rows(i).cells_size(), static_cast<int>(row.size())); ++j) {
-      row[static_cast<size_t>(j)] = proto.rows(i).cells(j).substr(0, kMostCell);
+      row[static_cast<size_t>(j)] = proto.rows(i).cells(j).substr(0, kMaxCell);
     }
   }
   return table;
 }
 
-// ---- what is sent: each field under its own name, but for those named here ------------------------------------------
+// ---- sending: a field has the same name in the message, except those in kSpecialFields ------------------------------
 
 using FieldName = std::string_view;
 
-// Not sent, or sent by ToProto in a way of its own. A field that is not named here and that the message lacks does not
-// compile.
+// Fields that are not sent, or that ToProto converts. A field that is neither listed here nor in the message causes a
+// compile error.
 template <typename T>
-constexpr std::array<FieldName, 0> kNotAsItIs = {};
-// Not sent: they matter to lkd, while it folds and judges.
+constexpr std::array<FieldName, 0> kSpecialFields = {};
+// Not sent: needed only by lkd, to merge and judge findings.
 template <>
-constexpr auto kNotAsItIs<campaign::Finding> = std::to_array<FieldName>({"nmi", "fatal", "transient", "saturated"});
+constexpr auto kSpecialFields<campaign::Finding> = std::to_array<FieldName>({"nmi", "fatal", "transient", "saturated"});
 template <>
-constexpr auto kNotAsItIs<campaign::Run> = std::to_array<FieldName>(
-    {// Under another name: kernel, host, phases.
+constexpr auto kSpecialFields<campaign::Run> = std::to_array<FieldName>(
+    {// Sent under other names: kernel, host, phases.
      "kernel_release", "host_id", "phase_seconds",
-     // Not sent: what only lkd needs, and the agent's secrets.
+     // Not sent: internal to lkd, and the agent's secrets.
      "cell", "ending", "token", "canary_nonce", "boot_id", "agent_sequence", "reboot_until", "announced_boots"});
 template <>
-constexpr auto kNotAsItIs<campaign::Campaign> =
-    std::to_array<FieldName>({// Once there is a verdict; name and labels of it.
-                              "finished", "spec",
-                              // Not sent.
-                              "overrides"});
-// Where they are asked for.
+constexpr auto kSpecialFields<campaign::Campaign> = std::to_array<FieldName>({// Sent once there is a verdict.
+                                                                              "finished",
+                                                                              // Only the name and labels are sent.
+                                                                              "spec",
+                                                                              // Not sent.
+                                                                              "overrides"});
+// Sent only on request.
 template <>
-constexpr auto kNotAsItIs<campaign::KernelBuild> = std::to_array<FieldName>({"config", "guest_modules"});
+constexpr auto kSpecialFields<campaign::KernelBuild> = std::to_array<FieldName>({"config", "guest_modules"});
 // Not sent.
 template <>
-constexpr auto kNotAsItIs<campaign::Host> = std::to_array<FieldName>({"allow_broken_qemu"});
+constexpr auto kSpecialFields<campaign::Host> = std::to_array<FieldName>({"allow_broken_qemu"});
 
 template <typename T>
 concept Word = std::is_enum_v<T>;
@@ -117,7 +118,7 @@ void Send(Field field, const std::optional<T>& value, Message& proto) {
 template <typename Field, typename T, typename Message>
 requires std::is_arithmetic_v<T>
 void Send(Field field, T value, Message& proto) {
-  // JSON has no 64-bit numbers, so messages have few of them.
+  // JSON numbers do not have 64 bits of precision, so most messages use 32-bit fields.
   if constexpr (std::is_same_v<T, uint64_t> && std::is_same_v<decltype(field.Get(proto)), uint32_t>) {
     field.Set(proto, Saturated(value));
   } else {
@@ -156,7 +157,7 @@ template <typename Field, typename Message>
 void Send(Field field, const std::map<std::string, Histogram>& values, Message& proto) {
   for (const auto& [probe, histogram] : values) *field.Add(proto) = Summary(histogram, probe);
 }
-// The rows of a table.
+// The rows of a Table.
 template <typename Field, typename Message>
 void Send(Field field, const std::vector<std::vector<std::string>>& rows, Message& proto) {
   for (const auto& row : rows) {
@@ -167,9 +168,9 @@ void Send(Field field, const std::vector<std::vector<std::string>>& rows, Messag
 
 template <HasFields T, typename Message>
 void SendFields(const T& value, Message& proto) {
-  static_assert(AreFields<T>(kNotAsItIs<T>));
+  static_assert(AreFields<T>(kSpecialFields<T>));
   ForEachField(value, [&](auto field, const auto& part) {
-    if constexpr (!Includes(kNotAsItIs<T>, field.name)) Send(field, part, proto);
+    if constexpr (!Includes(kSpecialFields<T>, field.name)) Send(field, part, proto);
   });
 }
 
@@ -315,8 +316,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
         samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit())};
       }
       for (const v1::Table& table : message.samples().tables()) {
-        if (samples.tables.size() < campaign::kMostTables)
-          samples.tables[Bounded(table.name())] = TableFromProto(table);
+        if (samples.tables.size() < campaign::kMaxTables) samples.tables[Bounded(table.name())] = TableFromProto(table);
       }
       return samples;
     }
@@ -324,7 +324,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
       scheduler::GuestFinding said;
       if (!detect::ParseKind(message.finding().kind(), said.finding.kind)) {
         return absl::InvalidArgumentError(
-            fmt::format("\"{}\" is no kind of finding", Bounded(message.finding().kind())));
+            fmt::format("unknown finding kind \"{}\"", Bounded(message.finding().kind())));
       }
       said.finding.title = message.finding().title().substr(0, 120);
       said.finding.excerpt = Bounded(message.finding().detail());
@@ -344,7 +344,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
           return scheduler::HostActionAsked{request.id(), Kind::kResizeVirtioMem,
                                             request.resize_virtio_mem().requested_bytes(), ""};
         case v1::HostActionRequest::ACTION_NOT_SET:
-          return absl::InvalidArgumentError("a host action request without an action");
+          return absl::InvalidArgumentError("host action request without an action");
       }
       break;
     }
@@ -369,7 +369,7 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
     case v1::AgentMessage::MESSAGE_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError("an agent message without content, or out of place");
+  return absl::InvalidArgumentError("empty or unexpected agent message");
 }
 
 }  // namespace lk::api

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domain -> proto, and what comes from clients and agents -> domain. The one place where both are known.
+// Converts domain types to protobuf messages, and messages from clients and agents to domain types.
 #pragma once
 
 #include <absl/time/time.h>
@@ -39,9 +39,9 @@ v1::Finding ToProto(const campaign::Finding& finding);
 v1::Run ToProto(const campaign::Run& run);
 // Without runs and mutants.
 v1::Campaign ToProto(const campaign::Campaign& campaign, const campaign::Counts& counts);
-// Adds the runs, the mutants among their kernels and the score.
+// Adds the runs, the mutants among their kernels and the mutation score.
 void AddRuns(const std::vector<campaign::Run>& runs, v1::Campaign& proto);
-// `config`: whether the configuration and the modules go along.
+// `config`: whether to include the configuration and the modules.
 v1::KernelBuild ToProto(const campaign::KernelBuild& kernel, bool config, uint32_t runs);
 v1::Host ToProto(const campaign::Host& host, std::pair<uint32_t, uint64_t> allocated);
 v1::SpecErrors ToProto(const std::vector<campaign::SpecError>& errors);
@@ -49,11 +49,12 @@ std::vector<campaign::SpecError> FromProto(const v1::SpecErrors& proto);
 
 scheduler::Announcer MakeAnnouncer();
 
-// The parts of an agent's message that go to the scheduler as they are; KernelLog and Hello are handled by the session.
-// Error: INVALID_ARGUMENT (a histogram that is none, an unknown finding kind, an empty message).
+// The contents of an agent's message, as passed to the scheduler.
 using AgentWords = decltype(scheduler::AgentSaid::what);
+// Error: INVALID_ARGUMENT (an invalid histogram, an unknown finding kind, a host action request without an action, an
+// empty message; KernelLog or Hello, which the session handles itself).
 StatusOr<AgentWords> FromProto(const v1::AgentMessage& message);
-// Views into the log.
+// The records are views into the log.
 std::vector<detect::KernelRecord> KernelRecords(const v1::KernelLog& log);
 
 }  // namespace lk::api

@@ -14,10 +14,10 @@ StatusOr<campaign::KernelBuild> FindKernel(store::Store& store, const std::strin
     if (kernel.id == name) return store.GetKernel(kernel.id);
     if (!name.empty() && (kernel.id.starts_with(name) || kernel.release == name)) ids.push_back(kernel.id);
   }
-  if (ids.empty()) return absl::NotFoundError(fmt::format("no kernel \"{}\" (lkctl kernel list shows them)", name));
+  if (ids.empty()) return absl::NotFoundError(fmt::format("no kernel \"{}\" (see lkctl kernel list)", name));
   if (ids.size() > 1) {
     return absl::FailedPreconditionError(
-        fmt::format("\"{}\" names {} builds: {}", name, ids.size(), fmt::join(ids, ", ")));
+        fmt::format("\"{}\" matches {} builds: {}", name, ids.size(), fmt::join(ids, ", ")));
   }
   return store.GetKernel(ids.front());
 }

@@ -7,8 +7,8 @@
 
 namespace lk::api {
 
-// With its configuration. By id, a beginning of one, or a release. Errors: NOT_FOUND, FAILED_PRECONDITION (several),
-// what the store says.
+// Finds a kernel, with its configuration, by id, id prefix or release. Errors: NOT_FOUND, FAILED_PRECONDITION
+// (ambiguous), those of the store.
 StatusOr<campaign::KernelBuild> FindKernel(store::Store& store, const std::string& name);
 
 }  // namespace lk::api

@@ -12,7 +12,7 @@ grpc::ServerUnaryReactor* HostService::AddHost(grpc::CallbackServerContext* cont
                                                v1::Host* response) {
   return Answer(context, pool_, [this, request, response]() -> grpc::Status {
     if (request->uri().empty())
-      return {grpc::StatusCode::INVALID_ARGUMENT, "a libvirt URI is wanted, for example qemu:///session"};
+      return {grpc::StatusCode::INVALID_ARGUMENT, "missing libvirt URI (for example qemu:///session)"};
     const auto host =
         hosts_.Add({request->uri(), request->allow_broken_qemu(), request->max_vcpus(), request->max_memory_bytes()});
     if (!host.ok()) return ToGrpc(host.status());
@@ -72,9 +72,9 @@ grpc::ServerUnaryReactor* HostService::RemoveHost(grpc::CallbackServerContext* c
     const auto host = hosts_.Find(request->id());
     if (!host.ok()) return ToGrpc(host.status());
     if (driver_.Allocated(host->id).first > 0) {
-      return {
-          grpc::StatusCode::FAILED_PRECONDITION,
-          fmt::format("runs are on host {}; drain it (lkctl host drain {}) and wait for them", host->uri, host->id)};
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              fmt::format("host {} has active runs; drain it (lkctl host drain {}) and wait for them to finish",
+                          host->uri, host->id)};
     }
     const Status removed = hosts_.Remove(host->id);
     if (!removed.ok()) return ToGrpc(removed);

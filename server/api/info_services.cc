@@ -29,7 +29,7 @@ grpc::ServerUnaryReactor* ScenarioService::GetScenario(grpc::CallbackServerConte
     return reactor;
   }
   reactor->Finish({grpc::StatusCode::NOT_FOUND,
-                   fmt::format("no scenario \"{}\"; there are {}", request->name(), fmt::join(names, ", "))});
+                   fmt::format("no scenario \"{}\" (available: {})", request->name(), fmt::join(names, ", "))});
   return reactor;
 }
 

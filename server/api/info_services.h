@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Services that only tell what lkd was built with.
+// Services that only report what lkd was built with.
 #pragma once
 
 #include "lk/v1/scenario.grpc.pb.h"

@@ -10,21 +10,21 @@
 #include "server/api/convert.h"
 #include "server/api/find_kernel.h"
 #include "server/api/paging.h"
-#include "server/campaign/spec.h"
+#include "server/campaign/kernel_selection.h"
 #include "support/random.h"
 
 namespace lk::api {
 namespace {
 
-constexpr uint64_t kMostBytes = uint64_t{4} << 30;
-constexpr int kMostFiles = 64;
+constexpr uint64_t kMaxBytes = uint64_t{4} << 30;
+constexpr int kMaxFiles = 64;
 
 const std::set<std::string>& Roles() {
   static const std::set<std::string> roles = {"debian_package", "image", "config", "modules_archive", "debug"};
   return roles;
 }
 
-// Receives the files of one build. Every message is handled on the pool: writing a file may block.
+// Receives the files of one build. Messages are handled on the pool, since writing a file may block.
 class AddKernelCall final : public grpc::ServerReadReactor<v1::AddKernelRequest> {
  public:
   using Finisher =
@@ -68,33 +68,34 @@ class AddKernelCall final : public grpc::ServerReadReactor<v1::AddKernelRequest>
         return Begin(message.file());
       case v1::AddKernelRequest::kData:
         if (message.data().size() > left_)
-          return absl::InvalidArgumentError("more bytes than the file was said to have");
+          return absl::InvalidArgumentError("more data than the announced size of the file");
         left_ -= message.data().size();
         file_.write(message.data().data(), static_cast<std::streamsize>(message.data().size()));
         if (left_ == 0) file_.flush();
         if (!file_)
-          return absl::ResourceExhaustedError("spooling the upload failed; is the state directory's disk full?");
+          return absl::ResourceExhaustedError("cannot spool the upload; is the disk of the state directory full?");
         return absl::OkStatus();
       case v1::AddKernelRequest::PART_NOT_SET:
         break;
     }
-    return absl::InvalidArgumentError("an empty message");
+    return absl::InvalidArgumentError("empty message");
   }
 
   Status Begin(const v1::AddKernelRequest::FileStart& start) {
     if (left_ > 0)
-      return absl::InvalidArgumentError(fmt::format("a new file began {} bytes before the end of the last", left_));
-    if (!Roles().contains(start.role())) {
       return absl::InvalidArgumentError(
-          fmt::format("\"{}\" is no role: debian_package, image, config, modules_archive, debug", start.role()));
+          fmt::format("new file started {} bytes before the end of the previous one", left_));
+    if (!Roles().contains(start.role())) {
+      return absl::InvalidArgumentError(fmt::format(
+          "unknown file role \"{}\" (expected debian_package, image, config, modules_archive or debug)", start.role()));
     }
     total_ += start.size_bytes();
-    if (start.size_bytes() > kMostBytes || total_ > kMostBytes)
-      return absl::ResourceExhaustedError("the files are larger than 4 GiB");
-    if (uploads_.size() == kMostFiles) return absl::ResourceExhaustedError("more than 64 files");
+    if (start.size_bytes() > kMaxBytes || total_ > kMaxBytes)
+      return absl::ResourceExhaustedError("the files are larger than 4 GiB in total");
+    if (uploads_.size() == kMaxFiles) return absl::ResourceExhaustedError("more than 64 files");
     std::error_code failed;
     std::filesystem::create_directories(directory_, failed);
-    // The client's name is shown, never used as a path.
+    // The client's file name is only displayed, never used as a path.
     const std::filesystem::path path = directory_ / fmt::format("{}", uploads_.size());
     file_.close();
     file_.clear();
@@ -142,7 +143,7 @@ grpc::ServerReadReactor<v1::AddKernelRequest>* KernelService::AddKernel(grpc::Ca
                                                                         v1::AddKernelResponse* response) {
   const auto finish = [this, response](const std::vector<kernels::Upload>& uploads, const campaign::Labels& labels,
                                        const std::string& source) -> grpc::Status {
-    if (uploads.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "no file came"};
+    if (uploads.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "no files received"};
     const StatusOr<AddedBuild> added = AddBuild(library_, store_, uploads, labels, source, clock_.Now());
     if (!added.ok()) return ToGrpc(added.status());
     *response->mutable_kernel() = ToProto(added->kernel, false, 0);
@@ -163,13 +164,13 @@ grpc::ServerUnaryReactor* KernelService::ListKernels(grpc::CallbackServerContext
     if (!kernels.ok()) return ToGrpc(kernels.status());
     std::stable_sort(kernels->begin(), kernels->end(),
                      [](const auto& a, const auto& b) { return campaign::ReleaseLess(b.release, a.release); });
-    // The token is the id of the last build of the page before.
+    // The token is the id of the last build of the previous page.
     auto next = kernels->begin();
     if (!request->page_token().empty()) {
       next =
           std::find_if(kernels->begin(), kernels->end(), [&](const auto& k) { return k.id == request->page_token(); });
       if (next == kernels->end())
-        return {grpc::StatusCode::INVALID_ARGUMENT, "the page token is not valid any more; list anew"};
+        return {grpc::StatusCode::INVALID_ARGUMENT, "stale page token; list again from the start"};
       ++next;
     }
     for (int left = PageSize(request->page_size()); next != kernels->end() && left > 0; ++next, --left) {
@@ -205,7 +206,7 @@ grpc::ServerUnaryReactor* KernelService::RemoveKernel(grpc::CallbackServerContex
       if (std::any_of(runs->begin(), runs->end(), [&](const auto& run) { return run.kernel_id == kernel->id; })) {
         return {
             grpc::StatusCode::FAILED_PRECONDITION,
-            fmt::format("campaign {} uses {} and is not finished; wait for it, or cancel it", campaign.id, kernel->id)};
+            fmt::format("campaign {} uses {} and is not finished; wait for it or cancel it", campaign.id, kernel->id)};
       }
     }
     Status status = store_.RemoveKernel(kernel->id);

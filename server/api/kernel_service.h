@@ -16,17 +16,18 @@ namespace lk::api {
 
 struct AddedBuild {
   campaign::KernelBuild kernel;
-  bool created = false;  // it was not there before
+  bool created = false;  // the build is new
 };
-// Files a build and stores what is known of it; one that is there already keeps its source and time, and gets the
-// labels on top of its own. Errors: those of kernels::Library::Ingest and of the store.
+// Adds a build to the library and the store. If the build already exists, it keeps its source and the time at which it
+// was added, and `labels` are added to its labels, replacing those with the same names. Errors: those of
+// kernels::Library::Ingest and of the store.
 StatusOr<AddedBuild> AddBuild(kernels::Library& library, store::Store& store,
                               const std::vector<kernels::Upload>& uploads, const campaign::Labels& labels,
                               const std::string& source, absl::Time now);
 
 class KernelService final : public v1::KernelService::CallbackService {
  public:
-  // Uploads are spooled below `spool`. `images` tells which guests can have an agent.
+  // Uploads are spooled under `spool`. `images` is asked whether there is an agent for a kernel's architecture.
   KernelService(kernels::Library& library, store::Store& store, const vm::ImageBuilder& images, Executor& pool,
                 const Clock& clock, std::filesystem::path spool)
       : library_(library), store_(store), images_(images), pool_(pool), clock_(clock), spool_(std::move(spool)) {}

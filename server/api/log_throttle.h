@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps unauthenticated peers from filling lkd's log: at most one line a second, with the number of lines dropped.
+// Keeps unauthenticated peers from filling lkd's log: at most one line per second, with the number of lines dropped.
 #pragma once
 
 #include <absl/time/time.h>
@@ -14,7 +14,8 @@ namespace lk::api {
 
 class LogThrottle {
  public:
-  // Number of lines dropped before this one, or nullopt if this one is to be dropped as well. Thread-safe.
+  // Returns the number of lines dropped since the last one logged, or nullopt if this line must be dropped, too.
+  // Thread-safe.
   std::optional<uint64_t> Take(absl::Time now) {
     const MutexLock lock(&mutex_);
     if (now - last_ < absl::Seconds(1)) {

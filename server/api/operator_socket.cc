@@ -16,8 +16,8 @@
 namespace lk::api {
 namespace {
 
-// Different users of one lkd; more are turned away until it starts again.
-constexpr size_t kMostUsers = 64;
+// Limit on distinct users; others are refused until lkd restarts.
+constexpr size_t kMaxUsers = 64;
 constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kDirectoryMode = 0750;
 
@@ -43,8 +43,8 @@ StatusOr<std::unique_ptr<OperatorSocket>> OperatorSocket::Listen(const std::file
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!listener || !stop) return Error(path);
   std::filesystem::remove(path, failed);
-  // The mode before the name: there is no moment in which others may connect. bind(2) takes the umask off, chmod(2)
-  // gives the group its part back.
+  // Set the mode before the name exists, so that others can never connect. bind(2) applies the umask; chmod(2) restores
+  // the group bits.
   if (fchmod(listener.get(), kSocketMode) != 0 ||
       bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       chmod(path.c_str(), kSocketMode) != 0 || listen(listener.get(), SOMAXCONN) != 0) {
@@ -62,11 +62,11 @@ void OperatorSocket::Register(
     grpc::ServerBuilder& builder,
     const std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)>& processor) {
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-  for (size_t i = 0; i < kMostUsers; ++i) {
+  for (size_t i = 0; i < kMaxUsers; ++i) {
     auto user = std::make_shared<std::atomic<uid_t>>(static_cast<uid_t>(-1));
     const auto credentials = grpc::experimental::LocalServerCredentials(UDS);
     credentials->SetAuthMetadataProcessor(processor([user] { return user->load(); }));
-    doors_.push_back({builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials), user});
+    slots_.push_back({builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials), user});
   }
 }
 
@@ -81,31 +81,32 @@ void OperatorSocket::Loop() {
     if (watched[1].revents != 0) return;
     UniqueFd connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connection) {
-      Hand(std::move(connection));
+      HandOver(std::move(connection));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-      // Out of descriptors: the connection stays queued, and asking again at once would only burn the CPU.
+      // Out of resources: the connection stays queued, and retrying immediately would only burn CPU time.
       spdlog::warn("operator.socket: {}", std::strerror(errno));
       poll(&watched[1], 1, 1000);
     }
   }
-  spdlog::error("operator.socket: {}: no more connections are accepted", std::strerror(errno));
+  spdlog::error("operator.socket: {}: no longer accepting connections", std::strerror(errno));
 }
 
-void OperatorSocket::Hand(UniqueFd connection) {
+void OperatorSocket::HandOver(UniqueFd connection) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-  const auto [door, first] = users_.try_emplace(peer.uid, users_.size());
-  if (door->second >= doors_.size()) {
-    users_.erase(door);
-    spdlog::warn("operator.socket: uid {} is turned away: {} others were here since the start", peer.uid, kMostUsers);
+  const auto [slot, first] = users_.try_emplace(peer.uid, users_.size());
+  if (slot->second >= slots_.size()) {
+    users_.erase(slot);
+    spdlog::warn("operator.socket: refused uid {}: the limit of {} different users since lkd started is reached",
+                 peer.uid, kMaxUsers);
     return;
   }
-  if (first) doors_[door->second].user->store(peer.uid);
+  if (first) slots_[slot->second].user->store(peer.uid);
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
   parameters.listener_fd = -1;
   parameters.fd = connection.release();
-  doors_[door->second].acceptor->HandleNewConnection(&parameters);
+  slots_[slot->second].acceptor->HandleNewConnection(&parameters);
 }
 
 }  // namespace lk::api

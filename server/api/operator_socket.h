@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The unix socket of operators. lkd accepts its connections itself, since gRPC does not tell who is at the other end,
-// and hands each to gRPC with the credentials of its user.
+// The operators' Unix socket. gRPC does not report the user at the other end, so lkd accepts the connections itself and
+// hands each one to the gRPC acceptor for that user.
 #pragma once
 
 #include <grpcpp/security/auth_metadata_processor.h>
@@ -22,32 +22,33 @@ namespace lk::api {
 
 class OperatorSocket {
  public:
-  // Makes the directory (0750) where there is none, and the socket (0660), and listens. A socket that is there is a
-  // leftover: the state directory's lock says so. Errors: FAILED_PRECONDITION with the path.
+  // Creates the directory (0750) if necessary and the socket (0660), and listens. An existing socket is taken for a
+  // leftover of an earlier lkd and replaced. Errors: FAILED_PRECONDITION with the path.
   static StatusOr<std::unique_ptr<OperatorSocket>> Listen(const std::filesystem::path& path);
-  // Stops accepting; to be called before the server is gone.
+  // Stops accepting connections; must run before the server is destroyed.
   ~OperatorSocket();
 
-  // Before the server is started: `processor` makes the authorizer for a user.
+  // Call before the server is started. `processor` is given a function that returns a user's uid, and creates
+  // the processor that authorizes this user's calls.
   void Register(grpc::ServerBuilder& builder,
                 const std::function<std::shared_ptr<grpc::AuthMetadataProcessor>(std::function<uid_t()>)>& processor);
-  // When it is started.
+  // Call after the server has been started.
   void Accept();
 
  private:
   OperatorSocket(UniqueFd listener, UniqueFd stop) : listener_(std::move(listener)), stop_(std::move(stop)) {}
   void Loop();
-  void Hand(UniqueFd connection);
+  void HandOver(UniqueFd connection);
 
-  // gRPC wants credentials before it starts, and users come later: a door for each user, given away at its first
-  // connection.
-  struct Door {
+  // gRPC needs all credentials before it starts, when the users are not known yet. Each slot has separate credentials
+  // and is assigned to a user on the user's first connection.
+  struct Slot {
     std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
     std::shared_ptr<std::atomic<uid_t>> user;
   };
   UniqueFd listener_;
   UniqueFd stop_;
-  std::vector<Door> doors_;
+  std::vector<Slot> slots_;
   std::map<uid_t, size_t> users_;
   std::thread thread_;
 };

@@ -6,7 +6,7 @@
 
 namespace lk::api {
 
-// page_size of a request: 0 is 100; at most 1000.
+// Returns the number of items to send, given a request's page_size: 100 if that is 0 or negative, and at most 1000.
 inline int PageSize(int32_t asked) {
   return asked <= 0 ? 100 : std::min(asked, 1000);
 }

@@ -41,15 +41,15 @@ Status OpensslError(std::string_view doing) {
   return absl::InternalError(fmt::format("{}: {}", doing, text));
 }
 
-// A certificate for `subject`'s key, signed by `issuer_key`; issuer is the certificate itself when null.
+// Creates a certificate for the key `subject`, signed with `issuer_key`; self-signed if `issuer` is null.
 StatusOr<Certificate> Sign(const char* name, EVP_PKEY* subject, const X509* issuer, EVP_PKEY* issuer_key,
                            std::initializer_list<std::pair<int, const char*>> extensions) {
   Certificate certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
-  // Two certificates of one issuer must not share a serial number.
+  // Two certificates from one issuer must not share a serial number.
   std::random_device random;
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), (uint64_t{random()} << 31) | random());
-  // A guest without a driver for its clock begins in 1970; being valid early costs nothing here.
+  // A guest without a driver for its RTC believes that it is 1970, so the certificate is valid from then on.
   ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "19700101000000Z");
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kTenYears);
   X509_set_pubkey(certificate.get(), subject);
@@ -62,9 +62,9 @@ StatusOr<Certificate> Sign(const char* name, EVP_PKEY* subject, const X509* issu
   for (const auto& [id, value] : extensions) {
     const Extension extension(X509V3_EXT_conf_nid(nullptr, &context, id, value));
     if (!extension || X509_add_ext(certificate.get(), extension.get(), -1) != 1)
-      return OpensslError("certificate extension");
+      return OpensslError("cannot add a certificate extension");
   }
-  if (X509_sign(certificate.get(), issuer_key, EVP_sha256()) == 0) return OpensslError("signing a certificate");
+  if (X509_sign(certificate.get(), issuer_key, EVP_sha256()) == 0) return OpensslError("cannot sign a certificate");
   return certificate;
 }
 
@@ -80,7 +80,7 @@ std::string Pem(Write write) {
 StatusOr<Pki> Create() {
   const Key ca_key(EVP_EC_gen("P-256"));
   const Key key(EVP_EC_gen("P-256"));
-  if (!ca_key || !key) return OpensslError("making a key");
+  if (!ca_key || !key) return OpensslError("cannot generate a key");
   LK_ASSIGN_OR_RETURN(const Certificate ca, Sign("lkd agents", ca_key.get(), nullptr, ca_key.get(),
                                                  {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
                                                   {NID_key_usage, "critical,keyCertSign"},
@@ -101,7 +101,7 @@ std::string ReadPem(const std::filesystem::path& path) {
   return ReadFile(path).value_or("");
 }
 
-// Whole or not at all, and never readable for others.
+// Writes the file atomically; it is never readable by others.
 Status WriteFile(const std::filesystem::path& path, const std::string& content) {
   const std::filesystem::path temporary = path.string() + ".new";
   const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small CA behind the agent listener. It vouches for lkd to its agents, for nothing else.
+// A small CA for the agent listener. It only authenticates lkd to its agents.
 #pragma once
 
 #include <filesystem>
@@ -11,12 +11,12 @@ namespace lk::api {
 
 struct Pki {
   std::string ca_pem;
-  std::string certificate_pem;  // name "lkd"
+  std::string certificate_pem;  // for the name "lkd"
   std::string key_pem;
 };
 
-// Reads ca.pem, agent.pem and agent.key (mode 0600) of `directory`, or makes them: P-256, valid for ten years; the CA's
-// own key is thrown away once it has signed. Errors: what file operations and OpenSSL say.
+// Reads ca.pem, agent.pem and agent.key (mode 0600) in `directory`, or creates them: P-256, valid for ten years; the
+// CA's key is discarded after signing. Errors: those of file operations and OpenSSL.
 StatusOr<Pki> LoadOrCreatePki(const std::filesystem::path& directory);
 
 }  // namespace lk::api

@@ -9,7 +9,7 @@ namespace lk::api {
 namespace {
 
 constexpr size_t kReportChunk = 64 << 10;
-// Chunks that are made ready at once.
+// Chunks per batch.
 constexpr size_t kReportsAhead = 16;
 
 }  // namespace

@@ -19,8 +19,8 @@ namespace {
 using campaign::Run;
 using campaign::Verdict;
 
-// Consoles inlined: of so many runs, the last so many bytes of each.
-constexpr size_t kMostConsoles = 100;
+// Limits on inlined console logs: number of runs, and bytes from the end of each log.
+constexpr size_t kMaxConsoles = 100;
 constexpr uint64_t kConsoleBytes = 64 << 10;
 
 constexpr char kDefaultOrigin[] = "lk";
@@ -29,7 +29,7 @@ std::string Version() {
   return fmt::format("{}{}{}", kVersion, kCommit[0] ? " " : "", kCommit);
 }
 
-// Whole lines; nothing where there is no record.
+// Returns the end of a console log, cut at the beginning of a line; empty if there is no console log.
 report::ConsoleTail ReadTail(const std::filesystem::path& path) {
   report::ConsoleTail tail;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -80,7 +80,7 @@ void Reports::AddScenarios(report::CampaignReport& report) const {
 }
 
 void Reports::AddConsoles(report::CampaignReport& report) const {
-  // Those of failed runs first, then of others that did not pass.
+  // Failed runs come first, then other runs that neither passed nor were skipped.
   std::vector<const Run*> wanted;
   for (const Run& run : report.runs) {
     if (run.state == campaign::RunState::kDone && run.verdict != Verdict::kPass && run.verdict != Verdict::kSkip) {
@@ -88,7 +88,7 @@ void Reports::AddConsoles(report::CampaignReport& report) const {
     }
   }
   std::ranges::stable_sort(wanted, {}, [](const Run* run) { return run->verdict != Verdict::kFail; });
-  wanted.resize(std::min(wanted.size(), kMostConsoles));
+  wanted.resize(std::min(wanted.size(), kMaxConsoles));
   for (const Run* run : wanted) report.consoles[run->id] = ReadTail(console_(run->id));
 }
 
@@ -110,7 +110,7 @@ StatusOr<std::string> Reports::Write(const std::string& campaign_id, const std::
   if (format == "kcidb") return report::ToKcidb(report, origin);
   if (format == "json") return ToJson(report);
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" is no format of a report; there are html, junit, ktap, kcidb, json", format));
+      fmt::format("unknown report format \"{}\" (expected html, junit, ktap, kcidb or json)", format));
 }
 
 }  // namespace lk::api

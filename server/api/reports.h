@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports of campaigns, which server/report gathers and writes; what is not in the store is added here.
+// Campaign reports. server/report gathers and writes them; this class adds the data that is not in the store.
 #pragma once
 
 #include <filesystem>
@@ -15,19 +15,19 @@ namespace lk::api {
 
 class Reports {
  public:
-  // `console` gives the place of a run's console record.
+  // Returns the path of a run's console log.
   using ConsolePath = std::function<std::filesystem::path(const std::string& run_id)>;
   Reports(store::Store& store, const campaign::Descriptors& descriptors, ConsolePath console, const Clock& clock)
       : store_(store), descriptors_(descriptors), console_(std::move(console)), clock_(clock) {}
 
-  // The report in one of the formats of GetCampaignReportRequest. Reads the store and the disk. Thread-safe.
-  // Errors: NOT_FOUND, FAILED_PRECONDITION (several campaigns begin so), INVALID_ARGUMENT (format, origin).
+  // Returns the report in one of the formats of GetCampaignReportRequest. Reads the store and the disk. Thread-safe.
+  // Errors: NOT_FOUND, FAILED_PRECONDITION (ambiguous id), INVALID_ARGUMENT (format, origin).
   StatusOr<std::string> Write(const std::string& campaign_id, const std::string& format,
                               const std::string& kcidb_origin) const;
 
  private:
   void AddScenarios(report::CampaignReport& report) const;
-  // The ends of the consoles that a reader of the HTML report will want.
+  // Adds the ends of the console logs of runs that neither passed nor were skipped, for the HTML report.
   void AddConsoles(report::CampaignReport& report) const;
 
   store::Store& store_;

@@ -17,7 +17,7 @@ namespace {
 
 using access::Role;
 
-// The id that a request names.
+// The id in a request.
 template <typename Request>
 std::optional<std::string> Id(const void* request) {
   return static_cast<const Request*>(request)->id();
@@ -67,7 +67,7 @@ std::optional<std::string> WebhookTarget(const void* request) {
 }
 
 constexpr Rule kRules[] = {
-    // Health tells strangers no more than that something listens.
+    // The health service tells strangers only that something is listening.
     {"/grpc.health.v1.Health/Check", Role::kNone},
     {"/grpc.health.v1.Health/Watch", Role::kNone},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kViewer},
@@ -98,7 +98,7 @@ constexpr Rule kRules[] = {
     {"/lk.v1.HostService/GetHost", Role::kViewer},
     {"/lk.v1.HostService/DrainHost", Role::kOperator, Id<v1::DrainHostRequest>},
     {"/lk.v1.HostService/ResumeHost", Role::kOperator, Id<v1::ResumeHostRequest>},
-    // A host's URI makes lkd connect to it, as lkd's user.
+    // For admins only, since lkd connects to the host's URI as the user that lkd runs as.
     {"/lk.v1.HostService/AddHost", Role::kAdmin, HostAsked, HostAdded},
     {"/lk.v1.HostService/RemoveHost", Role::kAdmin, Id<v1::RemoveHostRequest>},
 
@@ -130,17 +130,18 @@ Status Decide(std::string_view method, const Caller& caller) {
   const Rule* rule = FindRule(method);
   if (rule != nullptr && caller.role >= rule->least) return absl::OkStatus();
   if (!caller.known) {
-    return absl::UnauthenticatedError("a token or a client certificate is needed here");
+    return absl::UnauthenticatedError("a token or a client certificate is required");
   }
   if (rule == nullptr) {
-    return absl::PermissionDeniedError(fmt::format("{}: nobody may call this", access::Printable(method)));
+    return absl::PermissionDeniedError(fmt::format("{}: no role may call this method", access::Printable(method)));
   }
   if (caller.role == Role::kNone) {
     return absl::PermissionDeniedError(
         fmt::format("{} has no role: its certificate's OU must be lk-viewer, lk-operator or lk-admin", caller.name));
   }
-  return absl::PermissionDeniedError(fmt::format("{} is {}, and {} needs {}", caller.name, ToString(caller.role),
-                                                 method.substr(method.find_last_of('.') + 1), ToString(rule->least)));
+  return absl::PermissionDeniedError(fmt::format("{} has role {}, but {} requires {}", caller.name,
+                                                 ToString(caller.role), method.substr(method.find_last_of('.') + 1),
+                                                 ToString(rule->least)));
 }
 
 }  // namespace lk::api

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may call what: a table, and the one decision made with it. What has no row is refused to everybody.
+// The authorization table: the role that each method requires. A method without a row is denied to everyone.
 #pragma once
 
 #include <optional>
@@ -14,14 +14,15 @@ namespace lk::api {
 struct Caller {
   std::string name = "nobody";  // for the audit log, printable
   access::Role role = access::Role::kNone;
-  bool known = false;  // by socket, token or certificate, whatever the role
+  bool known = false;  // identified by socket, token or certificate, whatever the role
 };
 
 struct Rule {
   std::string_view method;  // "/lk.v1.CampaignService/StartCampaign"
-  access::Role least;       // kNone: open to all
-  // Of a call that changes something, for the audit log: what a message of the request, and one of the answer, is
-  // about. nullopt: this request changes nothing. Null for calls that never do.
+  access::Role least;       // kNone if open to all
+  // The subject of the audit entry: what both functions return. `asked` describes the change that a request message
+  // asks for, or returns nullopt if it asks for none; the pointer is null for methods that never change anything.
+  // `answered` describes the changed object, from the response; the pointer is null if the response adds nothing.
   std::optional<std::string> (*asked)(const void* request) = nullptr;
   std::string (*answered)(const void* response) = nullptr;
 
@@ -29,11 +30,11 @@ struct Rule {
 };
 
 std::span<const Rule> Rules();
-// Nullptr: no row.
+// Returns null if the table has no row for the method.
 const Rule* FindRule(std::string_view method);
 
-// Errors: UNAUTHENTICATED (nobody known, and the call is not open to all); PERMISSION_DENIED (no row, or too low a
-// role), saying what is needed.
+// Errors: UNAUTHENTICATED (unknown caller, and the method is not open to all); PERMISSION_DENIED (no row, or
+// insufficient role), with the required role.
 Status Decide(std::string_view method, const Caller& caller);
 
 }  // namespace lk::api

@@ -18,10 +18,10 @@ namespace {
 
 constexpr size_t kChunk = 64 << 10;
 
-// Bytes of an artifact that are read ahead of a client that takes them.
+// Limit on the bytes of an artifact that have been read but not yet sent.
 constexpr size_t kAhead = 1 << 20;
 
-// At most `size` bytes from `offset`; empty: nothing there (yet).
+// At most `size` bytes from `offset`; empty if there is nothing (yet).
 StatusOr<std::string> ReadAt(const UniqueFd& fd, const std::filesystem::path& path, uint64_t offset, size_t size) {
   std::string data(size, '\0');
   const ssize_t got = pread(fd.get(), data.data(), data.size(), static_cast<off_t>(offset));
@@ -30,7 +30,7 @@ StatusOr<std::string> ReadAt(const UniqueFd& fd, const std::filesystem::path& pa
   return data;
 }
 
-// No descriptor: there is no such file (yet).
+// Returns an empty UniqueFd if the file does not exist (yet).
 StatusOr<UniqueFd> Open(const std::filesystem::path& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno != ENOENT) return absl::InternalError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
@@ -43,7 +43,7 @@ StatusOr<std::string> ReadConsole(const std::filesystem::path& path, uint64_t of
   return ReadAt(fd, path, offset, kChunk);
 }
 
-// Those of a run that are there. Names come from lkd's own list, never from a client.
+// The existing artifacts of a run. Names come from lkd's own list, never from a client.
 std::vector<v1::Artifact> FindArtifacts(const scheduler::Driver& driver, const std::string& run_id) {
   std::vector<v1::Artifact> artifacts;
   for (const char* name : scheduler::kArtifacts) {
@@ -57,15 +57,15 @@ std::vector<v1::Artifact> FindArtifacts(const scheduler::Driver& driver, const s
   return artifacts;
 }
 
-// NOT_FOUND tells the names there are.
+// Error: NOT_FOUND with the names of the existing artifacts.
 Status CheckArtifact(const scheduler::Driver& driver, const v1::GetArtifactRequest& request) {
   std::string names;
   for (const v1::Artifact& artifact : FindArtifacts(driver, request.run_id())) {
     if (artifact.name() == request.name()) return absl::OkStatus();
     names += (names.empty() ? "" : ", ") + artifact.name();
   }
-  return absl::NotFoundError(fmt::format("run {} has no artifact \"{}\"; there {}", request.run_id(), request.name(),
-                                         names.empty() ? "are none" : "are: " + names));
+  return absl::NotFoundError(fmt::format("run {} has no artifact \"{}\" (available: {})", request.run_id(),
+                                         request.name(), names.empty() ? "none" : names));
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ grpc::ServerWriteReactor<v1::ConsoleChunk>* RunService::GetConsoleLog(grpc::Call
   const auto next = [this, id = request->id(), offset = uint64_t{request->offset()}, follow = request->follow(),
                      path = driver_.Artifact(request->id(), console::kFileName),
                      first = true]() mutable -> StatusOr<Stream::Batch> {
-    // The state is read before the bytes: a run that is done has all of them.
+    // Read the state before the bytes: if the run is done by then, the log is complete.
     LK_ASSIGN_OR_RETURN(const campaign::Run run, store_.GetRun(id));
     LK_ASSIGN_OR_RETURN(std::string data, ReadConsole(path, offset));
     if (first && data.empty() && offset > 0 && run.state == campaign::RunState::kDone) {
@@ -122,7 +122,7 @@ grpc::ServerWriteReactor<v1::ConsoleChunk>* RunService::GetConsoleLog(grpc::Call
       const uint64_t size = std::filesystem::file_size(path, missing);
       if (missing || offset > size) {
         return absl::OutOfRangeError(
-            fmt::format("offset {} is beyond the console's {} bytes", offset, missing ? 0 : size));
+            fmt::format("offset {} is beyond the end of the console log ({} bytes)", offset, missing ? 0 : size));
       }
     }
     first = false;
@@ -159,12 +159,12 @@ grpc::ServerWriteReactor<v1::ArtifactChunk>* RunService::GetArtifact(grpc::Callb
   const auto next = [this, request = *request, path = std::filesystem::path(), fd = std::make_shared<UniqueFd>(),
                      offset = uint64_t{0}]() mutable -> StatusOr<Stream::Batch> {
     if (!*fd) {
-      // The id may be anything; one that the store knows has no way out of the directory in it.
+      // The id comes from the client and could be anything. The id of a stored run cannot lead out of the directory.
       LK_RETURN_IF_ERROR(store_.GetRun(request.run_id()).status());
       LK_RETURN_IF_ERROR(CheckArtifact(driver_, request));
       path = driver_.Artifact(request.run_id(), request.name());
       LK_ASSIGN_OR_RETURN(*fd, Open(path));
-      if (!*fd) return absl::NotFoundError(fmt::format("{} is gone", request.name()));
+      if (!*fd) return absl::NotFoundError(fmt::format("artifact {} no longer exists", request.name()));
     }
     Stream::Batch batch;
     LK_ASSIGN_OR_RETURN(const std::string data, ReadAt(*fd, path, offset, kAhead));

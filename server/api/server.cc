@@ -23,9 +23,7 @@ StatusOr<std::string> ReadTlsFile(const std::filesystem::path& path) {
 
 StatusOr<std::shared_ptr<grpc::ServerCredentials>> OperatorTls(const config::Config::Operator& options) {
   if (options.certificate.empty() || options.key.empty()) {
-    return absl::FailedPreconditionError(
-        fmt::format("operator.listen is {}, and TCP goes with TLS only: set operator.certificate and operator.key",
-                    options.listen));
+    return absl::FailedPreconditionError("operator.listen over TCP requires operator.certificate and operator.key");
   }
   grpc::SslServerCredentialsOptions tls;
   LK_ASSIGN_OR_RETURN(const std::string key, ReadTlsFile(options.key));
@@ -33,14 +31,14 @@ StatusOr<std::shared_ptr<grpc::ServerCredentials>> OperatorTls(const config::Con
   tls.pem_key_cert_pairs.push_back({key, certificate});
   if (!options.client_ca.empty()) {
     LK_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadTlsFile(options.client_ca));
-    // One that is shown must be good; who shows none may have a token.
+    // Certificates are optional, but must be valid; clients without one can use a token.
     tls.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
   }
   return grpc::SslServerCredentials(tls);
 }
 
-// Calls of one connection at once; lkctl has one.
-constexpr int kMostCalls = 100;
+// Concurrent calls per connection; lkctl makes one at a time.
+constexpr int kMaxCalls = 100;
 
 }  // namespace
 
@@ -61,7 +59,7 @@ StatusOr<std::unique_ptr<OperatorServer>> OperatorServer::Start(const config::Co
     builder.AddListeningPort(options.listen, credentials, &port);
   }
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostCalls);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCalls);
   builder.experimental().SetInterceptorCreators(audit.Interceptors(authorizer));
   for (grpc::Service* service : services) builder.RegisterService(service);
   result->server_ = builder.BuildAndStart();
@@ -88,13 +86,13 @@ StatusOr<std::unique_ptr<grpc::Server>> ServeAgents(const config::Config::Agent&
   tls.pem_key_cert_pairs.push_back({pki.key_pem, pki.certificate_pem});
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options.listen, grpc::SslServerCredentials(tls), &port);
-  // The session itself refuses what is over the limit, and knows whose it is.
+  // The session enforces the actual limit, since it knows which run a message belongs to.
   builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<uint64_t>(2ULL * options.max_message_bytes, INT_MAX)));
-  // An agent has one session, and perhaps one that is ending.
+  // An agent has one session, and possibly an old one that is still ending.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 4);
-  // SO_REUSEPORT would let a second lkd share the port and get the first one's agents.
+  // SO_REUSEPORT would let a second lkd share the port and receive connections from the first one's agents.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // A guest that hangs is noticed here; the scheduler has its own clock for it.
+  // Ends the stream of a hung guest; the scheduler has its own timers for hangs.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gRPC listeners of lkd.
+// lkd's gRPC listeners.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -18,18 +18,18 @@
 
 namespace lk::api {
 
-// Operators: unix socket (mode 0660) and, where configured, TCP with TLS; with health and reflection. Every call passes
-// the authorizer, changes are written to the audit log.
+// The operator API: Unix socket (mode 0660) and, if configured, TCP with TLS; with health and reflection services.
+// Every call goes through the authorizer, and changes are written to the audit log.
 class OperatorServer {
  public:
-  // Errors: FAILED_PRECONDITION (address in use, no certificate), what file operations say.
+  // Errors: FAILED_PRECONDITION (address in use, no certificate), those of file operations.
   static StatusOr<std::unique_ptr<OperatorServer>> Start(const config::Config::Operator& options,
                                                          Authorizer& authorizer, Audit& audit,
                                                          const std::vector<grpc::Service*>& services);
-  // Open streams get until the deadline.
+  // Open streams may continue until the deadline.
   void Shutdown(std::chrono::system_clock::time_point deadline);
 
-  // "unix:/run/lk/lkd.sock and 127.0.0.1:7640", with the port that was bound.
+  // For example "unix:/run/lk/lkd.sock and 127.0.0.1:7640", with the port that was bound.
   const std::string& addresses() const { return addresses_; }
 
  private:
@@ -38,7 +38,7 @@ class OperatorServer {
   std::string addresses_;
 };
 
-// Agents: always TLS, with lkd's own certificate. `port` gets the port that was bound.
+// Serves the agent API: always TLS, with lkd's own certificate. `port` is set to the port that was bound.
 StatusOr<std::unique_ptr<grpc::Server>> ServeAgents(const config::Config::Agent& options, const Pki& pki,
                                                     grpc::Service& service, int& port);
 

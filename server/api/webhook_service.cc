@@ -14,10 +14,10 @@
 namespace lk::api {
 namespace {
 
-// What lkctl's own deadline is, too.
+// Shorter than lkctl's deadline for a call.
 constexpr absl::Duration kTestWait = absl::Seconds(25);
 
-// What both directions have.
+// Fills in the fields that both directions share.
 template <typename Row>
 v1::Webhook Common(const Row& row, absl::Time created, std::string_view waiting) {
   v1::Webhook proto;
@@ -66,9 +66,9 @@ grpc::Status FillWebhook(const StatusOr<Row>& row, v1::Webhook& response) {
   return grpc::Status::OK;
 }
 
-grpc::Status Unknown(std::string_view what, const std::string& word, const std::vector<std::string_view>& right) {
+grpc::Status Unknown(std::string_view what, const std::string& word, const std::vector<std::string_view>& valid) {
   return {grpc::StatusCode::INVALID_ARGUMENT,
-          fmt::format("\"{}\" is no {}; right are: {}", word, what, fmt::join(right, ", "))};
+          fmt::format("invalid {} \"{}\" (expected {})", what, word, fmt::join(valid, ", "))};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scenario descriptors, for those that only pass them on; lk/v1/scenario.pb.h has what is in them.
+// Forward declarations of scenario descriptors, for code that only passes them on; see lk/v1/scenario.pb.h.
 #pragma once
 
 #include <vector>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every field of what is stored and sent: see support/fields.h. What is stored in the body of a row, and how a field is
-// called there, follows from here (server/store/codec.cc), and so does what is sent (server/api/convert.cc).
+// All fields that are stored and sent (see support/fields.h). The keys in the body of a database row
+// (server/store/codec.cc) and the API messages (server/api/convert.cc) are derived from these lists.
 #pragma once
 
 #include "server/campaign/types.h"

@@ -15,12 +15,12 @@ namespace {
 
 using detect::Kind;
 
-constexpr size_t kMostFindings = 100;
-constexpr size_t kMostOtherCpus = 64;
+constexpr size_t kMaxFindings = 100;
+constexpr size_t kMaxOtherCpus = 64;
 
-// A counter or taint flag of the kernel that rose for `counted` may have risen for a report of `reported`: every WARN
-// and its kin set TAINT_WARN, every Oops and bad page their flags (kernel/panic.c), and a stall is counted by each
-// detector that saw it.
+// A kernel counter or taint flag that stands for `counted` may have been raised by an event that is reported as
+// `reported`: reports of several kinds set TAINT_WARN, an oops or a bad page sets its own flag (kernel/panic.c), and a
+// stall is counted by each detector that notices it.
 struct Counted {
   Kind counted, reported;
 };
@@ -41,12 +41,13 @@ constexpr std::array<Counted, 14> kCounted = {{
     {Kind::kRcuStall, Kind::kCsdStall},
 }};
 
-// The end of the kernel that it was found in; a reboot is what became of that.
+// Whether the finding is of an event that killed the kernel. A reboot is only the consequence of such an event.
 bool IsPanic(const Finding& finding) {
   return (finding.fatal && finding.kind != Kind::kUnexpectedReboot) || finding.kind == Kind::kPanic;
 }
 
-// The panic device, or the agent's last words, tell of a panic without its text: a guest panics once.
+// A panic without its text, as reported by the panic device or by the agent's last message. A guest panics only once,
+// so any report of an event that killed the kernel belongs to the same panic.
 bool IsBarePanic(const Finding& finding) {
   return finding.kind == Kind::kPanic && !OnConsole(finding);
 }
@@ -58,7 +59,7 @@ bool CountsAs(const Finding& counted, const Finding& report) {
          });
 }
 
-// `effect` is what became of the VM because of `cause`.
+// Whether `effect` happened to the VM because of `cause`.
 bool Explains(const Finding& cause, const Finding& effect) {
   switch (effect.kind) {
     case Kind::kPanic:
@@ -72,7 +73,7 @@ bool Explains(const Finding& cause, const Finding& effect) {
   }
 }
 
-// `lesser` tells of the event of `fuller` with fewer words.
+// Whether `lesser` reports the same event as `fuller` in less detail.
 bool IsLesser(const Finding& lesser, const Finding& fuller) {
   return CountsAs(lesser, fuller) || Explains(fuller, lesser);
 }
@@ -109,8 +110,8 @@ void TakePlace(Finding& kept, Finding& more) {
   std::swap(kept, more);
 }
 
-// The same event, told again or by another witness. The console's words are the fullest. What the agent saw of a report
-// that the console has too is the same event, so only events of one witness are counted up.
+// Folds a report of the same event, from the same or another witness. The console has the most detail. If the agent and
+// the console both report an event, it happened only once, so counts are added only if the witness is the same.
 void FoldSame(Finding& kept, Finding more) {
   if (!OnConsole(kept) && OnConsole(more)) {
     TakePlace(kept, more);
@@ -125,22 +126,23 @@ void FoldSame(Finding& kept, Finding more) {
   if (more.distrust.empty()) kept.distrust.clear();
 }
 
-// Fewer words of the same event: they add their witness and nothing else, whichever came first.
+// Folds a less detailed report of the same event with the full one, whichever came first. The less detailed one adds
+// its witness, but no title or text.
 void FoldLesser(Finding& kept, Finding more, bool kept_is_lesser) {
   if (kept_is_lesser) TakePlace(kept, more);
   FoldSeen(kept, more);
   kept.fatal = kept.fatal || more.fatal;
 }
 
-// What the NMI, or a detector that spoke late, shows of a stall or hang that is known: the stacks of the CPUs, and the
-// words where nobody had any.
+// Adds what the NMI, or a detector that fired late, shows of a known stall or hang: the stacks of the CPUs and, if
+// nothing was on the console before, the text.
 void FoldShown(Finding& kept, Finding shown) {
   FoldTitles(kept, shown);
   FoldSeen(kept, shown);
   if (!OnConsole(kept)) {
     kept.start_offset = shown.start_offset;
     kept.end_offset = shown.end_offset;
-    kept.excerpt = (kept.excerpt + "\n" + shown.excerpt).substr(0, kMostExcerpt);
+    kept.excerpt = (kept.excerpt + "\n" + shown.excerpt).substr(0, kMaxExcerpt);
     kept.function = shown.function;
     kept.frames = shown.frames;
     kept.cpu = shown.cpu;
@@ -153,11 +155,11 @@ void FoldShown(Finding& kept, Finding shown) {
   for (detect::CpuStack& stack : shown.others) {
     const auto known = std::ranges::find(kept.others, stack.cpu, &detect::CpuStack::cpu);
     if (stack.cpu == kept.cpu || (stack.cpu >= 0 && known != kept.others.end())) continue;
-    if (kept.others.size() < kMostOtherCpus) kept.others.push_back(std::move(stack));
+    if (kept.others.size() < kMaxOtherCpus) kept.others.push_back(std::move(stack));
   }
 }
 
-// The newest stall or hang that the NMI's answer belongs to.
+// The latest stall or hang that counts against the kernel. The output of an NMI belongs to it.
 Finding* FindShown(Evidence& evidence) {
   const auto shown = std::find_if(evidence.findings.rbegin(), evidence.findings.rend(), [](const Finding& kept) {
     return (IsStall(kept.kind) || kept.kind == Kind::kHang) && HeldAgainstKernel(kept);
@@ -165,7 +167,7 @@ Finding* FindShown(Evidence& evidence) {
   return shown == evidence.findings.rend() ? nullptr : &*shown;
 }
 
-// A hang that counts and of which the console has told nothing.
+// A hang that counts against the kernel and left nothing on the console.
 Finding* FindSilent(Evidence& evidence) {
   const auto silent = std::ranges::find_if(evidence.findings, [](const Finding& kept) {
     return kept.kind == Kind::kHang && !OnConsole(kept) && HeldAgainstKernel(kept);
@@ -182,14 +184,14 @@ void Fold(Finding& kept, const Finding& more) {
   }
 }
 
-// The finding of the same event, or nullptr: it is the first that tells of it.
+// The known finding of the same event, or nullptr if this is the first report of the event.
 Finding* FindSameEvent(Evidence& evidence, const Finding& finding) {
   const auto meets = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
     return TitlesMeet(kept, finding) || OneLeadsToTheOther(kept, finding);
   });
   if (meets != evidence.findings.end()) return &*meets;
   const auto related = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
-    // A reboot follows from what came before it.
+    // A reboot cannot be the consequence of something that happened after it.
     return IsLesser(finding, kept) || (IsLesser(kept, finding) && kept.kind != Kind::kUnexpectedReboot);
   });
   return related == evidence.findings.end() ? nullptr : &*related;
@@ -242,7 +244,7 @@ Finding AsHang(Finding nmi, const std::string& scenario) {
   nmi.kind = Kind::kHang;
   nmi.title = "hang in " + (nmi.function.empty() ? scenario : nmi.function);
   std::erase(nmi.alt_titles, nmi.title);
-  // The kernel ended because it was told to.
+  // The kernel panicked only because of the NMI.
   nmi.fatal = false;
   nmi.nmi = true;
   nmi.witnesses = {"console", "hypervisor"};
@@ -258,14 +260,14 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
              kept.title == finding.title;
     });
     if (same != evidence.findings.end()) {
-      // The console record is being read again from its beginning: the reports folded into this one come again too, and
-      // are counted anew.
+      // The console log is being reread from the beginning: the reports that were folded into `same` will follow,
+      // and are counted again.
       return std::exchange(same->count, finding.count) != finding.count ? &*same : nullptr;
     }
   }
   if (Finding* shown = ShownByNmi(finding) ? FindShown(evidence) : nullptr) {
     FoldShown(*shown, std::move(finding));
-    // What had no name before may turn out to be an earlier one's.
+    // With the titles from the NMI, the finding may match an earlier finding.
     const auto place = evidence.findings.begin() + (shown - evidence.findings.data());
     const auto earlier = std::find_if(evidence.findings.begin(), place,
                                       [&](const Finding& kept) { return detect::TitlesMeet(kept, *shown); });
@@ -278,14 +280,14 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
     Fold(*known, finding);
     return known;
   }
-  // It stays a hang, for that counts whatever the budgets say.
+  // The finding remains a hang, so that a budget for this kind of stall does not apply to it.
   const bool spoke_late =
       IsStall(finding.kind) && OnConsole(finding) && !finding.transient && HeldAgainstKernel(finding);
   if (Finding* silent = spoke_late ? FindSilent(evidence) : nullptr) {
     FoldShown(*silent, std::move(finding));
     return silent;
   }
-  if (evidence.findings.size() < kMostFindings) {
+  if (evidence.findings.size() < kMaxFindings) {
     evidence.findings.push_back(std::move(finding));
     return &evidence.findings.back();
   }

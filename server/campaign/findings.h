@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One cause, one finding: what several witnesses and detectors tell of the same event is folded into one.
+// One cause, one finding: reports of the same event from several witnesses and detectors are folded into one.
 #pragma once
 
 #include "server/campaign/descriptor_fwd.h"
@@ -7,47 +7,50 @@
 
 namespace lk::campaign {
 
-// Of the kernel's stall detectors, which look at the same hang at different times.
+// Whether findings of this kind come from the kernel's stall detectors, which may see the same hang at different times.
 bool IsStall(detect::Kind kind);
 
-// Held against the kernel: neither tolerated by the scenario nor distrusted. It makes the run fail, unless a budget
-// allows it or it is not the kernel's doing (see verdict.h).
+// Whether the finding counts against the kernel: it is neither tolerated by the scenario nor distrusted. Such a finding
+// makes the run fail, unless a budget allows it or the kernel is not to blame (see verdict.h).
 bool HeldAgainstKernel(const Finding& finding);
 
-// The same of a report that has been read to its end: what is counted, and told to others.
+// Whether the finding counts against the kernel and is complete, not `open`. Only such findings are included in metrics
+// and webhooks.
 bool IsCompleteAndHeld(const Finding& finding);
 
-// It would be held against the kernel, but for what is said in `distrust`.
+// Whether the finding would count against the kernel if not for the reason in `distrust`.
 bool IsDistrusted(const Finding& finding);
 
-// A place in the console record: the console's own findings have one, those told by others have none.
+// Whether the finding has a position in the console log. Only findings from the console have one.
 bool OnConsole(const Finding& finding);
 
-// The descriptor tolerates it.
+// Whether the descriptor tolerates the finding.
 bool IsTolerated(const Finding& finding, const v1::ScenarioDescriptor& descriptor);
 
-// "the VM was paused for 12s": why what a pause may have made is not trusted.
+// "the VM was paused for 12s": the reason to distrust a finding that a pause may have caused.
 std::string PausedFor(absl::Duration pause);
 
-// Bytes of an excerpt, and of what a step of the post-mortem gave.
-inline constexpr size_t kMostExcerpt = size_t{16} << 10;
+// Maximum size in bytes of an excerpt, and of the output of a post-mortem step.
+inline constexpr size_t kMaxExcerpt = size_t{16} << 10;
 
-// The panic that an injected NMI gave, as what it is evidence of: a hang, named after the function that was stuck, or
-// after the scenario where none could be named.
+// Turns the finding of a panic that was caused by an injected NMI into a hang, named after the stuck function or, if
+// that is unknown, after the scenario.
 Finding AsHang(Finding nmi, const std::string& scenario);
 
-// Adds a finding, or folds it into one of the same event:
-//   - their titles meet (detect::TitlesMeet), or one leads to the other (detect::OneLeadsToTheOther);
-//   - one is the panic that the panic device or the agent tells of, the other a report that the kernel did not survive;
-//   - one is only counted by the kernel, the other a report that the same counter or taint flag stands for;
-//   - one is a reboot, a VM crash or a watchdog that the other (a panic; for the watchdog also a hang) explains;
-//   - it is a hang shown by an NMI (AsHang) and a stall or hang that counts is known;
-//   - it is a stall that counts, and a hang is known of which the console has told nothing: it gives that its words.
-// The fullest report gives title and stack; each witness is named; what several witnesses tell is counted once. The
-// same console report again (kind, title and start offset) means that the record is read again after a restart: its
-// count begins anew.
-// Returns the finding of the evidence that has changed, or nullptr: none has. At most 100 findings are kept; the last
-// one then counts the rest.
+// Adds a finding, or folds it into an existing one for the same event. Two findings are for the same event if
+//   - they have a title in common (detect::TitlesMeet), or one leads to the other (detect::OneLeadsToTheOther);
+//   - one is a panic reported by the panic device or the agent, and the other an event that killed the kernel;
+//   - one comes from a kernel counter or taint flag, and the other is a report of an event that raises or sets it;
+//   - one is a reboot after a panic, and the other that panic;
+//   - one is a crashed VM or a watchdog that fired, and the other the panic, stall or hang that explains it;
+//   - the new one is a hang shown by an NMI (AsHang), and the other the latest stall or hang that counts against
+//     the kernel;
+//   - the new one is a stall that counts against the kernel, and the other a hang that left nothing on the console: the
+//     hang then gets the text of the stall.
+// The most detailed report provides title and stack; every witness is named; an event that several witnesses report is
+// counted once. If the same console report (kind, title and start offset) is added again, lkd has restarted and is
+// rereading the console log, and the count starts over. Returns the finding in `evidence` that has changed, or nullptr
+// if none has. At most 100 findings are kept; any more are only added to the count of the last one.
 const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor);
 
 }  // namespace lk::campaign

@@ -9,27 +9,30 @@
 
 namespace lk::campaign {
 
-// When the guest's own detectors speak, ordered so that one hang gives one finding: cross-CPU calls and RCU first, then
-// soft lockups, then hung tasks and workqueues; silence, judged by lkd, last.
+// The timeouts of the guest's own detectors and of lkd, ordered so that one hang results in one finding: cross-CPU
+// calls and RCU first, then soft lockups, then hung tasks and workqueues, and finally silence, which lkd detects.
 struct GuestTimeouts {
-  absl::Duration csd;        // smp.csd_lock_timeout (kernel/smp.c)
-  absl::Duration rcu;        // rcu_cpu_stall_timeout, normal and expedited; 3 s at least (kernel/rcu/tree_stall.h)
-  absl::Duration lockup;     // soft lockup: twice watchdog_thresh, which is the hard lockup's (kernel/watchdog.c)
-  absl::Duration hung_task;  // hung_task_timeout_secs, looked at each quarter of it (kernel/hung_task.c)
-  absl::Duration workqueue;  // workqueue.watchdog_thresh; seen after one to two times that (kernel/workqueue.c)
-  absl::Duration silence;    // no progress since one of them spoke: lkd's
+  absl::Duration csd;  // smp.csd_lock_timeout (kernel/smp.c)
+  absl::Duration rcu;  // rcu_cpu_stall_timeout, normal and expedited; minimum 3 s (kernel/rcu/tree_stall.h)
+  // Soft lockup: 2 * watchdog_thresh; watchdog_thresh itself is the hard lockup threshold (kernel/watchdog.c).
+  absl::Duration lockup;
+  absl::Duration hung_task;  // hung_task_timeout_secs, checked four times in that period (kernel/hung_task.c)
+  absl::Duration workqueue;  // workqueue.watchdog_thresh; fires after one to two times that (kernel/workqueue.c)
+  absl::Duration silence;    // lkd's own: time without progress after one of the others fired
 };
 
-// `factor`: how much slower an emulated guest is, 1 for a real CPU; every time is multiplied by it, in whole seconds.
+// `factor` says how much slower an emulated guest is; it is 1 for a real CPU. Every timeout is multiplied by it and
+// rounded up to whole seconds.
 GuestTimeouts TimeoutsFor(double factor);
 
-// A detector that is not stopped with the VM may speak of a pause for this long after it.
+// The longest of the timeouts. If the VM was paused, a detector whose clock kept running may report the pause as a
+// stall up to this long after the pause.
 absl::Duration Longest(const GuestTimeouts& timeouts);
 
-// The kernel command line that sets them, and makes an NMI tell what every CPU does (x86-64; on arm64 QEMU has none to
-// inject). It stands before what the scenario and the profile say, which therefore win. A kernel that lacks a detector
-// ignores its words: those with a dot are dropped, the rest become environment of init
-// (Documentation/admin-guide/kernel-parameters.rst).
+// The kernel arguments that set the timeouts and make an NMI print what every CPU is doing (x86-64 only: QEMU
+// cannot inject an NMI on arm64). The arguments of the scenario and the profile come later and therefore win. A kernel
+// that lacks a detector ignores its arguments: those with a dot are dropped, the others end up in the environment of
+// init (Documentation/admin-guide/kernel-parameters.rst).
 std::string DetectorCmdline(Arch arch, const GuestTimeouts& timeouts);
 
 }  // namespace lk::campaign

@@ -31,13 +31,13 @@ constexpr Trait kTraits[] = {
     {[](const Profile& p) { return ConfidentialIs(p, Confidential::Type::kSev); }, "launchSecurity:sev"},
     {[](const Profile& p) { return ConfidentialIs(p, Confidential::Type::kSevSnp); }, "launchSecurity:sev-snp"},
     {[](const Profile& p) { return ConfidentialIs(p, Confidential::Type::kTdx); }, "launchSecurity:tdx"},
-    // Encrypted memory is the processor's; nothing emulates it.
+    // Memory encryption is a feature of the processor and cannot be emulated.
     {[](const Profile& p) { return !ConfidentialIs(p, Confidential::Type::kNone); }, "accelerator:kvm"},
 };
 
 constexpr std::string_view kArch = "arch:", kAccelerator = "accelerator:";
 
-// Asked for each queued run and host whenever a place may have come free: nothing is put together for it.
+// Called for each queued run and host whenever room may have become free, so it builds no strings.
 bool Offers(const Host& host, std::string_view need) {
   if (need.starts_with(kArch)) return std::ranges::find(host.archs, need.substr(kArch.size())) != host.archs.end();
   if (need.starts_with(kAccelerator)) return host.accelerator == need.substr(kAccelerator.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host must offer for a profile's VM.
+// What a host must offer to run a profile's VM.
 #pragma once
 
 #include <string>
@@ -10,13 +10,14 @@
 
 namespace lk::campaign {
 
-// Constant words, those of Host::features, and "arch:aarch64", "accelerator:kvm" for what a host has beside them.
+// The needs are string constants: words from Host::features, and words such as "arch:aarch64" and "accelerator:kvm",
+// which are compared with other fields of Host.
 std::vector<std::string_view> HostNeeds(const Profile& profile);
 
-// Those that a host does not offer; empty: it can take such a VM when it has the room.
+// The needs that a host does not meet. If the result is empty, the host can run the VM once it has room.
 std::vector<std::string_view> MissingNeeds(const Host& host, const std::vector<std::string_view>& needs);
 
-// What a host offers of the kind of a need: "launchSecurity:sev, launchSecurity:sev-snp", "no launchSecurity".
+// What a host offers of the same kind as `need`: "launchSecurity:sev, launchSecurity:sev-snp", "no launchSecurity".
 std::string OfferInstead(const Host& host, std::string_view need);
 
 }  // namespace lk::campaign

@@ -7,8 +7,8 @@
 #include <array>
 
 #include "lk/v1/scenario.pb.h"
+#include "server/campaign/kernel_selection.h"
 #include "server/campaign/mutation.h"
-#include "server/campaign/spec.h"
 #include "support/quantity.h"
 
 namespace lk::campaign {
@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kTokenBytes = 32;
 constexpr size_t kNonceBytes = 8;
 
-// What a descriptor's requirements.vm may name.
+// The names that can appear in a descriptor's requirements.vm.
 struct VmFeature {
   std::string_view name;
   bool (*present)(const Profile&);
@@ -31,18 +31,19 @@ constexpr std::array<VmFeature, 5> kVmFeatures = {{
     {"confidential", [](const Profile& profile) { return profile.confidential.type != Confidential::Type::kNone; }},
 }};
 
-// The kernel's own messages up to KERN_INFO on the console, all that the agent writes to /dev/kmsg kept (the canary
-// must not fall to the rate limit), a random pool that is ready at once (the agent's TLS waits for it), and a guest
-// that stays as it is after a panic: lkd ends it. Documentation/admin-guide/kernel-parameters.txt.
+// Prints kernel messages up to KERN_INFO on the console; exempts /dev/kmsg from the rate limit, which could otherwise
+// drop the canary; initialises the random pool immediately, since the agent's TLS waits for it; and keeps the guest
+// from rebooting after a panic, so that lkd can destroy it. See Documentation/admin-guide/kernel-parameters.txt.
 constexpr std::string_view kBaseCmdline = "loglevel=7 printk.devkmsg=on random.trust_cpu=on panic=0";
 
-// What depends on the architecture. no_timer_check: on a busy host an emulated timer's first ticks may come later than
-// the kernel waits for them at boot, and it panics; under KVM it does not look either (arch/x86/kernel/kvm.c).
+// Arguments that depend on the architecture. no_timer_check: on a busy host, the first ticks of an emulated timer may
+// arrive too late for the kernel's check at boot, and the kernel then panics; under KVM it skips this check anyway
+// (arch/x86/kernel/kvm.c).
 std::string_view ArchCmdline(Arch arch) {
   return arch == Arch::kX86_64 ? "console=ttyS0 no_timer_check" : "console=ttyAMA0";
 }
 
-// Mixes the campaign's seed with a run's place (SplitMix64, https://prng.di.unimi.it/splitmix64.c).
+// Mixes the campaign's seed with a cell's number (SplitMix64, https://prng.di.unimi.it/splitmix64.c).
 uint32_t Seed(uint32_t seed, uint32_t cell) {
   uint64_t z = (uint64_t{seed} << 32 | cell) + 0x9e3779b97f4a7c15;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -59,7 +60,7 @@ const v1::ScenarioDescriptor* Find(const Descriptors& descriptors, const std::st
   return it == descriptors.end() ? nullptr : &*it;
 }
 
-// The one scenario that a kernel is used with, as a control of it; empty: it is used with all.
+// If the kernel is a mutant that serves as a positive control, the scenario that it runs; otherwise empty.
 std::string ControlOf(const CampaignSpec& spec, const KernelBuild& kernel) {
   return spec.positive_controls == PositiveControls::kOff ? "" : MutantOf(kernel);
 }
@@ -77,7 +78,7 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
   std::vector<Run> runs;
   const auto add = [&](const KernelBuild& kernel, const Profile& profile, const ScenarioUse& use, uint32_t repeat) {
     const v1::ScenarioDescriptor* descriptor = Find(descriptors, use.name);
-    if (descriptor == nullptr) return;  // no checked spec names one
+    if (descriptor == nullptr) return;  // cannot happen if the spec is valid
     Run run;
     run.cell = static_cast<uint32_t>(runs.size() + 1);
     run.id = fmt::format("{}-{:03}", campaign.id, run.cell);
@@ -128,8 +129,9 @@ std::vector<std::string> WithoutRuns(const CampaignSpec& spec, const std::vector
     if (std::ranges::find(runs, kernel.id, &Run::kernel_id) != runs.end()) continue;
     const std::string only = ControlOf(spec, kernel);
     reasons.push_back(
-        fmt::format("{} makes no run: {} on {}", kernel.release,
-                    only.empty() ? "no scenario is used" : fmt::format("it is a mutant of {}, which is not used", only),
+        fmt::format("{} has no runs: {} on {}", kernel.release,
+                    only.empty() ? "the campaign runs no scenario"
+                                 : fmt::format("it is a mutant of {}, a scenario that the campaign does not run", only),
                     ToString(kernel.arch)));
   }
   return reasons;
@@ -149,11 +151,11 @@ Run NextAttempt(const Run& run, absl::Time now, const std::function<std::string(
 std::string WhyNot(const v1::ScenarioDescriptor& descriptor, const KernelBuild& kernel, const Profile& profile) {
   const auto& needs = descriptor.requirements();
   if (!needs.arch().empty() && std::ranges::find(needs.arch(), ToString(kernel.arch)) == needs.arch().end()) {
-    return fmt::format("needs architecture {}, the kernel is for {}", fmt::join(needs.arch(), " or "),
+    return fmt::format("needs architecture {}, but the kernel is for {}", fmt::join(needs.arch(), " or "),
                        ToString(kernel.arch));
   }
   if (!needs.min_release().empty() && ReleaseLess(kernel.release, needs.min_release())) {
-    return fmt::format("needs a kernel of at least {}, this is {}", needs.min_release(), kernel.release);
+    return fmt::format("needs kernel {} or later, but this is {}", needs.min_release(), kernel.release);
   }
   if (!kernel.config_sha256.empty()) {
     for (const std::string& symbol : needs.config()) {
@@ -167,10 +169,10 @@ std::string WhyNot(const v1::ScenarioDescriptor& descriptor, const KernelBuild& 
     }
   }
   if (profile.vcpus < needs.min_vcpus()) {
-    return fmt::format("needs {} vCPUs, profile {} has {}", needs.min_vcpus(), profile.name, profile.vcpus);
+    return fmt::format("needs {} vCPUs, but profile {} has {}", needs.min_vcpus(), profile.name, profile.vcpus);
   }
   if (profile.memory_bytes < needs.min_memory_bytes()) {
-    return fmt::format("needs {} of memory, profile {} has {}", FormatBytes(needs.min_memory_bytes()), profile.name,
+    return fmt::format("needs {} of memory, but profile {} has {}", FormatBytes(needs.min_memory_bytes()), profile.name,
                        FormatBytes(profile.memory_bytes));
   }
   return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels x profiles x scenarios x repeats.
+// The matrix of a campaign: kernels x profiles x scenarios x repeats.
 #pragma once
 
 #include <functional>
@@ -12,29 +12,31 @@
 
 namespace lk::campaign {
 
-// The campaign's runs, in an order that spreads repeats (all cells once, then again), so that a cut campaign still says
-// something of every cell. Combinations of a kernel and a profile of different architectures make no run. A run whose
-// scenario cannot work there (architecture, release, config symbols, VM) is made as state done, verdict skip, with the
-// missing thing named. Mutants come first within each repeat, each as a control of its own scenario alone; with
-// positiveControls off they are kernels like any other. `seed` gives each run its own seed; `random_hex(bytes)` gives
-// tokens and nonces.
+// The campaign's runs: each combination of kernel, profile and scenario once, then each again for the next repeat, so
+// that a campaign that is cancelled halfway still says something about every combination. A kernel and a profile with
+// different architectures get no run. If the scenario cannot run on the kernel and profile (architecture, release,
+// config symbols, VM), the run is created in state done with verdict skip and a reason that names what is missing.
+// Within each repeat, mutants come first, each only as a control of its own scenario; with positiveControls off they
+// are treated like any other kernel. Unless the spec sets a seed for all runs, each run's seed is derived from the
+// campaign's seed. `random_hex(bytes)` makes tokens and nonces.
 std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>& kernels,
                         const Descriptors& descriptors, absl::Time now,
                         const std::function<std::string(size_t)>& random_hex);
 
-// Kernels of which `runs` has none, each with the reason.
+// One message for each kernel that has none of `runs`, with the reason.
 std::vector<std::string> WithoutRuns(const CampaignSpec& spec, const std::vector<KernelBuild>& kernels,
                                      const std::vector<Run>& runs);
 
-// A further attempt at a run's cell: new id, fresh evidence, same seed.
+// The next attempt at a run: new id, no evidence, same seed.
 Run NextAttempt(const Run& run, absl::Time now, const std::function<std::string(size_t)>& random_hex);
 
-// Why the scenario cannot run there; empty: it can. Config symbols of a kernel whose configuration is not known are
-// left to the agent.
+// Why the scenario cannot run on this kernel with this profile, or empty if it can. If the kernel's configuration is
+// unknown, checking the config symbols is left to the agent.
 std::string WhyNot(const v1::ScenarioDescriptor& descriptor, const KernelBuild& kernel, const Profile& profile);
 
-// The whole kernel command line: console, lk's own, the guest's detectors, the scenario's, the profile's (later wins in
-// the kernel). How slow the guest is, and with it the timeouts, is known once a run has its host.
+// The whole kernel command line: console, lk's own arguments, the timeouts of the guest's detectors, the scenario's
+// arguments and the profile's. If an argument other than console= is repeated, the last one counts. The timeouts depend
+// on how slow the guest is, which is known only once a run has a host.
 std::string CommandLine(const v1::ScenarioDescriptor& descriptor, const Profile& profile,
                         const GuestTimeouts& timeouts);
 

@@ -84,7 +84,7 @@ void Proof::End(const Run& control) {
                             control.id);
   }
   if (state == ControlState::kUndecided && undecided_.empty()) {
-    undecided_ = fmt::format("whether the mutant {} fails this scenario on this profile is not known (run {}: {})",
+    undecided_ = fmt::format("the mutant {} gave no result for this scenario on this profile (run {}: {})",
                              control.kernel_release, control.id,
                              WasCancelled(control) ? "cancelled" : ToString(control.verdict));
   }
@@ -100,9 +100,9 @@ std::string Proof::Doubt(const Run& pass, PositiveControls rule, const v1::Scena
   return {};
 }
 
-Verdict Overall(const std::vector<Run>& runs) {
+Verdict CampaignVerdict(const std::vector<Run>& runs) {
   const Counts counts = Count(runs);
-  if (counts.total > 0 || counts.controls == 0) return Overall(counts);
+  if (counts.total > 0 || counts.controls == 0) return WorstVerdict(counts);
   ControlState worst = ControlState::kSkipped;
   for (const Run& run : runs) worst = std::max(worst, StateOf(run));
   if (worst == ControlState::kSkipped) return Verdict::kSkip;

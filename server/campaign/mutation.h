@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positive controls: that a scenario passes means something only where it is known to fail. A mutant is a kernel build
-// with the problem of one scenario put back. Unless positiveControls is off, it runs only that scenario, and its runs
-// are controls: they judge no kernel, but passes of their scenario on their profile are unproven where one survives.
+// Positive controls: a pass means something only if the scenario is known to fail when it should. A mutant is a kernel
+// build that reintroduces the bug that one scenario looks for. Unless positiveControls is off, a mutant runs only that
+// scenario, and its runs are controls: they do not count towards verdicts on kernels, but if a mutant survives, passes
+// of the same scenario on the same profile are unproven.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +15,22 @@
 
 namespace lk::campaign {
 
-// What a control has shown. In the order of their weight: several together have shown the last of theirs.
+// The result of a control, in ascending order of weight. The result of several controls is the greatest of theirs.
 enum class ControlState {
-  kSkipped,    // it could not run there, or a later attempt took its place: as if it were not there
-  kKilled,     // it failed, as it should
+  kSkipped,    // could not run, or superseded by a later attempt: ignored
+  kKilled,     // failed, as it should
   kUndecided,  // error, miss or cancelled
-  kPending,    // not done
-  kSurvived,   // nothing was held against it
+  kPending,    // not done yet
+  kSurvived,   // nothing was held against the kernel
 };
 // "killed" ...
 std::string_view ToString(ControlState state);
 
-// The scenario that a build is a mutant of, as its label "mutant" says; empty: it is none.
+// The scenario that looks for the bug that a build reintroduces, from the build's label "mutant"; empty if the build is
+// not a mutant.
 std::string MutantOf(const KernelBuild& kernel);
 
-// Its campaign was cancelled before it was over.
+// Whether the campaign was cancelled before the run was over.
 bool WasCancelled(const Outcome& run);
 
 ControlState StateOf(const Outcome& control);
@@ -39,39 +41,41 @@ struct Mutant {
   std::string kernel_release;
   std::string scenario;
   ControlState state = ControlState::kSkipped;
-  std::string reason;                // of the first of its runs that has shown `state`
-  std::vector<std::string> run_ids;  // attempts that were superseded left out
+  std::string reason;                // of its first run with that state
+  std::vector<std::string> run_ids;  // without superseded attempts
 };
 
-// Of a campaign's runs, in the order of the first control of each.
+// The mutants that a campaign runs, in the order of their first controls.
 std::vector<Mutant> Mutants(const std::vector<Run>& runs);
 
-// Of the mutants that are killed, survived or undecided.
+// The number of mutants killed, out of all that were killed, survived or are undecided.
 struct MutationScore {
   uint32_t killed = 0;
   uint32_t all = 0;
 };
 MutationScore Score(const std::vector<Mutant>& mutants);
 
-// What the controls of one scenario on one profile have shown so far.
+// The results so far of the controls of one scenario on one profile.
 class Proof {
  public:
   void Begin() { ++open_; }
-  // A control that has begun is done; a further attempt in its place has begun before.
+  // Call this when a control for which Begin() was called is done. If it is retried, call Begin() for the retry first.
   void End(const Run& control);
 
   bool open() const { return open_ > 0; }
-  // Why a pass of the scenario on the profile is not proven; empty: it is. Controls that are open are not waited for.
+  // Why a pass of the scenario on the profile is unproven, or empty if it is proven. Controls that are still open are
+  // taken to have been cancelled.
   std::string Doubt(const Run& pass, PositiveControls rule, const v1::ScenarioDescriptor& descriptor) const;
 
  private:
   uint32_t open_ = 0;
   bool killed_ = false;
-  // The first that survived, and that is undecided, as reasons.
+  // The doubts raised by the first control whose mutant survived, and by the first that is undecided.
   std::string survived_, undecided_;
 };
 
-// A campaign's verdict: the worst that counts. Where there are only controls, pass if all were killed, else unproven.
-Verdict Overall(const std::vector<Run>& runs);
+// A campaign's verdict: the worst of its runs, not counting controls. If it has only controls: skip if none could
+// run, pass if all that could run were killed, else unproven.
+Verdict CampaignVerdict(const std::vector<Run>& runs);
 
 }  // namespace lk::campaign

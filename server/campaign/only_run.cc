@@ -9,7 +9,7 @@
 namespace lk::campaign {
 namespace {
 
-// A profile or scenario may be a name alone; a profile that builds on another and has no name has that one's.
+// An entry can be just a name. "base" is not reached in a valid file, where a profile with a base must have a name.
 std::string NameIn(const YAML::Node& entry) {
   if (entry.IsScalar()) return entry.Scalar();
   if (!entry.IsMap()) return {};
@@ -23,7 +23,7 @@ StatusOr<YAML::Node> Entry(const YAML::Node& list, const std::string& name) {
   for (const YAML::Node& entry : list) {
     if (NameIn(entry) == name) return YAML::Clone(entry);
   }
-  return absl::InvalidArgumentError(fmt::format("the campaign's file has no \"{}\"", name));
+  return absl::InvalidArgumentError(fmt::format("the campaign file has no profile or scenario \"{}\"", name));
 }
 
 StatusOr<std::string> MakeOnlyRun(const Campaign& campaign, const Run& run) {
@@ -34,7 +34,7 @@ StatusOr<std::string> MakeOnlyRun(const Campaign& campaign, const Run& run) {
   LK_ASSIGN_OR_RETURN(YAML::Node scenario, Entry(spec["scenarios"], run.scenario));
   if (scenario.IsMap()) scenario.remove("profiles");
 
-  // In the order in which people write it.
+  // Keys in the usual order.
   YAML::Emitter out;
   out << YAML::BeginMap;
   out << YAML::Key << "apiVersion" << YAML::Value << root["apiVersion"];
@@ -60,7 +60,7 @@ StatusOr<std::string> OnlyRun(const Campaign& campaign, const Run& run) {
   try {
     return MakeOnlyRun(campaign, run);
   } catch (const YAML::Exception& e) {
-    return absl::InvalidArgumentError(fmt::format("the campaign's file cannot be read: {}", e.msg));
+    return absl::InvalidArgumentError(fmt::format("cannot read the campaign file: {}", e.msg));
   }
 }
 

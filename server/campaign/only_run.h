@@ -7,9 +7,9 @@
 
 namespace lk::campaign {
 
-// A campaign file that makes a run of the campaign again, once and alone: its kernel by id, its profile and its
-// scenario as the campaign's own file has them, its seed; without positive controls, retries and notices. Error:
-// INVALID_ARGUMENT (the campaign's file has no such profile or scenario, or is none).
+// A campaign file that repeats a single run of the campaign, with the run's kernel (by id), profile and scenario (as in
+// the campaign's own file) and seed. The file has no positive controls or notifications, and the default retries.
+// Error: INVALID_ARGUMENT (the campaign's own file has no such profile or scenario, or cannot be read).
 StatusOr<std::string> OnlyRun(const Campaign& campaign, const Run& run);
 
 }  // namespace lk::campaign

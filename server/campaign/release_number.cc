@@ -7,7 +7,7 @@
 namespace lk::campaign {
 namespace {
 
-// Takes a number off the beginning; at most `most`, 0 where there is none.
+// Removes the number at the beginning and returns it, limited to `most`; returns 0 if there is none.
 uint64_t TakeNumber(std::string_view& rest, uint64_t most) {
   uint64_t number = 0;
   while (!rest.empty() && std::isdigit(static_cast<unsigned char>(rest.front())) != 0) {
@@ -26,9 +26,9 @@ bool TakeText(std::string_view& rest, std::string_view text) {
 }  // namespace
 
 uint64_t ReleaseNumber(std::string_view release) {
-  constexpr uint64_t kMostVersion = 89;  // the digits below leave room for no more
-  constexpr uint64_t kFinal = 99;        // stands behind its release candidates
-  uint64_t number = TakeNumber(release, kMostVersion);
+  constexpr uint64_t kMaxVersion = 89;  // with a higher one, the result could exceed 2^53
+  constexpr uint64_t kFinal = 99;       // a final release sorts after its candidates
+  uint64_t number = TakeNumber(release, kMaxVersion);
   for (int i = 0; i < 2; ++i) number = number * 1000 + (TakeText(release, ".") ? TakeNumber(release, 999) : 0);
   number = number * 100 + (TakeText(release, "-rc") ? TakeNumber(release, kFinal - 1) : kFinal);
   const bool more = TakeText(release, "-") || TakeText(release, "+deb") || TakeText(release, ".");

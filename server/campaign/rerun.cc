@@ -33,7 +33,7 @@ std::vector<std::string> KernelsOf(const std::vector<Run>& runs) {
   return kernels;
 }
 
-std::vector<Run> Again(const std::vector<Run>& earlier, std::vector<Run> expanded, bool failed) {
+std::vector<Run> RunsToRepeat(const std::vector<Run>& earlier, std::vector<Run> expanded, bool failed) {
   std::map<std::pair<Cell, uint32_t>, uint32_t> seeds;
   std::set<Cell> cells;
   std::set<std::string> scenarios;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running a campaign again.
+// Rerunning a campaign.
 #pragma once
 
 #include <vector>
@@ -8,12 +8,13 @@
 
 namespace lk::campaign {
 
-// The kernels of a campaign's runs, by id, in the order of the matrix.
+// The ids of the kernels in a campaign's runs, in the order of the matrix.
 std::vector<std::string> KernelsOf(const std::vector<Run>& runs);
 
-// Of `expanded`, a campaign's new runs, those that are to be made again, each with the seed that its like had among the
-// `earlier` ones. `failed`: only those of cells (kernel, profile, scenario) of which a run did not pass and was not
-// skipped, or was cancelled, or whose mutant was not killed; with the controls of their scenarios.
-std::vector<Run> Again(const std::vector<Run>& earlier, std::vector<Run> expanded, bool failed);
+// Given `expanded`, all possible runs of the new campaign, returns those to make, each with the seed that the same run
+// had in `earlier`. With `failed`, these are only the runs of cells (kernel, profile, scenario) in which an earlier run
+// was cancelled, neither passed nor was skipped, or was a control whose mutant survived or is undecided, and all
+// controls of the scenarios of those cells.
+std::vector<Run> RunsToRepeat(const std::vector<Run>& earlier, std::vector<Run> expanded, bool failed);
 
 }  // namespace lk::campaign

@@ -19,9 +19,9 @@ namespace {
 using yaml::Store;
 using yaml::Vocabulary;
 
-constexpr uint32_t kMostRepeats = 10000;
-constexpr uint32_t kMostRetries = 100;
-constexpr uint32_t kMostParallel = 10000;
+constexpr uint32_t kMaxRepeats = 10000;
+constexpr uint32_t kMaxRetries = 100;
+constexpr uint32_t kMaxParallel = 10000;
 
 // ---- the file --------------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ class FileReader {
   void Fixed(const Item& item, std::string_view value) {
     const std::optional<std::string> text = ReadText(item, mistakes_);
     if (text && *text != value)
-      mistakes_.Add(item.path, fmt::format("\"{}\" is not known here; \"{}\" is right", *text, value));
+      mistakes_.Add(item.path, fmt::format("unsupported value \"{}\" (expected \"{}\")", *text, value));
   }
 
   void Metadata(const Item& item) {
@@ -66,18 +66,18 @@ class FileReader {
         {{"kernels", [&](const Item& i) { Kernels(i); }, true},
          {"profiles", [&](const Item& i) { Profiles(i); }, true},
          {"scenarios", [&](const Item& i) { Scenarios(i); }, true},
-         {"repeats", [&](const Item& i) { Store(spec_.repeats, ReadNumber(i, mistakes_, 1, kMostRepeats)); }},
+         {"repeats", [&](const Item& i) { Store(spec_.repeats, ReadNumber(i, mistakes_, 1, kMaxRepeats)); }},
          {"retries", [&](const Item& i) { Retries(i); }},
          {"positiveControls",
           [&](const Item& i) {
-            Store(spec_.positive_controls, ReadWord(i, mistakes_, "a way of positive controls", controls));
+            Store(spec_.positive_controls, ReadWord(i, mistakes_, "positiveControls value", controls));
           }},
          {"onHang", [&](const Item& i) { OnHang(i); }},
-         {"maxParallel", [&](const Item& i) { Store(spec_.max_parallel, ReadNumber(i, mistakes_, 1, kMostParallel)); }},
+         {"maxParallel", [&](const Item& i) { Store(spec_.max_parallel, ReadNumber(i, mistakes_, 1, kMaxParallel)); }},
          {"deadline", [&](const Item& i) { Store(spec_.deadline, ReadDuration(i, mistakes_)); }},
          {"seed",
           [&](const Item& i) {
-            // A repeat with the same seed is there to see what else differs.
+            // All repeats get the same seed, which shows what else differs between them.
             spec_.seed = ReadNumber(i, mistakes_, 0, UINT32_MAX);
           }},
          {"notify", [&](const Item& i) {
@@ -111,16 +111,16 @@ class FileReader {
     });
   }
 
-  // Runs know their profile and scenario by name.
+  // Runs refer to their profile and scenario by name, so names must be unique.
   void Once(std::set<std::string>& names, const std::string& name, const Item& entry, std::string_view what) {
     if (name.empty() || names.insert(name).second) return;
-    mistakes_.Add(entry.path + ".name", fmt::format("{} \"{}\" stands here twice; keep one", what, name));
+    mistakes_.Add(entry.path + ".name", fmt::format("duplicate {} \"{}\"", what, name));
   }
 
   void Retries(const Item& item) {
     ReadMap(item, mistakes_,
-            {{"error", [&](const Item& i) { Store(spec_.retries_error, ReadNumber(i, mistakes_, 0, kMostRetries)); }},
-             {"fail", [&](const Item& i) { Store(spec_.retries_fail, ReadNumber(i, mistakes_, 0, kMostRetries)); }}});
+            {{"error", [&](const Item& i) { Store(spec_.retries_error, ReadNumber(i, mistakes_, 0, kMaxRetries)); }},
+             {"fail", [&](const Item& i) { Store(spec_.retries_fail, ReadNumber(i, mistakes_, 0, kMaxRetries)); }}});
   }
 
   void OnHang(const Item& item) {
@@ -143,13 +143,13 @@ SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set,
   try {
     const std::string text(yaml);
     if (const size_t documents = yaml::Documents(text).size(); documents != 1) {
-      result.errors = {{0, 0, "", fmt::format("the file holds {} YAML documents; one is right", documents)}};
+      result.errors = {{0, 0, "", fmt::format("expected a single YAML document, found {}", documents)}};
       return result;
     }
     root = YAML::Load(text);
   } catch (const YAML::Exception& e) {
     Mistakes syntax({});
-    syntax.AddAt(e.mark, "", fmt::format("this is not YAML: {}", e.msg));
+    syntax.AddAt(e.mark, "", fmt::format("invalid YAML: {}", e.msg));
     result.errors = syntax.Take();
     return result;
   }

@@ -14,20 +14,20 @@
 namespace lk::campaign {
 namespace {
 
-using yaml::NotOneOf;
+using yaml::Unknown;
 
 using Parameter = v1::ScenarioDescriptor::Parameter;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
-// A memory block of x86_64 and arm64 guests of these sizes (kernel: arch/x86/mm/init_64.c, SECTION_SIZE_BITS of
-// arch/arm64/include/asm/sparsemem.h): memory comes and goes in these.
+// Size of a memory block, the unit of memory hotplug, in x86_64 and arm64 guests as small as these (kernel:
+// arch/x86/mm/init_64.c, SECTION_SIZE_BITS in arch/arm64/include/asm/sparsemem.h).
 constexpr uint64_t kMemoryBlock = 128 * kMiB;
-// Block size of a virtio-mem device as lkd makes it.
+// Block size of the virtio-mem devices that lkd creates.
 constexpr uint64_t kVirtioMemBlock = 2 * kMiB;
-constexpr uint32_t kMostSlots = 255;
-constexpr size_t kMostParameterText = 4096;
-// COMMAND_LINE_SIZE is 2048 on both architectures; the rest is for lk's and the scenarios' own.
-constexpr size_t kMostCmdline = 1500;
+constexpr uint32_t kMaxSlots = 255;
+constexpr size_t kMaxParameterText = 4096;
+// COMMAND_LINE_SIZE is 2048 on both architectures; the rest is left for the arguments of lk and of scenarios.
+constexpr size_t kMaxCmdline = 1500;
 
 bool X86(const Profile& profile) {
   return profile.arch == Arch::kX86_64;
@@ -45,71 +45,72 @@ bool Grows(const Profile& profile) {
   return profile.memory_hotplug->max_bytes > profile.memory_bytes;
 }
 
-// One combination that cannot be: where it is shown, when it is there, and what would be right.
+// A combination that cannot work: the key at which it is reported, whether a profile has it, and the message.
 struct Combination {
   std::string_view at;
   bool (*present)(const Profile&);
   std::string_view message;
 };
 constexpr Combination kImpossible[] = {
-    {"machine", [](const Profile& p) { return X86(p) && p.machine != "q35"; }, "arch x86_64 has machine q35 only"},
-    {"machine", [](const Profile& p) { return !X86(p) && p.machine != "virt"; }, "arch aarch64 has machine virt only"},
+    {"machine", [](const Profile& p) { return X86(p) && p.machine != "q35"; }, "arch x86_64 requires machine q35"},
+    {"machine", [](const Profile& p) { return !X86(p) && p.machine != "virt"; }, "arch aarch64 requires machine virt"},
     {"memory", [](const Profile& p) { return p.memory_bytes % kMiB != 0; }, "memory must be a multiple of 1MiB"},
-    {"memory", [](const Profile& p) { return p.memory_bytes < 64 * kMiB; }, "memory must be 64MiB at least"},
+    {"memory", [](const Profile& p) { return p.memory_bytes < 64 * kMiB; }, "memory must be at least 64MiB"},
     {"memory", [](const Profile& p) { return Dimm(p) && p.memory_bytes % kMemoryBlock != 0; },
-     "with memoryHotplug of model dimm, memory must be a multiple of 128MiB, the guest's memory block"},
+     "memoryHotplug of model dimm requires memory to be a multiple of 128MiB, the size of the guest's memory blocks"},
     {"memoryHotplug.model", [](const Profile& p) { return Dimm(p) && !X86(p) && !p.uefi; },
-     "on aarch64 dimm needs firmware: uefi, since a guest hears of it by ACPI; virtio-mem does not"},
+     "on aarch64, dimm requires firmware: uefi, because the guest is notified through ACPI; virtio-mem also works with "
+     "bios"},
     {"memoryHotplug.max", [](const Profile& p) { return p.memory_hotplug && !Grows(p); },
-     "max is the greatest memory of the VM, base memory included; it must be above memory"},
+     "max must be greater than memory: max is the maximum memory of the VM, including base memory"},
     {"memoryHotplug.max", [](const Profile& p) { return Dimm(p) && p.memory_hotplug->max_bytes % kMemoryBlock != 0; },
-     "max must be a multiple of 128MiB, the guest's memory block"},
+     "max must be a multiple of 128MiB, the size of the guest's memory blocks"},
     {"memoryHotplug.max",
      [](const Profile& p) {
        return VirtioMem(p) && Grows(p) && (p.memory_hotplug->max_bytes - p.memory_bytes) % kVirtioMemBlock != 0;
      },
-     "max less memory must be a multiple of 2MiB, the block of virtio-mem"},
+     "max minus memory must be a multiple of 2MiB, the block size of virtio-mem"},
     {"memoryHotplug.slots",
-     [](const Profile& p) { return Dimm(p) && (p.memory_hotplug->slots == 0 || p.memory_hotplug->slots > kMostSlots); },
-     "model dimm needs slots, from 1 to 255"},
+     [](const Profile& p) { return Dimm(p) && (p.memory_hotplug->slots == 0 || p.memory_hotplug->slots > kMaxSlots); },
+     "model dimm requires slots (1 to 255)"},
     {"memoryHotplug.slots",
      [](const Profile& p) {
-       return Dimm(p) && Grows(p) && p.memory_hotplug->slots <= kMostSlots &&
+       return Dimm(p) && Grows(p) && p.memory_hotplug->slots <= kMaxSlots &&
               p.memory_hotplug->slots * kMemoryBlock > p.memory_hotplug->max_bytes - p.memory_bytes;
      },
-     "more slots than memory: between memory and max there must be 128MiB for each slot"},
+     "too many slots: each requires 128MiB between memory and max"},
     {"memoryHotplug.slots", [](const Profile& p) { return VirtioMem(p) && p.memory_hotplug->slots != 0; },
-     "virtio-mem has no slots; leave the key out"},
+     "virtio-mem has no slots; remove the key"},
     {"iommu.model", [](const Profile& p) { return IommuIs(p, Iommu::Model::kIntel) && !X86(p); },
-     "intel needs arch x86_64; aarch64 has smmuv3 and virtio"},
+     "intel requires arch x86_64; aarch64 has smmuv3 and virtio"},
     {"iommu.model", [](const Profile& p) { return IommuIs(p, Iommu::Model::kSmmuv3) && X86(p); },
-     "smmuv3 needs arch aarch64; x86_64 has intel and virtio"},
+     "smmuv3 requires arch aarch64; x86_64 has intel and virtio"},
     {"iommu.intremap",
      [](const Profile& p) { return p.iommu && p.iommu->intremap && p.iommu->model != Iommu::Model::kIntel; },
-     "intremap is a setting of model intel"},
+     "intremap requires model intel"},
     {"iommu.cachingMode",
      [](const Profile& p) { return p.iommu && p.iommu->caching_mode && p.iommu->model != Iommu::Model::kIntel; },
-     "cachingMode is a setting of model intel"},
+     "cachingMode requires model intel"},
     {"iommu.deviceIotlb",
      [](const Profile& p) { return p.iommu && p.iommu->device_iotlb && p.iommu->model != Iommu::Model::kIntel; },
-     "deviceIotlb is a setting of model intel"},
+     "deviceIotlb requires model intel"},
     {"iommu.scalable",
      [](const Profile& p) { return p.iommu && p.iommu->scalable && p.iommu->model != Iommu::Model::kIntel; },
-     "scalable is a setting of model intel"},
+     "scalable requires model intel"},
     {"confidential.type", [](const Profile& p) { return IsConfidential(p) && !X86(p); },
-     "sev, sev-snp and tdx need arch x86_64"},
+     "sev, sev-snp and tdx require arch x86_64"},
     {"confidential.type", [](const Profile& p) { return IsConfidential(p) && X86(p) && !p.uefi; },
-     "sev, sev-snp and tdx need firmware: uefi, which sets up encrypted memory"},
+     "sev, sev-snp and tdx require firmware: uefi, which sets up encrypted memory"},
     {"watchdog.model", [](const Profile& p) { return p.watchdog && p.watchdog->model == "itco" && !X86(p); },
-     "itco is part of machine q35; aarch64 has i6300esb"},
+     "itco requires machine q35; aarch64 has i6300esb"},
     {"watchdog.action", [](const Profile& p) { return p.watchdog && p.watchdog->action == "inject-nmi" && !X86(p); },
-     "inject-nmi needs arch x86_64"},
-    {"cmdline", [](const Profile& p) { return p.cmdline.size() > kMostCmdline; },
-     "the kernel takes 2048 bytes of command line, of which 1500 are the profile's"},
+     "inject-nmi requires arch x86_64"},
+    {"cmdline", [](const Profile& p) { return p.cmdline.size() > kMaxCmdline; },
+     "cmdline must be at most 1500 bytes: the kernel accepts 2048, and lk and the scenario add their own arguments"},
 };
 
-// What crashkernel=SIZE[@OFFSET] reserves; the last one counts. 0: nothing, or a form that depends on the memory there
-// is (RANGE:SIZE,...), which always fits. Units as memparse() has them (kernel: lib/cmdline.c).
+// The number of bytes that the last crashkernel=SIZE[@OFFSET] reserves. 0 if there is none, or if the size depends on
+// the amount of memory (RANGE:SIZE,...) and therefore fits. Units are those of memparse() (kernel: lib/cmdline.c).
 uint64_t CrashKernelBytes(std::string_view cmdline) {
   constexpr std::string_view kKey = "crashkernel=";
   const size_t at = cmdline.rfind(kKey);
@@ -128,11 +129,12 @@ uint64_t CrashKernelBytes(std::string_view cmdline) {
   return unit == kUnits.npos || number >> (63 - 10 * (unit + 1)) != 0 ? number : number << (10 * (unit + 1));
 }
 
-Status BadParameter(const Parameter& parameter, std::string_view value, std::string_view right) {
+Status BadParameter(const Parameter& parameter, std::string_view value, std::string_view expected) {
   std::string bounds;
   if (!parameter.min().empty()) bounds += " from " + parameter.min();
   if (!parameter.max().empty()) bounds += " up to " + parameter.max();
-  return absl::InvalidArgumentError(fmt::format("{}: \"{}\" is not {}{}", parameter.name(), value, right, bounds));
+  return absl::InvalidArgumentError(
+      fmt::format("invalid {} \"{}\" (expected {}{})", parameter.name(), value, expected, bounds));
 }
 
 StatusOr<int64_t> ParseInteger(std::string_view text) {
@@ -150,7 +152,7 @@ StatusOr<int64_t> ParseNanoseconds(std::string_view text) {
   return absl::ToInt64Nanoseconds(duration);
 }
 
-// Parameters that are numbers behind a notation.
+// Parameters that are numbers, written with or without a unit.
 StatusOr<std::string> CheckQuantity(const Parameter& parameter, std::string_view value, std::string_view what,
                                     StatusOr<int64_t> (*parse)(std::string_view)) {
   const StatusOr<int64_t> number = parse(value);
@@ -180,12 +182,11 @@ StatusOr<std::string> CheckParameter(const Parameter& parameter, std::string_vie
       if (std::ranges::find(parameter.choices(), value) != parameter.choices().end()) return std::string(value);
       return BadParameter(parameter, value, fmt::format("one of {}", fmt::join(parameter.choices(), ", ")));
     case Parameter::TYPE_TEXT:
-      if (value.size() <= kMostParameterText) return std::string(value);
-      return BadParameter(parameter, value.substr(0, 20),
-                          fmt::format("a text of at most {} bytes", kMostParameterText));
+      if (value.size() <= kMaxParameterText) return std::string(value);
+      return BadParameter(parameter, value.substr(0, 20), fmt::format("at most {} bytes of text", kMaxParameterText));
     default:
       return absl::InvalidArgumentError(
-          fmt::format("{}: the scenario's descriptor gives it no type", parameter.name()));
+          fmt::format("parameter \"{}\" has no type in the scenario's descriptor", parameter.name()));
   }
 }
 
@@ -203,12 +204,12 @@ void CheckUses(const CampaignSpec& spec, const Descriptors& descriptors, Mistake
   for (size_t i = 0; i < spec.scenarios.size(); ++i) {
     const ScenarioUse& use = spec.scenarios[i];
     const std::string path = fmt::format("spec.scenarios[{}]", i);
-    // A profile without a name is a mistake already; it may be the one that is meant.
+    // A profile without a name has already been reported, and may be the one that was meant.
     const bool all_named = std::ranges::find(names, "") == names.end();
     for (size_t j = 0; all_named && j < use.profiles.size(); ++j) {
       if (std::ranges::find(names, use.profiles[j]) != names.end()) continue;
       mistakes.Add(fmt::format("{}.profiles[{}]", path, j),
-                   NotOneOf(use.profiles[j], "a profile of this campaign", names));
+                   Unknown("profile", use.profiles[j], names, " of this campaign"));
     }
     const auto descriptor = std::ranges::find_if(descriptors, [&](const auto& d) { return d.name() == use.name; });
     if (descriptor == descriptors.end()) continue;
@@ -216,7 +217,7 @@ void CheckUses(const CampaignSpec& spec, const Descriptors& descriptors, Mistake
       if (!use.profiles.empty() && std::ranges::find(use.profiles, profile.name) == use.profiles.end()) continue;
       const uint64_t reserved = CrashKernelBytes(CommandLine(*descriptor, profile, TimeoutsFor(1)));
       if (reserved < profile.memory_bytes) continue;
-      mistakes.Add(path, fmt::format("the crash kernel it reserves ({}) takes all memory of profile \"{}\" ({})",
+      mistakes.Add(path, fmt::format("the crash kernel reservation ({}) uses up all the memory of profile \"{}\" ({})",
                                      FormatBytes(reserved), profile.name, FormatBytes(profile.memory_bytes)));
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules over more than one value of a campaign file. Internal to its reader.
+// Checks that involve more than one value in a campaign file. Internal to the reader.
 #pragma once
 
 #include <string>
@@ -11,10 +11,11 @@ namespace lk::campaign {
 
 using yaml::Mistakes;
 
-// Combinations that no VM can have. `path` is the profile's.
+// Reports combinations that no VM can have. `path` is the profile's.
 void CheckProfile(const Profile& profile, const std::string& path, Mistakes& mistakes);
 
-// Scenarios against profiles: those they name, and memory for the crash kernel they reserve.
+// Checks scenarios against profiles: the profiles that a scenario names must exist, and must have more memory than the
+// scenario reserves for the crash kernel.
 void CheckUses(const CampaignSpec& spec, const Descriptors& descriptors, Mistakes& mistakes);
 
 }  // namespace lk::campaign

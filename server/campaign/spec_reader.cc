@@ -7,7 +7,7 @@
 #include <array>
 
 #include "lk/v1/scenario.pb.h"
-#include "server/campaign/ready_profiles.h"
+#include "server/campaign/predefined_profiles.h"
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/verdict.h"
 #include "support/proto_time.h"
@@ -16,20 +16,20 @@
 namespace lk::campaign {
 namespace {
 
-using yaml::NotOneOf;
 using yaml::Store;
+using yaml::Unknown;
 using yaml::Vocabulary;
 
-constexpr uint32_t kMostNewest = 1000;
-// Without extended interrupt mode x86_64 addresses no more (QEMU hw/i386/x86.c).
-constexpr uint32_t kMostVcpus = 255;
+constexpr uint32_t kMaxNewest = 1000;
+// Without extended interrupt mode, x86_64 cannot address more vCPUs (QEMU hw/i386/x86.c).
+constexpr uint32_t kMaxVcpus = 255;
 
 const Vocabulary<Confidential::Type> kConfidentialTypes = {{"none", Confidential::Type::kNone},
                                                            {"sev", Confidential::Type::kSev},
                                                            {"sev-snp", Confidential::Type::kSevSnp},
                                                            {"tdx", Confidential::Type::kTdx}};
 
-// Settings of <launchSecurity> that hold text: https://libvirt.org/formatdomain.html#launch-security
+// Child elements of <launchSecurity> that hold text: https://libvirt.org/formatdomain.html#launch-security
 const std::map<Confidential::Type, std::vector<std::string>> kLaunchSettings = {
     {Confidential::Type::kNone, {}},
     {Confidential::Type::kSev, {"cbitpos", "dhCert", "kernelHashes", "policy", "reducedPhysBits", "session"}},
@@ -43,12 +43,11 @@ MemoryHotplug ReadMemoryHotplug(const Item& item, Mistakes& mistakes) {
   MemoryHotplug hotplug;
   const Vocabulary<MemoryHotplug::Model> models = {{"dimm", MemoryHotplug::Model::kDimm},
                                                    {"virtio-mem", MemoryHotplug::Model::kVirtioMem}};
-  ReadMap(
-      item, mistakes,
-      {{"model",
-        [&](const Item& i) { Store(hotplug.model, ReadWord(i, mistakes, "a model of memoryHotplug", models)); }, true},
-       {"slots", [&](const Item& i) { Store(hotplug.slots, ReadNumber(i, mistakes, 1, 255)); }},
-       {"max", [&](const Item& i) { Store(hotplug.max_bytes, ReadBytes(i, mistakes)); }, true}});
+  ReadMap(item, mistakes,
+          {{"model", [&](const Item& i) { Store(hotplug.model, ReadWord(i, mistakes, "memoryHotplug model", models)); },
+            true},
+           {"slots", [&](const Item& i) { Store(hotplug.slots, ReadNumber(i, mistakes, 1, 255)); }},
+           {"max", [&](const Item& i) { Store(hotplug.max_bytes, ReadBytes(i, mistakes)); }, true}});
   return hotplug;
 }
 
@@ -56,13 +55,12 @@ Iommu ReadIommu(const Item& item, Mistakes& mistakes) {
   Iommu iommu;
   const Vocabulary<Iommu::Model> models = {
       {"intel", Iommu::Model::kIntel}, {"smmuv3", Iommu::Model::kSmmuv3}, {"virtio", Iommu::Model::kVirtio}};
-  ReadMap(
-      item, mistakes,
-      {{"model", [&](const Item& i) { Store(iommu.model, ReadWord(i, mistakes, "a model of iommu", models)); }, true},
-       {"intremap", [&](const Item& i) { Store(iommu.intremap, ReadBool(i, mistakes)); }},
-       {"cachingMode", [&](const Item& i) { Store(iommu.caching_mode, ReadBool(i, mistakes)); }},
-       {"deviceIotlb", [&](const Item& i) { Store(iommu.device_iotlb, ReadBool(i, mistakes)); }},
-       {"scalable", [&](const Item& i) { Store(iommu.scalable, ReadBool(i, mistakes)); }}});
+  ReadMap(item, mistakes,
+          {{"model", [&](const Item& i) { Store(iommu.model, ReadWord(i, mistakes, "iommu model", models)); }, true},
+           {"intremap", [&](const Item& i) { Store(iommu.intremap, ReadBool(i, mistakes)); }},
+           {"cachingMode", [&](const Item& i) { Store(iommu.caching_mode, ReadBool(i, mistakes)); }},
+           {"deviceIotlb", [&](const Item& i) { Store(iommu.device_iotlb, ReadBool(i, mistakes)); }},
+           {"scalable", [&](const Item& i) { Store(iommu.scalable, ReadBool(i, mistakes)); }}});
   return iommu;
 }
 
@@ -77,16 +75,16 @@ Confidential ReadConfidential(const Item& item, Mistakes& mistakes) {
       return;
     }
     typed = true;
-    const auto type = ReadWord(value, mistakes, "a type of confidential", kConfidentialTypes);
+    const auto type = ReadWord(value, mistakes, "confidential type", kConfidentialTypes);
     known = type.has_value();
     Store(confidential.type, type);
   });
   if (item.node.IsMap() && !typed) mistakes.Add(item.path, "\"type\" is missing");
-  if (!known) return confidential;  // its settings are right or wrong by the type
-  const std::vector<std::string>& right = kLaunchSettings.at(confidential.type);
+  if (!known) return confidential;  // the valid settings depend on the type
+  const std::vector<std::string>& valid = kLaunchSettings.at(confidential.type);
   for (const auto& [key, value] : settings) {
-    if (std::ranges::find(right, key) == right.end()) {
-      mistakes.Add(value.path, NotOneOf(key, "a setting of this type", right));
+    if (std::ranges::find(valid, key) == valid.end()) {
+      mistakes.Add(value.path, Unknown("setting", key, valid, " for this type"));
     } else {
       Store(confidential.fields[key], ReadText(value, mistakes));
     }
@@ -104,9 +102,8 @@ Watchdog ReadWatchdog(const Item& item, Mistakes& mistakes) {
     };
   };
   ReadMap(item, mistakes,
-          {{"model", word(watchdog.model, "a model of watchdog", {"i6300esb", "itco"}), true},
-           {"action",
-            word(watchdog.action, "an action of watchdog", {"none", "reset", "poweroff", "pause", "inject-nmi"})}});
+          {{"model", word(watchdog.model, "watchdog model", {"i6300esb", "itco"}), true},
+           {"action", word(watchdog.action, "watchdog action", {"none", "reset", "poweroff", "pause", "inject-nmi"})}});
   return watchdog;
 }
 
@@ -116,7 +113,7 @@ const v1::ScenarioDescriptor::Parameter* FindParameter(const v1::ScenarioDescrip
   return it == descriptor.parameters().end() ? nullptr : &*it;
 }
 
-// One scenario's entry, once its name is known.
+// Reads one scenario's entry, once its name is known.
 class ScenarioReader {
  public:
   ScenarioReader(const v1::ScenarioDescriptor& descriptor, Mistakes& mistakes)
@@ -130,7 +127,8 @@ class ScenarioReader {
     const std::optional<absl::Duration> duration = ReadDuration(item, mistakes_);
     const absl::Duration cap = ToDuration(descriptor_.hard_cap());
     if (duration && cap > absl::ZeroDuration() && *duration > cap) {
-      mistakes_.Add(item.path, fmt::format("no run of {} may take longer than {}", use_.name, lk::FormatDuration(cap)));
+      mistakes_.Add(item.path,
+                    fmt::format("duration must not exceed {}, the maximum for {}", lk::FormatDuration(cap), use_.name));
     }
     Store(use_.duration, duration);
   }
@@ -141,7 +139,7 @@ class ScenarioReader {
       if (parameter == nullptr) {
         std::vector<std::string> names;
         for (const auto& known : descriptor_.parameters()) names.push_back(known.name());
-        mistakes_.Add(value.path, NotOneOf(key, "a parameter of " + use_.name, names));
+        mistakes_.Add(value.path, Unknown("parameter", key, names, " of " + use_.name));
         return;
       }
       const std::optional<std::string> text = ReadText(value, mistakes_);
@@ -188,24 +186,24 @@ class ScenarioReader {
 const v1::ScenarioDescriptor* FindScenario(const Item& item, const Descriptors& descriptors, Mistakes& mistakes) {
   Vocabulary<const v1::ScenarioDescriptor*> scenarios;
   for (const auto& descriptor : descriptors) scenarios.emplace_back(descriptor.name(), &descriptor);
-  return ReadWord(item, mistakes, "a scenario", scenarios).value_or(nullptr);
+  return ReadWord(item, mistakes, "scenario", scenarios).value_or(nullptr);
 }
 
-// What the mapping sets; nested mappings are replaced as a whole.
+// Applies the keys of the mapping; nested mappings are replaced as a whole.
 void ReadProfileMap(const Item& item, Mistakes& mistakes, Profile& profile) {
   const Vocabulary<Arch> archs = {{"x86_64", Arch::kX86_64}, {"aarch64", Arch::kAarch64}};
   const Vocabulary<bool> firmwares = {{"bios", false}, {"uefi", true}};
   ReadMap(item, mistakes,
           {{"name", [&](const Item& i) { Store(profile.name, ReadName(i, mistakes)); }, true},
            {"base", [](const Item&) {}},
-           {"arch", [&](const Item& i) { Store(profile.arch, ReadWord(i, mistakes, "an architecture", archs)); }},
+           {"arch", [&](const Item& i) { Store(profile.arch, ReadWord(i, mistakes, "architecture", archs)); }},
            {"machine", [&](const Item& i) { Store(profile.machine, ReadText(i, mistakes)); }},
-           {"vcpus", [&](const Item& i) { Store(profile.vcpus, ReadNumber(i, mistakes, 1, kMostVcpus)); }},
+           {"vcpus", [&](const Item& i) { Store(profile.vcpus, ReadNumber(i, mistakes, 1, kMaxVcpus)); }},
            {"memory", [&](const Item& i) { Store(profile.memory_bytes, ReadBytes(i, mistakes)); }},
            {"memoryHotplug", [&](const Item& i) { profile.memory_hotplug = ReadMemoryHotplug(i, mistakes); }},
            {"iommu", [&](const Item& i) { profile.iommu = ReadIommu(i, mistakes); }},
            {"confidential", [&](const Item& i) { profile.confidential = ReadConfidential(i, mistakes); }},
-           {"firmware", [&](const Item& i) { Store(profile.uefi, ReadWord(i, mistakes, "a firmware", firmwares)); }},
+           {"firmware", [&](const Item& i) { Store(profile.uefi, ReadWord(i, mistakes, "firmware", firmwares)); }},
            {"cmdline", [&](const Item& i) { Store(profile.cmdline, ReadText(i, mistakes)); }},
            {"watchdog", [&](const Item& i) { profile.watchdog = ReadWatchdog(i, mistakes); }}});
 }
@@ -220,16 +218,16 @@ std::optional<Item> BaseOf(const Item& item, Mistakes& mistakes) {
 
 std::optional<Profile> ReadReadyProfile(const Item& item, Mistakes& mistakes) {
   Vocabulary<std::string_view> files;
-  for (const ReadyProfile& ready : ReadyProfiles()) files.emplace_back(ready.name, ready.yaml);
-  const auto yaml = ReadWord(item, mistakes, "a ready profile", files);
+  for (const PredefinedProfile& profile : PredefinedProfiles()) files.emplace_back(profile.name, profile.yaml);
+  const auto yaml = ReadWord(item, mistakes, "predefined profile", files);
   if (!yaml) return std::nullopt;
   Profile profile;
-  Mistakes none({});  // a unit test reads each of them
+  Mistakes none({});  // ignored: a unit test checks each file
   ReadProfileMap({YAML::Load(std::string(*yaml)), ""}, none, profile);
   return profile;
 }
 
-// Before the others, because all of them are read by the scenario's descriptor.
+// The name is read first, since the other keys are checked against the scenario's descriptor.
 std::optional<Item> NameOf(const Item& item, Mistakes& mistakes) {
   if (!item.node.IsMap()) return item;  // the short form: the name alone
   if (const YAML::Node name = item.node["name"]; name.IsDefined()) {
@@ -249,7 +247,7 @@ KernelSelector ReadKernelSelector(const Item& item, Mistakes& mistakes) {
   selector.column = place.column;
   if (!item.node.IsMap()) {
     Store(selector.exact, ReadText(item, mistakes));
-    if (item.node.IsScalar() && selector.exact.empty()) mistakes.Add(item.path, "an id or a release is expected here");
+    if (item.node.IsScalar() && selector.exact.empty()) mistakes.Add(item.path, "expected an id or a release");
     return selector;
   }
   const size_t before = mistakes.size();
@@ -260,15 +258,15 @@ KernelSelector ReadKernelSelector(const Item& item, Mistakes& mistakes) {
               const std::string text = ReadText(i, mistakes).value_or("=");
               const size_t equals = text.find('=');
               if (equals == 0 || equals == std::string::npos) {
-                mistakes.Add(i.path, fmt::format("\"{}\" is not a label; key=value is right", text));
+                mistakes.Add(i.path, fmt::format("invalid label \"{}\" (expected key=value)", text));
                 return;
               }
               selector.label_key = text.substr(0, equals);
               selector.label_value = text.substr(equals + 1);
             }},
-           {"newest", [&](const Item& i) { Store(selector.newest, ReadNumber(i, mistakes, 1, kMostNewest)); }}});
+           {"newest", [&](const Item& i) { Store(selector.newest, ReadNumber(i, mistakes, 1, kMaxNewest)); }}});
   if (mistakes.size() == before && selector.match.empty() == selector.label_key.empty()) {
-    mistakes.Add(item.path, "exactly one of \"match\" and \"label\" is right");
+    mistakes.Add(item.path, "expected exactly one of \"match\" and \"label\"");
   }
   return selector;
 }
@@ -276,16 +274,16 @@ KernelSelector ReadKernelSelector(const Item& item, Mistakes& mistakes) {
 Profile ReadProfile(const Item& item, Mistakes& mistakes) {
   const size_t before = mistakes.size();
   Profile profile;
-  if (item.node.IsScalar()) {  // the short form: the name of a ready profile
+  if (item.node.IsScalar()) {  // the short form: the name of a predefined profile
     Store(profile, ReadReadyProfile(item, mistakes));
   } else {
-    // Before the others, which replace what it brings.
+    // The base is read first, so that the other keys override it.
     if (const auto base = BaseOf(item, mistakes)) Store(profile, ReadReadyProfile(*base, mistakes));
-    profile.name.clear();  // a name of its own: figures of different VMs must not meet
+    profile.name.clear();  // not the base's name: results of different VMs must not be mixed
     ReadProfileMap(item, mistakes, profile);
   }
   if (profile.machine.empty()) profile.machine = profile.arch == Arch::kX86_64 ? "q35" : "virt";
-  // Values that could not be read would only give mistakes that are none.
+  // If a value could not be read, CheckProfile would report spurious errors.
   if (mistakes.size() == before) CheckProfile(profile, item.path, mistakes);
   return profile;
 }
@@ -293,7 +291,7 @@ Profile ReadProfile(const Item& item, Mistakes& mistakes) {
 ScenarioUse ReadScenario(const Item& item, const Descriptors& descriptors, Mistakes& mistakes) {
   const std::optional<Item> name = NameOf(item, mistakes);
   const v1::ScenarioDescriptor* descriptor = name ? FindScenario(*name, descriptors, mistakes) : nullptr;
-  // Of an unknown scenario nothing more than the keys can be checked.
+  // For an unknown scenario, only the keys can be checked.
   const bool known = descriptor != nullptr;
   ScenarioReader reader(known ? *descriptor : v1::ScenarioDescriptor::default_instance(), mistakes);
   const auto with = [&](void (ScenarioReader::*read)(const Item&)) {

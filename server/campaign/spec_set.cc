@@ -11,7 +11,7 @@
 namespace lk::campaign {
 namespace {
 
-// A step down: into a mapping by its key, or into a list by its index.
+// One step of a path: a key of a mapping, or an index into a list.
 struct Step {
   std::string key;
   std::optional<size_t> index;
@@ -38,7 +38,7 @@ StatusOr<std::vector<Step>> ParsePath(std::string_view path) {
     }
   }
   if (!path.empty() || steps.empty()) {
-    return absl::InvalidArgumentError("the path is malformed; spec.profiles[0].vcpus=4 is right");
+    return absl::InvalidArgumentError("malformed path (expected a path such as spec.profiles[0].vcpus)");
   }
   return steps;
 }
@@ -47,12 +47,13 @@ Status Override(YAML::Node node, const std::vector<Step>& steps, const YAML::Nod
   for (const Step& step : steps) {
     if (step.index && !node.IsSequence()) return absl::InvalidArgumentError("there is no list at this path");
     if (step.index && *step.index >= node.size()) {
-      return absl::InvalidArgumentError(fmt::format("the list has {} entries, counted from 0", node.size()));
+      return absl::InvalidArgumentError(
+          fmt::format("index {} is out of range (list length: {})", *step.index, node.size()));
     }
     if (!step.index && node.IsDefined() && !node.IsMap() && !node.IsNull()) {
-      return absl::InvalidArgumentError(fmt::format("there is no mapping that could hold \"{}\"", step.key));
+      return absl::InvalidArgumentError(fmt::format("there is no mapping for \"{}\" at this path", step.key));
     }
-    // reset() and not "=", which would write to the tree.
+    // reset(), since "=" would write to the tree.
     node.reset(step.index ? node[*step.index] : node[step.key]);
   }
   node = value;
@@ -63,13 +64,13 @@ Status Override(YAML::Node node, const std::vector<Step>& steps, const YAML::Nod
 
 StatusOr<std::string> ApplySet(const YAML::Node& root, const std::string& assignment) {
   const size_t equals = assignment.find('=');
-  if (equals == std::string::npos) return absl::InvalidArgumentError("\"=\" is missing; path=value is right");
+  if (equals == std::string::npos) return absl::InvalidArgumentError("\"=\" is missing (expected path=value)");
   std::string path = assignment.substr(0, equals);
   LK_ASSIGN_OR_RETURN(const std::vector<Step> steps, ParsePath(path));
   try {
     LK_RETURN_IF_ERROR(Override(root, steps, YAML::Load(assignment.substr(equals + 1))));
   } catch (const YAML::Exception& e) {
-    return absl::InvalidArgumentError(fmt::format("the value is not YAML: {}", e.msg));
+    return absl::InvalidArgumentError(fmt::format("invalid YAML value: {}", e.msg));
   }
   return path;
 }

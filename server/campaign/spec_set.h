@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// --set path=value.
+// Applies --set path=value to a campaign file.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -10,7 +10,7 @@
 
 namespace lk::campaign {
 
-// Overrides one value in the tree: "spec.profiles[0].vcpus=4", the value YAML. Returns the path that is overridden.
+// Overrides one value in the tree: "spec.profiles[0].vcpus=4", where the value is YAML. Returns the overridden path.
 // Error: INVALID_ARGUMENT.
 StatusOr<std::string> ApplySet(const YAML::Node& root, const std::string& assignment);
 

@@ -26,26 +26,25 @@ struct Words {
     for (const std::string_view word : words) {
       if (!word.empty() && !all.ends_with(word)) all += fmt::format("{}{}", all.empty() ? "" : ", ", word);
     }
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a {}; there are {}", text, what, all));
+    return absl::InvalidArgumentError(fmt::format("invalid {} \"{}\" (expected one of {})", what, text, all));
   }
 };
 
 constexpr Words<Verdict, 6> kVerdicts = {"verdict", {"pass", "fail", "error", "miss", "skip", "unproven"}};
 constexpr Words<Blame, 4> kBlames = {"blame", {"", "kernel", "test", "infrastructure"}};
-// kAwaitingControls shares the word of kFinishing, as which it reads.
+// kAwaitingControls has the same word as kFinishing, which is parsed as kFinishing.
 constexpr Words<RunState, 7> kRunStates = {
-    "state of a run", {"queued", "preparing", "booting", "running", "finishing", "finishing", "done"}};
+    "run state", {"queued", "preparing", "booting", "running", "finishing", "finishing", "done"}};
 constexpr Words<Ending::Kind, 12> kEndings = {
     "ending",
     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
      "fatal finding", "cancelled", "misbehaved"}};
-constexpr Words<PostMortemStep::Step, 5> kSteps = {"step of a post-mortem",
+constexpr Words<PostMortemStep::Step, 5> kSteps = {"post-mortem step",
                                                    {"drain", "registers", "nmi", "dump", "destroy"}};
-constexpr Words<PostMortemStep::Outcome, 3> kOutcomes = {"outcome of a step", {"done", "failed", "skipped"}};
-constexpr Words<CampaignState, 4> kCampaignStates = {"state of a campaign",
-                                                     {"queued", "running", "finished", "cancelled"}};
+constexpr Words<PostMortemStep::Outcome, 3> kOutcomes = {"step outcome", {"done", "failed", "skipped"}};
+constexpr Words<CampaignState, 4> kCampaignStates = {"campaign state", {"queued", "running", "finished", "cancelled"}};
 constexpr Words<Arch, 2> kArchs = {"architecture", {"x86_64", "aarch64"}};
-constexpr Words<Host::State, 3> kHostStates = {"state of a host", {"up", "down", "drained"}};
+constexpr Words<Host::State, 3> kHostStates = {"host state", {"up", "down", "drained"}};
 
 // Where each verdict is counted, worst first.
 struct Tally {
@@ -167,7 +166,7 @@ Counts Count(const std::vector<Run>& runs) {
   return counts;
 }
 
-Verdict Overall(const Counts& counts) {
+Verdict WorstVerdict(const Counts& counts) {
   const auto* worst = std::ranges::find_if(kWorstFirst, [&](const Tally& tally) { return counts.*tally.count > 0; });
   return worst == kWorstFirst.end() ? Verdict::kError : worst->verdict;
 }

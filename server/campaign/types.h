@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The domain: what a campaign, a run and their parts are. Plain values, no I/O.
+// The domain model: campaigns, runs and their parts. Plain values, no I/O.
 #pragma once
 
 #include <absl/time/time.h>
@@ -29,37 +29,37 @@ enum class RunState {
   kBooting,
   kRunning,
   kFinishing,
-  kAwaitingControls,  // its VM is gone and it would pass, but controls that are open may show that this proves nothing
+  kAwaitingControls,  // its VM is gone; it passes unless a control that is not done yet casts doubt on the pass
   kDone,
 };
 enum class CampaignState { kQueued, kRunning, kFinished, kCancelled };
 enum class Arch { kX86_64, kAarch64 };
 
-// The words of the contract: "pass", "infrastructure" (kNone: ""), "preparing", "x86_64" ...
+// The words used outside the domain model: "pass", "infrastructure" (kNone: ""), "preparing", "x86_64" ...
 std::string_view ToString(Verdict verdict);
 std::string_view ToString(Blame blame);
-// A run that awaits its controls is "finishing" to all outside.
+// Outside the domain model, a run that awaits its controls is "finishing".
 std::string_view ToString(RunState state);
-// Its VM is gone, and nothing of it is waited for.
+// Whether the VM is gone and nothing more is expected of the run.
 constexpr bool IsOver(RunState state) {
   return state == RunState::kAwaitingControls || state == RunState::kDone;
 }
 std::string_view ToString(CampaignState state);
 std::string_view ToString(Arch arch);
-// Error: INVALID_ARGUMENT naming the words there are.
+// Error: INVALID_ARGUMENT naming the valid words.
 StatusOr<Verdict> ParseVerdict(std::string_view text);
 StatusOr<Blame> ParseBlame(std::string_view text);
 StatusOr<RunState> ParseRunState(std::string_view text);
 StatusOr<CampaignState> ParseCampaignState(std::string_view text);
 StatusOr<Arch> ParseArch(std::string_view text);
 
-// ---- what a VM is like ----------------------------------------------------------------------------------------
+// ---- VM profiles ----------------------------------------------------------------------------------------------
 
 struct MemoryHotplug {
   enum class Model { kDimm, kVirtioMem };
   Model model = Model::kDimm;
   uint32_t slots = 0;
-  // Greatest memory of the VM, base memory included.
+  // Maximum memory of the VM, base memory included.
   uint64_t max_bytes = 0;
 
   bool operator==(const MemoryHotplug&) const = default;
@@ -106,8 +106,8 @@ struct Profile {
   std::string cmdline;
   std::optional<Watchdog> watchdog;
 
-  // Bytes, hotplug included.
-  uint64_t MostMemory() const {
+  // In bytes, including hotplug.
+  uint64_t MaxMemory() const {
     return memory_hotplug ? std::max(memory_hotplug->max_bytes, memory_bytes) : memory_bytes;
   }
 
@@ -121,14 +121,14 @@ inline bool HotplugIs(const Profile& profile, MemoryHotplug::Model model) {
   return profile.memory_hotplug && profile.memory_hotplug->model == model;
 }
 
-// ---- the campaign file, checked --------------------------------------------------------------------------------
+// ---- the validated campaign file -------------------------------------------------------------------------------
 
-// One entry of spec.kernels: exactly one of the three ways to name builds.
+// One entry of spec.kernels, which selects builds in exactly one of three ways.
 struct KernelSelector {
   std::string exact;  // id or release
-  std::string match;  // shell pattern over releases
+  std::string match;  // shell pattern for releases
   std::string label_key, label_value;
-  uint32_t newest = 0;  // with match or label: only the newest so many; 0: all
+  uint32_t newest = 0;  // with match or label: only this many of the newest builds, 0 = all
   uint32_t line = 0, column = 0;
 
   bool operator==(const KernelSelector&) const = default;
@@ -137,11 +137,11 @@ struct KernelSelector {
 struct ScenarioUse {
   std::string name;
   absl::Duration duration;
-  // As the lease passes them: integers decimal, sizes in bytes, durations in ns, booleans true/false. All of the
-  // descriptor's parameters, defaults filled in.
+  // In the form used in leases: integers in decimal, sizes in bytes, durations in ns, booleans as true/false. Contains
+  // all of the descriptor's parameters; defaults are filled in.
   std::map<std::string, std::string> parameters;
-  std::map<std::string, std::string> budgets;  // defaults of the descriptor merged in
-  std::vector<std::string> profiles;           // empty: all
+  std::map<std::string, std::string> budgets;  // including the descriptor's defaults
+  std::vector<std::string> profiles;           // empty = all
 
   bool operator==(const ScenarioUse&) const = default;
 };
@@ -162,7 +162,7 @@ struct CampaignSpec {
   bool hang_dump = false;
   uint32_t max_parallel = 8;
   absl::Duration deadline = absl::Hours(2);
-  std::optional<uint32_t> seed;  // of every run's trigger; nothing: each run has one of its own
+  std::optional<uint32_t> seed;  // for the trigger of every run; if not set, each run has a different one
   std::vector<std::string> notify;
 
   bool operator==(const CampaignSpec&) const = default;
@@ -176,7 +176,7 @@ struct KernelBuild {
   Arch arch = Arch::kX86_64;
   std::string flavour;
   Labels labels;
-  std::string config_sha256;                  // empty: configuration not known
+  std::string config_sha256;                  // empty if the configuration is unknown
   std::map<std::string, std::string> config;  // symbol without CONFIG_ -> y, m, value
   bool has_modules = false;
   std::vector<std::string> guest_modules;  // in load order
@@ -205,11 +205,11 @@ struct Host {
   std::string accelerator_reason;
   std::string hypervisor_version;
   std::string libvirt_version;
-  std::string kernel_release;  // uname -r; empty: not known, as of any host but this machine
+  std::string kernel_release;  // uname -r; empty if unknown, as it is for every remote host
   bool broken_qemu = false;
   bool allow_broken_qemu = false;
   std::vector<std::string> features;
-  std::vector<std::string> archs;  // the host's own first: `accelerator` is for that one, others are emulated
+  std::vector<std::string> archs;  // the host's own first: `accelerator` applies only to it, the others are emulated
   absl::Time added;
 
   bool operator==(const Host&) const = default;
@@ -217,8 +217,8 @@ struct Host {
 std::string_view ToString(Host::State state);
 StatusOr<Host::State> ParseHostState(std::string_view text);
 
-// The commit that a build was made from, in hexadecimal digits: its label "commit", or what setlocalversion put into
-// its release ("-g" and at least 7 digits). Empty: not known.
+// The commit that a build was made from, in hexadecimal digits: from its label "commit", or from what setlocalversion
+// added to its release ("-g" and at least 7 digits). Empty if unknown.
 std::string CommitOf(const KernelBuild& kernel);
 
 // ---- runs ----------------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ struct CounterValue {
   bool operator==(const CounterValue&) const = default;
 };
 
-// See lk.v1.Table; its name is the key that it is kept by.
+// See lk.v1.Table. The name of a table is its key in Evidence::tables.
 struct Table {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
@@ -238,7 +238,7 @@ struct Table {
   bool operator==(const Table&) const = default;
 };
 
-// What was done about a guest that hung; see lk.v1.PostMortemStep.
+// One action taken on a guest that hung; see lk.v1.PostMortemStep.
 struct PostMortemStep {
   enum class Step { kDrain, kRegisters, kNmi, kDump, kDestroy };
   enum class Outcome { kDone, kFailed, kSkipped };
@@ -255,43 +255,43 @@ std::string_view ToString(PostMortemStep::Outcome outcome);
 StatusOr<PostMortemStep::Step> ParseStep(std::string_view text);
 StatusOr<PostMortemStep::Outcome> ParseOutcome(std::string_view text);
 
-// How a run ended, beside what the Run itself holds.
+// How a run ended.
 struct Ending {
   enum class Kind {
-    kDone,          // the agent said done
-    kNeverStarted,  // libvirt, host, image or launch failed: miss
-    kVmLost,        // the domain stopped by itself, from outside, or its host went away
-    kAgentLost,     // the agent's stream ended and did not come back, the VM still ran
-    kBootTimeout,   // no agent within the boot limit
-    kRunTimeout,    // over the hard cap
-    kVmSilent,      // the hypervisor itself does not answer for the VM: nothing is known of the kernel
-    kHang,          // progress and heartbeat stood still
-    kStuck,         // progress stood still while heartbeats went on
-    kFatalFinding,  // panic and the like
+    kDone,          // the agent reported that it was done
+    kNeverStarted,  // libvirt, the host, the image or the launch failed: miss
+    kVmLost,        // the VM stopped on its own or was stopped from outside, or its host was lost
+    kAgentLost,     // the agent's stream ended and the agent did not reconnect, while the VM was still running
+    kBootTimeout,   // the agent did not connect within the boot limit
+    kRunTimeout,    // the hard cap was exceeded
+    kVmSilent,      // the hypervisor does not respond: nothing is known about the kernel
+    kHang,          // neither progress nor heartbeats
+    kStuck,         // no progress, although heartbeats continued
+    kFatalFinding,  // a panic or similar
     kCancelled,
-    kMisbehaved,  // the agent broke the rules of its protocol
+    kMisbehaved,  // the agent violated the protocol
   };
   Kind kind = Kind::kVmLost;
   std::string detail;
-  // With kDone: what the agent said ("ok", "skip", "error") and why.
+  // With kDone: the outcome that the agent reported ("ok", "skip", "error") and the reason.
   std::string agent_outcome;
   std::string agent_reason;
 
   bool operator==(const Ending&) const = default;
 };
 
-// What is known of a run's kernel before it begins.
+// Facts about a run's kernel that are known before the run begins.
 struct KernelOrigin {
   std::string config_sha256;  // of the kernel's configuration
-  std::string kernel_source;  // what the build was made from, as KernelBuild.source has it
-  std::string kernel_commit;  // of the kernel's source: CommitOf(kernel)
+  std::string kernel_source;  // what the build was made from, as in KernelBuild.source
+  std::string kernel_commit;  // the commit of its source: CommitOf(kernel)
 
   bool operator==(const KernelOrigin&) const = default;
 };
 
-// What it booted from, and on what.
+// The image that the run booted, and the host it ran on.
 struct Surroundings {
-  std::string image_sha256;  // of kernel image and initramfs, one after the other, without the run's own secrets
+  std::string image_sha256;  // of the kernel image followed by the initramfs, without the run's own secrets
   std::string host_uri;
   std::string host_kernel;  // uname -r of the host
   std::string hypervisor;   // "QEMU 10.0.2"
@@ -300,18 +300,18 @@ struct Surroundings {
   bool operator==(const Surroundings&) const = default;
 };
 
-// What a run's result comes from, beside the run's own kernel_id, cmdline, accelerator and seed: filled in as it
-// becomes known, and kept though the kernel or the host be removed. Empty: not known.
+// Where a run's result comes from, in addition to the run's kernel_id, cmdline, accelerator and seed. Filled in as it
+// becomes known, and kept even if the kernel or the host is removed. Empty if unknown.
 struct Provenance : KernelOrigin, Surroundings {
   bool operator==(const Provenance&) const = default;
 };
 
-// Of a run; a guest may tell more, which is dropped.
-inline constexpr size_t kMostTables = 8;
+// Maximum number of tables of a run; any more from a guest are dropped.
+inline constexpr size_t kMaxTables = 8;
 
-// What is asked of a run. A further attempt is asked the same, but for its id and its number.
+// What a run is to do. A retry has the same values, except for id and attempt.
 struct Asked {
-  std::string id;  // "<campaign>-<number>", further attempts ".2", ".3"
+  std::string id;  // "<campaign>-<number>", with ".2", ".3" ... appended for retries
   std::string campaign_id;
   std::string kernel_id;
   std::string kernel_release;
@@ -327,60 +327,60 @@ struct Asked {
   bool operator==(const Asked&) const = default;
 };
 
-// Where and when it ran, and what happened meanwhile.
+// Where and when the run took place, and what happened during it.
 struct Course {
   std::string host_id;
   std::string accelerator;
   std::string cmdline;
   Provenance provenance;
   absl::Time created;
-  absl::Time started = absl::InfinitePast();    // VM start; InfinitePast: never
-  absl::Time finished = absl::InfinitePast();   // InfinitePast: not yet
+  absl::Time started = absl::InfinitePast();    // VM start; InfinitePast if never
+  absl::Time finished = absl::InfinitePast();   // InfinitePast if not yet
   std::map<std::string, double> phase_seconds;  // image, define, boot, run, drain, destroy
   std::vector<std::string> journal;             // at most 200 lines
 
   bool operator==(const Course&) const = default;
 };
 
-// What was seen of the guest, by which it is judged.
+// Observations of the guest, on which the verdict is based.
 struct Evidence {
   std::vector<Finding> findings;
   std::map<std::string, Histogram> latencies;  // by probe
   std::map<std::string, CounterValue> counters;
-  std::map<std::string, Table> tables;  // at most kMostTables
+  std::map<std::string, Table> tables;  // at most kMaxTables
   bool emulated = false;
   bool canary_console = false;
   bool canary_kmsg = false;
   uint64_t operations = 0;
   uint64_t console_bytes = 0;
   std::vector<std::string> skipped_parts;
-  std::vector<PostMortemStep> post_mortem;  // in the order in which they were done
+  std::vector<PostMortemStep> post_mortem;  // in the order in which the steps were taken
   double paused_seconds = 0;
   double steal_seconds = 0;
 
   bool operator==(const Evidence&) const = default;
 };
 
-// What has become of it.
+// The result so far.
 struct Outcome {
   RunState state = RunState::kQueued;
-  Verdict verdict = Verdict::kError;  // failure until evidence says otherwise
+  Verdict verdict = Verdict::kError;  // not a pass until evidence says so
   std::string reason = "not finished";
   Blame blame = Blame::kInfrastructure;
-  std::optional<Ending> ending;  // decided, though its VM may still be there and the verdict not given
-  bool superseded = false;       // a later attempt took its place
+  std::optional<Ending> ending;  // set once decided, when the VM may still exist and the verdict is still open
+  bool superseded = false;       // replaced by a later attempt
 
   bool operator==(const Outcome&) const = default;
 };
 
-// Of the agent: survives a restart of lkd.
+// The agent's session, which survives a restart of lkd.
 struct Session {
   std::string token;  // 64 hex digits
   std::string canary_nonce;
   std::string boot_id;
-  uint64_t agent_sequence = 0;                     // last message stored, of boot_id
-  absl::Time reboot_until = absl::InfinitePast();  // the boot that was announced is back by then; InfinitePast: none is
-  uint32_t announced_boots = 0;                    // in all: the console's record has that many that are no finding
+  uint64_t agent_sequence = 0;                     // of the last message from boot_id that was stored
+  absl::Time reboot_until = absl::InfinitePast();  // deadline for an announced boot; InfinitePast if there is none
+  uint32_t announced_boots = 0;                    // in total: that many boots in the console log are not findings
 
   bool operator==(const Session&) const = default;
 };
@@ -395,9 +395,9 @@ StatusOr<Ending::Kind> ParseEnding(std::string_view text);
 
 struct Counts {
   uint32_t total = 0, pass = 0, fail = 0, error = 0, miss = 0, skip = 0, unproven = 0, pending = 0;
-  uint32_t superseded = 0, controls = 0;  // in none of the others
+  uint32_t superseded = 0, controls = 0;  // not included in the others
 
-  // So many runs that have become the same.
+  // Adds `runs` runs with this outcome.
   void Add(const Outcome& outcome, bool control, uint32_t runs = 1);
   bool operator==(const Counts&) const = default;
 };
@@ -410,14 +410,14 @@ struct Campaign {
   absl::Time finished;
   std::string spec_yaml;
   std::vector<std::string> overrides;  // --set path=value, applied to spec_yaml
-  CampaignSpec spec;                   // what both say, checked
+  CampaignSpec spec;                   // parsed from both
   uint32_t seed = 0;
 
   bool operator==(const Campaign&) const = default;
 };
 
 Counts Count(const std::vector<Run>& runs);
-// The worst verdict that counts: fail, error, miss, unproven, pass, skip. No runs: error.
-Verdict Overall(const Counts& counts);
+// The worst verdict of the runs that are done: fail, error, miss, unproven, pass, skip. Error if there are none.
+Verdict WorstVerdict(const Counts& counts);
 
 }  // namespace lk::campaign

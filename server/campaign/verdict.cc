@@ -22,7 +22,7 @@ using detect::Kind;
 
 struct Statistic {
   std::string_view suffix;
-  double quantile;  // 0: the maximum
+  double quantile;  // 0 = the maximum
 };
 constexpr std::array<Statistic, 4> kStatistics = {{{"_p50", 0.5}, {"_p90", 0.9}, {"_p99", 0.99}, {"_max", 0}}};
 
@@ -40,17 +40,17 @@ std::optional<uint64_t> ParseCount(std::string_view text) {
 
 // ---- judging ----------------------------------------------------------------------------------------------------
 
-// Findings that are not the kernel's, each unless one that is explains it.
+// Findings that are not blamed on the kernel. They decide the verdict only if no finding is blamed on it.
 struct NotTheKernels {
   Kind kind;
-  std::string_view title_literal;  // empty: any
+  std::string_view title_literal;  // empty = any
   Blame blame;
   std::string_view what;
 };
 constexpr std::array<NotTheKernels, 3> kNotTheKernels = {{
     {Kind::kAgentLost, "", Blame::kTest, ""},
     {Kind::kVmCrash, "", Blame::kInfrastructure, ""},
-    // lk-agent is PID 1 of the guest, and the kernel panics when that ends (kernel/exit.c).
+    // lk-agent is PID 1 of the guest, and the kernel panics when PID 1 exits (kernel/exit.c).
     {Kind::kPanic, "Attempted to kill init!", Blame::kTest, "agent died: "},
 }};
 
@@ -66,7 +66,7 @@ Blame BlameOf(const Finding& finding) {
   return row == nullptr ? Blame::kKernel : row->blame;
 }
 
-// Adds what the judge itself found, once, unless a witness has told of it.
+// Adds a finding that results from judging, unless the evidence already has it.
 void AddOwn(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor) {
   const bool known = std::ranges::any_of(evidence.findings, [&](const Finding& other) {
     return other.kind == finding.kind && TitlesMeet(other, finding);
@@ -88,17 +88,17 @@ void CheckInvariants(Evidence& evidence, const v1::ScenarioDescriptor& descripto
   for (const auto& invariant : descriptor.invariants()) {
     if (invariant.counter().empty()) continue;
     const auto counter = evidence.counters.find(invariant.counter());
-    // Not "value > max": a guest may count to NaN.
+    // Not "value > max", which would accept a NaN from the guest.
     if (counter == evidence.counters.end() || counter->second.value <= invariant.max()) continue;
     AddOwn(evidence,
            MakeFinding(Kind::kInvariant, "invariant " + invariant.name(),
-                       fmt::format("{} is {}, at most {} is right: {}", invariant.counter(), counter->second.value,
+                       fmt::format("{} is {}, expected at most {}: {}", invariant.counter(), counter->second.value,
                                    invariant.max(), invariant.summary())),
            descriptor);
   }
 }
 
-// Latency budgets. Returns what could not be judged, because the probe told nothing.
+// Adds a finding for each latency budget that is exceeded. Returns why a budget could not be checked, or empty.
 std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& descriptor,
                            const std::map<std::string, std::string>& budgets) {
   std::string unknown;
@@ -109,7 +109,7 @@ std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& des
     if (detect::ParseKind(key, kind) || statistic == nullptr || !limit.ok()) continue;
     const auto latency = evidence.latencies.find(key.substr(0, key.size() - statistic->suffix.size()));
     if (latency == evidence.latencies.end() || latency->second.count() == 0) {
-      unknown = fmt::format("budget {}: the probe measured nothing", key);
+      unknown = fmt::format("budget {}: the probe recorded no samples", key);
       continue;
     }
     const Histogram& histogram = latency->second;
@@ -118,14 +118,14 @@ std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& des
     if (measured <= *limit) continue;
     Finding finding =
         MakeFinding(Kind::kBudget, fmt::format("budget {} exceeded", key),
-                    fmt::format("{} is {}, at most {} is allowed", key, lk::FormatDuration(measured), value));
+                    fmt::format("{} is {}, expected at most {}", key, lk::FormatDuration(measured), value));
     if (evidence.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(evidence.paused_seconds));
     AddOwn(evidence, std::move(finding), descriptor);
   }
   return unknown;
 }
 
-// A budget on a kind of finding allows that many; what the kernel did not survive is never allowed.
+// A budget for a kind of finding allows that many, but never a fatal one.
 bool WithinBudget(const Evidence& evidence, const Finding& finding, const std::map<std::string, std::string>& budgets) {
   const auto budget = budgets.find(std::string(ToString(finding.kind)));
   if (budget == budgets.end() || finding.fatal) return false;
@@ -136,14 +136,14 @@ bool WithinBudget(const Evidence& evidence, const Finding& finding, const std::m
   return count <= ParseCount(budget->second).value_or(0);
 }
 
-// What the kernel does not survive weighs most, then what it may hang of, or does.
+// Findings that the kernel does not survive weigh most, followed by stalls, oopses and hangs.
 int Weight(const Finding& finding) {
   if (finding.fatal || finding.kind == Kind::kPanic) return 2;
   return IsStall(finding.kind) || finding.kind == Kind::kOops || finding.kind == Kind::kHang ? 1 : 0;
 }
 
 struct Failing {
-  const Finding* worst = nullptr;  // the first of the heaviest
+  const Finding* worst = nullptr;  // the first of those with the greatest weight
   size_t others = 0;
 };
 
@@ -162,8 +162,8 @@ std::string WithDetail(std::string_view what, const std::string& detail) {
   return detail.empty() ? std::string(what) : fmt::format("{}: {}", what, detail);
 }
 
-// Kinds whose titles are words and whose figures stand in the excerpt.
-constexpr std::array<Kind, 4> kToldInExcerpt = {Kind::kInvariant, Kind::kBudget, Kind::kVmCrash, Kind::kAgentLost};
+// Kinds with a generic title, whose details are in the excerpt.
+constexpr std::array<Kind, 4> kFiguresInExcerpt = {Kind::kInvariant, Kind::kBudget, Kind::kVmCrash, Kind::kAgentLost};
 
 std::string DescribeFailing(const Failing& failing, const Ending& ending) {
   const Finding& worst = *failing.worst;
@@ -172,7 +172,7 @@ std::string DescribeFailing(const Failing& failing, const Ending& ending) {
   const bool hung = ending.kind == Ending::Kind::kHang || ending.kind == Ending::Kind::kStuck;
   if (hung && Weight(worst) > 0) {
     text = WithDetail(text, ending.detail);
-  } else if (std::ranges::find(kToldInExcerpt, worst.kind) != kToldInExcerpt.end() && !OnConsole(worst)) {
+  } else if (std::ranges::find(kFiguresInExcerpt, worst.kind) != kFiguresInExcerpt.end() && !OnConsole(worst)) {
     text = WithDetail(text, worst.excerpt);
   }
   if (!worst.witnesses.empty()) text += fmt::format(" (seen by: {})", fmt::join(worst.witnesses, ", "));
@@ -180,7 +180,7 @@ std::string DescribeFailing(const Failing& failing, const Ending& ending) {
   return text;
 }
 
-// The verdict where nothing speaks against the kernel and the agent was not heard to the end.
+// The verdict if nothing is held against the kernel and the agent did not report that it was done.
 struct EndingRule {
   Ending::Kind kind;
   Verdict verdict;
@@ -190,31 +190,36 @@ struct EndingRule {
 constexpr std::array<EndingRule, 11> kEndingRules = {{
     {Ending::Kind::kNeverStarted, Verdict::kMiss, Blame::kInfrastructure, "never started"},
     {Ending::Kind::kVmLost, Verdict::kError, Blame::kInfrastructure, "VM lost"},
-    {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not answer for the VM"},
+    {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not respond"},
     {Ending::Kind::kAgentLost, Verdict::kError, Blame::kTest, "agent lost"},
-    {Ending::Kind::kBootTimeout, Verdict::kError, Blame::kInfrastructure, "no agent within the boot limit"},
+    {Ending::Kind::kBootTimeout, Verdict::kError, Blame::kInfrastructure,
+     "the agent did not connect within the boot limit"},
     {Ending::Kind::kRunTimeout, Verdict::kError, Blame::kTest, "over the time limit"},
-    // These three only where their finding is tolerated, distrusted or within its budget.
-    {Ending::Kind::kHang, Verdict::kError, Blame::kTest, "cut short by a hang that does not count"},
-    {Ending::Kind::kStuck, Verdict::kError, Blame::kTest, "cut short by a stuck trigger that does not count"},
-    {Ending::Kind::kFatalFinding, Verdict::kError, Blame::kTest, "cut short by a finding that does not count"},
+    // The next three apply only if the finding for the hang, the stuck trigger or the fatal event is tolerated,
+    // distrusted or within its budget.
+    {Ending::Kind::kHang, Verdict::kError, Blame::kTest,
+     "ended early because of a hang that is not held against the kernel"},
+    {Ending::Kind::kStuck, Verdict::kError, Blame::kTest,
+     "ended early because the trigger was stuck, which is not held against the kernel"},
+    {Ending::Kind::kFatalFinding, Verdict::kError, Blame::kTest,
+     "ended early because of a finding that is not held against the kernel"},
     {Ending::Kind::kCancelled, Verdict::kSkip, Blame::kNone, "cancelled"},
-    {Ending::Kind::kMisbehaved, Verdict::kError, Blame::kTest, "the agent broke the rules"},
+    {Ending::Kind::kMisbehaved, Verdict::kError, Blame::kTest, "the agent violated the protocol"},
 }};
 
-// A hang of which the console tells nothing: what the agent and the hypervisor know of it.
+// The finding for a hang that left nothing on the console, with what the agent and the hypervisor know about it.
 Finding SilentHang(const Evidence& evidence, const Ending& ending, const std::string& scenario) {
   Finding hang = MakeFinding(Kind::kHang, "hang in " + scenario, ending.detail);
   const auto registers =
       std::ranges::find(evidence.post_mortem, PostMortemStep::Step::kRegisters, &PostMortemStep::step);
   if (registers != evidence.post_mortem.end() && registers->outcome == PostMortemStep::Outcome::kDone) {
-    hang.excerpt = fmt::format("{}\n{}\n{}", ending.detail, registers->detail, registers->text).substr(0, kMostExcerpt);
+    hang.excerpt = fmt::format("{}\n{}\n{}", ending.detail, registers->detail, registers->text).substr(0, kMaxExcerpt);
     hang.witnesses.emplace_back("hypervisor");
   }
   return hang;
 }
 
-// The trigger's work: empty, or what is missing.
+// Which part of the trigger's work is missing, or empty if none is.
 std::string MissingWork(const Evidence& evidence, const v1::ScenarioDescriptor& descriptor) {
   if (descriptor.required_counters().empty()) return evidence.operations > 0 ? "" : "the trigger did no work";
   for (const std::string& name : descriptor.required_counters()) {
@@ -231,14 +236,14 @@ std::string MissingCanary(const Evidence& evidence) {
   return fmt::format("the canary was not seen {}", evidence.canary_kmsg ? "on the console"
                                                    : evidence.canary_console
                                                        ? "in the kernel log stream"
-                                                       : "on the console, nor in the kernel log stream");
+                                                       : "on the console or in the kernel log stream");
 }
 
 Judgement JudgeDone(const Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                     const std::string& unknown_budget) {
   if (ending.agent_outcome == "skip") return {Verdict::kSkip, Blame::kNone, ending.agent_reason};
   if (ending.agent_outcome != "ok") {
-    return {Verdict::kError, Blame::kTest, WithDetail("the agent could not go on", ending.agent_reason)};
+    return {Verdict::kError, Blame::kTest, WithDetail("the agent could not continue", ending.agent_reason)};
   }
   if (std::string missing = MissingWork(evidence, descriptor); !missing.empty()) {
     return {Verdict::kError, Blame::kTest, std::move(missing)};
@@ -251,7 +256,7 @@ Judgement JudgeDone(const Evidence& evidence, const Ending& ending, const v1::Sc
     return {Verdict::kUnproven, Blame::kInfrastructure,
             fmt::format("{} is not trusted: {}", distrusted->title, distrusted->distrust)};
   }
-  // A part that was left out, with its reason, may be the one that would have measured it.
+  // If parts of the scenario were skipped, the missing samples may be theirs.
   if (!unknown_budget.empty() && evidence.skipped_parts.empty())
     return {Verdict::kUnproven, Blame::kTest, unknown_budget};
   return {Verdict::kPass, Blame::kNone, fmt::format("{} operations", evidence.operations)};
@@ -268,7 +273,7 @@ Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDesc
                 const std::map<std::string, std::string>& budgets) {
   CheckInvariants(evidence, descriptor);
   const std::string unknown_budget = CheckLatencies(evidence, descriptor, budgets);
-  // Silence comes last: a stall or an oops that was seen explains it.
+  // A hang becomes a finding only if no other finding explains it.
   if (ending.kind == Ending::Kind::kHang && !HangExplained(evidence, budgets)) {
     AddOwn(evidence, SilentHang(evidence, ending, descriptor.name()), descriptor);
   }
@@ -293,7 +298,7 @@ Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDesc
 Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value) {
   if (Kind kind; detect::ParseKind(key, kind)) {
     if (ParseCount(value)) return absl::OkStatus();
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a count: a whole number from 0 is right", value));
+    return absl::InvalidArgumentError(fmt::format("invalid count \"{}\" (expected a whole number)", value));
   }
   std::vector<std::string> probes;
   for (const auto& probe : descriptor.probes()) probes.push_back(probe.name());
@@ -301,11 +306,10 @@ Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& 
     const std::string probe = key.substr(0, key.size() - statistic->suffix.size());
     if (std::ranges::find(probes, probe) != probes.end()) return ParseDuration(value).status();
   }
-  return absl::InvalidArgumentError(
-      fmt::format("\"{}\" is not a budget of {}: a kind of finding (soft_lockup), or a probe with _p50, _p90, _p99 or "
-                  "_max is right; "
-                  "its probes: {}",
-                  key, descriptor.name(), probes.empty() ? "none" : fmt::format("{}", fmt::join(probes, ", "))));
+  return absl::InvalidArgumentError(fmt::format(
+      "unknown budget \"{}\" for {} (expected a kind of finding, such as soft_lockup, or a probe with _p50, "
+      "_p90, _p99 or _max); probes: {}",
+      key, descriptor.name(), probes.empty() ? "none" : fmt::format("{}", fmt::join(probes, ", "))));
 }
 
 }  // namespace lk::campaign

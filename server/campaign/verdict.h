@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a run is judged.
+// Judges runs.
 #pragma once
 
 #include <map>
@@ -16,24 +16,26 @@ struct Judgement {
   std::string reason;
 };
 
-// The rules of the verdict table, worst first. A finding that is not tolerated, nor distrusted, nor within its budget
-// is the kernel's and makes it fail, however the run ended; a crashed VM, a lost agent and the agent's own death are
-// not the kernel's, unless a finding that is explains them. A pass needs the canary on the console and in the kernel
-// log stream, operations or required counters above 0, invariants and budgets kept, and no finding that is distrusted:
-// that leaves it unproven. A budget on a kind of finding allows that many of it, fatal ones never; one on a probe that
-// measured nothing leaves the run unproven, unless parts of the scenario were left out; one that is exceeded in a VM
-// that was paused is distrusted.
-// Adds findings of kind "invariant" (by counter), "budget" (latency), "hang" (where no other finding explains it, with
-// what the registers step of the post-mortem gave) and "agent_lost" to the evidence as it finds them, without their
-// phase; adding is idempotent.
+// Applies the rules of docs/verdicts.md. A finding that is neither tolerated nor distrusted nor within its budget is
+// blamed on the kernel and makes the run fail, however the run ended. A crashed VM, a lost agent and a dead agent
+// are not blamed on the kernel, but do not prevent another finding from being blamed on it. A pass requires the canary
+// on the console and in the kernel log stream, operations or required counters above 0, no violated invariants, no
+// exceeded budgets and no distrusted finding, which would leave the run unproven. A budget for a kind of finding allows
+// that many, but never a fatal one. A latency budget whose probe has no samples leaves the run unproven, unless parts
+// of the scenario were skipped. A latency budget that is exceeded in a VM that was paused is a distrusted finding.
+//
+// Adds findings of kind "invariant" (by counter), "budget" (latency), "hang" (if no other finding explains it; with the
+// output of the registers step of the post-mortem) and "agent_lost" to the evidence, without a phase. Judging the same
+// evidence again adds nothing.
 Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets);
 
-// Whether a finding that counts against the kernel is known from which a hang follows: a stall, an oops, a panic, or a
-// hang that was seen already.
+// Whether a finding that counts against the kernel explains a hang: a stall, an oops, a panic, or a hang that has
+// already been found.
 bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets);
 
-// Error: INVALID_ARGUMENT: not a budget (see CampaignService), or a probe that the descriptor has not.
+// Error: INVALID_ARGUMENT if the key and value are not a budget (see CampaignService), or if the descriptor has no such
+// probe.
 Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value);
 
 }  // namespace lk::campaign

@@ -7,24 +7,25 @@
 #include <tuple>
 #include <utility>
 
+#include "server/campaign/kernel_selection.h"
 #include "server/campaign/matrix.h"
 #include "server/campaign/rerun.h"
 
 namespace lk::campaigns {
 namespace {
 
-constexpr size_t kMostSpecBytes = 1 << 20;
-constexpr size_t kMostRuns = 100000;
-constexpr size_t kMostUnfinished = 1000;
+constexpr size_t kMaxSpecBytes = 1 << 20;
+constexpr size_t kMaxRuns = 100000;
+constexpr size_t kMaxUnfinished = 1000;
 
-// Beginning of the override that labels a campaign with the one that it runs again.
+// Prefix of the override that records, as a label, which campaign is being repeated.
 constexpr std::string_view kRerunOf = "metadata.labels.rerunOf=";
 
 Status Refuse(Mistakes errors, Mistakes& mistakes) {
   std::ranges::stable_sort(errors, {}, [](const auto& error) { return std::tie(error.line, error.column); });
   mistakes = std::move(errors);
   return absl::InvalidArgumentError(
-      fmt::format("the campaign file has {} mistake{}", mistakes.size(), mistakes.size() == 1 ? "" : "s"));
+      fmt::format("the campaign file has {} error{}", mistakes.size(), mistakes.size() == 1 ? "" : "s"));
 }
 
 Mistakes UnknownTargets(const campaign::SpecResult& parsed, const std::set<std::string>& known) {
@@ -33,8 +34,8 @@ Mistakes UnknownTargets(const campaign::SpecResult& parsed, const std::set<std::
     if (known.contains(parsed.spec.notify[i])) continue;
     campaign::SpecError& error = errors.emplace_back(parsed.notify_places[i]);
     error.message =
-        fmt::format("\"{}\" is no target of notifications; lkd is configured with: {}", parsed.spec.notify[i],
-                    known.empty() ? "none (webhooks.targets)" : fmt::format("{}", fmt::join(known, ", ")));
+        fmt::format("unknown notification target \"{}\" (configured: {})", parsed.spec.notify[i],
+                    known.empty() ? "none; see webhooks.targets" : fmt::format("{}", fmt::join(known, ", ")));
   }
   return errors;
 }
@@ -60,7 +61,7 @@ std::string Starter::NewId(absl::Time now) const {
 }
 
 StatusOr<Started> Starter::Start(const StartRequest& request, Mistakes& mistakes) const {
-  if (request.spec_yaml.size() > kMostSpecBytes) {
+  if (request.spec_yaml.size() > kMaxSpecBytes) {
     return absl::InvalidArgumentError("the campaign file is larger than 1 MiB");
   }
   campaign::Campaign campaign = New();
@@ -90,7 +91,7 @@ StatusOr<Started> Starter::Rerun(const std::string& prefix, bool failed, Mistake
   LK_ASSIGN_OR_RETURN(const campaign::Campaign earlier, store_.GetCampaign(id));
   if (!earlier.verdict) {
     return absl::FailedPreconditionError(
-        fmt::format("campaign {} is not finished: wait for it (lkctl campaign watch), or cancel it", id));
+        fmt::format("campaign {} is not finished; wait for it (lkctl campaign watch) or cancel it", id));
   }
   LK_ASSIGN_OR_RETURN(const std::vector<campaign::Run> runs, store_.ListRuns(id, std::nullopt, "", 0));
   std::vector<campaign::KernelBuild> kernels;
@@ -98,7 +99,7 @@ StatusOr<Started> Starter::Rerun(const std::string& prefix, bool failed, Mistake
     StatusOr<campaign::KernelBuild> kernel = store_.GetKernel(kernel_id);
     if (absl::IsNotFound(kernel.status())) {
       return absl::FailedPreconditionError(
-          fmt::format("campaign {} cannot be run again: {}", id, std::string(kernel.status().message())));
+          fmt::format("cannot rerun campaign {}: {}", id, std::string(kernel.status().message())));
     }
     if (!kernel.ok()) return kernel.status();
     kernels.push_back(*std::move(kernel));
@@ -114,10 +115,10 @@ StatusOr<Started> Starter::Rerun(const std::string& prefix, bool failed, Mistake
   campaign::SpecResult parsed = Parse(campaign);
   if (!parsed.ok()) return Refuse(std::move(parsed.errors), mistakes);
   campaign.spec = std::move(parsed.spec);
-  std::vector<campaign::Run> again = campaign::Again(runs, Expand(campaign, kernels), failed);
+  std::vector<campaign::Run> again = campaign::RunsToRepeat(runs, Expand(campaign, kernels), failed);
   if (again.empty()) {
     return absl::FailedPreconditionError(
-        fmt::format("nothing of campaign {} is to be run again: all runs passed or were skipped", id));
+        fmt::format("nothing to rerun in campaign {}: all runs passed or were skipped", id));
   }
   return Begin(std::move(campaign), std::move(again), mistakes);
 }
@@ -143,23 +144,22 @@ std::vector<campaign::Run> Starter::Expand(const campaign::Campaign& campaign,
 
 StatusOr<Started> Starter::Begin(campaign::Campaign campaign, std::vector<campaign::Run> runs,
                                  Mistakes& mistakes) const {
-  if (runs.size() > kMostRuns) {
-    return Refuse(
-        {{0, 0, "spec", fmt::format("{} runs are more than a campaign may have ({})", runs.size(), kMostRuns)}},
-        mistakes);
+  if (runs.size() > kMaxRuns) {
+    return Refuse({{0, 0, "spec", fmt::format("{} runs exceed the limit of {} per campaign", runs.size(), kMaxRuns)}},
+                  mistakes);
   }
   Started started{.campaign = std::move(campaign), .counts = campaign::Count(runs)};
   const std::string& id = started.campaign.id;
   if (id.empty()) return started;
 
   LK_ASSIGN_OR_RETURN(const std::vector<campaign::Campaign> unfinished, store_.UnfinishedCampaigns());
-  if (unfinished.size() >= kMostUnfinished) {
+  if (unfinished.size() >= kMaxUnfinished) {
     return absl::ResourceExhaustedError(
-        fmt::format("{} campaigns are unfinished; wait for some, or cancel them", unfinished.size()));
+        fmt::format("{} campaigns are unfinished; wait for some to finish, or cancel them", unfinished.size()));
   }
   if (!hand_over_(started.campaign, std::move(runs))) {
     return absl::UnavailableError(
-        fmt::format("campaign {} is not stored yet; look again with: lkctl campaign show", id));
+        fmt::format("campaign {} has not been stored yet; check again later with lkctl campaign show", id));
   }
   return started;
 }

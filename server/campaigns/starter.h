@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts campaigns: checks the file, gives an id and a seed, expands it into runs and hands them over to be run.
+// Starts campaigns: checks the file, assigns an id and a seed, expands the campaign into runs and passes it with
+// its runs to the scheduler.
 #pragma once
 
 #include <functional>
@@ -18,45 +19,49 @@ namespace lk::campaigns {
 
 struct StartRequest {
   std::string spec_yaml;
-  std::vector<std::string> overrides = {};  // as campaign::Campaign has them
-  std::string id = {};                      // the campaign's; "": a new one
-  bool validate_only = false;               // check it and start nothing
+  std::vector<std::string> overrides = {};  // as in campaign::Campaign
+  std::string id = {};                      // of the campaign; if empty, a new id is assigned
+  bool validate_only = false;               // only check the file
 };
 
 struct Started {
-  campaign::Campaign campaign;  // without id: it was only to be checked
+  campaign::Campaign campaign;  // has no id if the file was only checked
   campaign::Counts counts;
-  std::vector<std::string> notes = {};  // kernels that make no run, each with the reason
+  std::vector<std::string> notes = {};  // kernels without runs, each with the reason
 };
 
 using Mistakes = std::vector<campaign::SpecError>;
 
 class Starter {
  public:
-  // Takes a campaign that is to be run. False: it is not stored yet, though it may be soon. May block.
+  // Passes the campaign and its runs to the scheduler, which stores them. Returns false if they have not been stored in
+  // time; they may still be stored later. May block.
   using HandOver = std::function<bool(campaign::Campaign, std::vector<campaign::Run>)>;
 
-  // `notify_targets`: those that lkd is configured with. `random_hex(bytes)`: as campaign::Expand takes it.
+  // `notify_targets`: names of the configured targets. `random_hex(bytes)`: see campaign::Expand.
   Starter(store::Store& store, HandOver hand_over, const campaign::Descriptors& descriptors,
           std::set<std::string> notify_targets, const Clock& clock, std::function<std::string(size_t)> random_hex);
 
-  // "c", seven characters of seconds (good for a thousand years), four of chance: ascending in time.
+  // "c", seven base-32 digits for the time in seconds (enough for a thousand years) and four random characters. Ids
+  // sort by creation time.
   std::string NewId(absl::Time now) const;
 
-  // Both block, and fill `mistakes`, in order of place, where the campaign file is wrong. Errors: INVALID_ARGUMENT (the
-  // file); RESOURCE_EXHAUSTED (too many campaigns are unfinished); UNAVAILABLE (not stored yet); those of the store.
+  // Start and Rerun block. `mistakes` receives the mistakes in the campaign file, in file order. Errors:
+  // INVALID_ARGUMENT (the file); RESOURCE_EXHAUSTED (too many unfinished campaigns); UNAVAILABLE (not stored yet);
+  // those of the store.
   StatusOr<Started> Start(const StartRequest& request, Mistakes& mistakes) const;
-  // A finished campaign with its kernels and seeds, or only what `failed` of it (see campaign::Again). `prefix`: of its
-  // id. Errors beside those above: NOT_FOUND, FAILED_PRECONDITION (not finished, a kernel was removed, nothing to run).
+  // Repeats a campaign that has ended, with the same kernels and seeds; `failed` as in campaign::RunsToRepeat. `prefix`
+  // is a prefix of the campaign's id. Additional errors: NOT_FOUND, FAILED_PRECONDITION (not finished, a kernel has
+  // been removed, nothing to run).
   StatusOr<Started> Rerun(const std::string& prefix, bool failed, Mistakes& mistakes) const;
 
  private:
   campaign::Campaign New() const;
-  // The campaign's file with its overrides, all but its kernels checked.
+  // Parses the campaign's file with the overrides, and checks everything except the kernels.
   campaign::SpecResult Parse(const campaign::Campaign& campaign) const;
   std::vector<campaign::Run> Expand(const campaign::Campaign& campaign,
                                     const std::vector<campaign::KernelBuild>& kernels) const;
-  // Hands the campaign over if it has an id.
+  // Checks the limits, then hands the campaign over, unless it has no id because only the file is to be checked.
   StatusOr<Started> Begin(campaign::Campaign campaign, std::vector<campaign::Run> runs, Mistakes& mistakes) const;
 
   store::Store& store_;
@@ -67,7 +72,7 @@ class Starter {
   const std::function<std::string(size_t)> random_hex_;
 };
 
-// For where there is room for one line: the first mistake goes into the message.
+// For one-line messages: appends the first mistake to the message.
 Status WithFirst(const Status& status, const Mistakes& mistakes);
 
 }  // namespace lk::campaigns

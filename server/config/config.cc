@@ -15,6 +15,7 @@
 
 #include "server/config/webhooks_reader.h"
 #include "server/yaml/documents.h"
+#include "server/yaml/node.h"
 #include "support/directories.h"
 #include "support/quantity.h"
 
@@ -26,7 +27,7 @@ namespace {
 struct Bytes {
   std::variant<uint32_t*, uint64_t*> field;
 };
-// host:port. A listener that does not speak TLS must be on the loopback.
+// host:port. A listener without TLS (kPlain) must use a loopback address; kTlsOrNone also accepts an empty value.
 struct Address {
   enum class Kind { kPlain, kTls, kTlsOrNone };
   std::string* field;
@@ -49,7 +50,7 @@ struct StoreUrl {
 struct HttpUrl {
   std::string* field;
 };
-// Goes into the path of a URL as it is.
+// Inserted into a URL's path without escaping.
 struct PathWord {
   std::string* field;
 };
@@ -61,7 +62,7 @@ struct Row {
   Field field;
 };
 
-// Every setting there is.
+// All settings.
 std::vector<Row> Table(Config& c) {
   return {
       {"stateDirectory", &c.state_directory},
@@ -109,8 +110,8 @@ std::vector<Row> Table(Config& c) {
   };
 }
 
-// ---- values --------------------------------------------------------------------------------------------------------
-// Each sets its field, or says what would be right ("" is good).
+// ---- parsing a setting ----------------------------------------------------------------------------------------------
+// Each operator() of Set sets its field and returns "", or returns what was expected.
 
 using Complaint = std::string;
 
@@ -138,7 +139,7 @@ struct Set {
   Complaint operator()(absl::Duration* field) const {
     const StatusOr<absl::Duration> duration = ParseDuration(text);
     if (!duration.ok()) return std::string(duration.status().message());
-    if (*duration <= absl::ZeroDuration()) return "must be longer than nothing";
+    if (*duration <= absl::ZeroDuration()) return "must be greater than 0";
     *field = *duration;
     return "";
   }
@@ -149,7 +150,7 @@ struct Set {
         [&value](auto* field) -> Complaint {
           using Number = std::remove_pointer_t<decltype(field)>;
           if (*value == 0 || *value > std::numeric_limits<Number>::max()) {
-            return fmt::format("must be from 1B to {}", FormatBytes(std::numeric_limits<Number>::max()));
+            return fmt::format("must be between 1B and {}", FormatBytes(std::numeric_limits<Number>::max()));
           }
           *field = static_cast<Number>(*value);
           return "";
@@ -162,11 +163,11 @@ struct Set {
       uint16_t port = 0;
       if (colon == text.npos || colon == 0 || !ParseNumber(text.substr(colon + 1), port)) return "must be host:port";
       const std::string host = text.substr(0, colon);
-      // "127.evil.example" is a name like any other.
+      // "127.evil.example" is an ordinary host name.
       const bool loopback = host == "localhost" || host == "[::1]" ||
                             (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
       if (address.kind == Address::Kind::kPlain && !loopback) {
-        return "must be on the loopback (127.0.0.1:port): it has no TLS";
+        return "must be a loopback address (127.0.0.1:port), since it has no TLS";
       }
     }
     *address.field = text;
@@ -207,11 +208,11 @@ struct Set {
     const auto fits = [&](unsigned char c) {
       return std::isalnum(c) != 0 || kMarks.find(static_cast<char>(c)) != kMarks.npos;
     };
-    if (!std::ranges::all_of(text, fits)) return "must be letters, digits and . _ - :";
+    if (!std::ranges::all_of(text, fits)) return "must consist of letters, digits and . _ - :";
     *word.field = text;
     return "";
   }
-  // Not of a single value: see Reader::ReadValue.
+  // Reads one element of the list (see Reader::ReadValue).
   Complaint operator()(const Words& words) const {
     std::string word;
     Complaint complaint = (*this)(Word{&word, words.allowed});
@@ -220,7 +221,7 @@ struct Set {
   }
 };
 
-// ---- the file ------------------------------------------------------------------------------------------------------
+// ---- parsing the file -----------------------------------------------------------------------------------------------
 
 class Reader {
  public:
@@ -230,7 +231,7 @@ class Reader {
     try {
       const std::string text(yaml);
       const std::vector<YAML::Mark> documents = yaml::Documents(text);
-      if (documents.size() > 1) Complain(documents[1], "a second document: there must be one");
+      if (documents.size() > 1) Complain(documents[1], "expected a single YAML document, found a second one");
       const YAML::Node first = YAML::Load(text);
       if (!first.IsNull()) ReadMap(first, "");
     } catch (const YAML::Exception& error) {
@@ -251,17 +252,17 @@ class Reader {
     errors_.push_back(std::move(error));
   }
 
-  // `prefix` is "" or "operator.".
+  // `prefix` is "", or for example "operator.".
   void ReadMap(const YAML::Node& map, const std::string& prefix) {
     if (!map.IsMap()) {
       const std::string name = prefix.empty() ? "the file" : prefix.substr(0, prefix.size() - 1);
-      return Complain(map.Mark(), fmt::format("{} must hold settings (key: value)", name));
+      return Complain(map.Mark(), fmt::format("{} must be a mapping (key: value)", name));
     }
     std::set<std::string> seen;
     for (const auto& entry : map) {
       const std::string key = prefix + entry.first.Scalar();
       if (!seen.insert(key).second) {
-        Complain(entry.first.Mark(), fmt::format("{} is set twice", key));
+        Complain(entry.first.Mark(), fmt::format("duplicate key \"{}\"", key));
       } else if (key == "webhooks") {
         ReadWebhooksSection(entry.second);
       } else if (const auto row = std::ranges::find(table_, key, &Row::key); row != table_.end()) {
@@ -269,7 +270,8 @@ class Reader {
       } else if (std::ranges::any_of(table_, [&key](const Row& r) { return r.key.starts_with(key + "."); })) {
         ReadMap(entry.second, key + ".");
       } else {
-        Complain(entry.first.Mark(), fmt::format("unknown key {}; there are: {}", key, fmt::join(Keys(prefix), ", ")));
+        const std::string where = prefix.empty() ? "" : " in " + prefix.substr(0, prefix.size() - 1);
+        Complain(entry.first.Mark(), yaml::Unknown("key", entry.first.Scalar(), Keys(prefix), where));
       }
     }
   }
@@ -286,7 +288,7 @@ class Reader {
     }
   }
 
-  // It has lists of mappings, which the table has no way to describe.
+  // This section is not in the table, which cannot describe lists of mappings.
   void ReadWebhooksSection(const YAML::Node& section) {
     yaml::Mistakes mistakes({});
     ReadWebhooks({section, "webhooks"}, mistakes, config_.webhooks);
@@ -303,7 +305,7 @@ class Reader {
     if (!complaint.empty()) Complain(value.Mark(), fmt::format("{}: \"{}\": {}", row.key, text, complaint));
   }
 
-  std::set<std::string> Keys(const std::string& prefix) const {
+  std::vector<std::string> Keys(const std::string& prefix) const {
     std::set<std::string> keys;
     for (const Row& row : table_) {
       if (!row.key.starts_with(prefix)) continue;
@@ -311,23 +313,22 @@ class Reader {
       keys.emplace(rest.substr(0, rest.find('.')));
     }
     if (prefix.empty()) keys.emplace("webhooks");
-    return keys;
+    return {keys.begin(), keys.end()};
   }
 
   void CheckTogether() {
     const auto& operators = config_.operators;
     if (!operators.listen.empty() && (operators.certificate.empty() || operators.key.empty())) {
-      Complain(marks_["operator.listen"],
-               "operator.listen needs operator.certificate and operator.key: TCP goes with TLS only");
+      Complain(marks_["operator.listen"], "operator.listen over TCP requires operator.certificate and operator.key");
     }
     if (operators.listen.empty() && !operators.client_ca.empty()) {
-      Complain(marks_["operator.clientCa"], "operator.clientCa is of no use without operator.listen");
+      Complain(marks_["operator.clientCa"], "operator.clientCa requires operator.listen");
     }
   }
 
   Config& config_;
   const std::vector<Row> table_;
-  std::map<std::string_view, YAML::Mark> marks_;  // where a setting is
+  std::map<std::string_view, YAML::Mark> marks_;  // position of each setting in the file
   std::vector<ConfigError> errors_;
 };
 

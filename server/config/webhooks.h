@@ -13,83 +13,84 @@
 
 namespace lk::config {
 
-// Who may send webhooks. Without a secret file the path answers 404.
+// A sender of webhooks. Without a secret file, requests to its path get a 404.
 struct WebhookSource {
-  std::vector<std::filesystem::path> secret_files;  // several: while a secret is being replaced
+  std::vector<std::filesystem::path> secret_files;  // several while a secret is being replaced
 };
 
-// An origin that artefacts may come from.
+// An origin from which artifacts may be fetched.
 struct ArtifactOrigin {
   std::string url;  // https://host[:port]
-  // Sent to this origin only, as "Authorization: Bearer"; empty: none.
+  // Token that is sent to this origin only, as "Authorization: Bearer". If empty, none is sent.
   std::filesystem::path token_file;
-  // Lets its name lead to private, loopback and link-local addresses too.
+  // Allows the name to resolve to private, loopback and link-local addresses, too.
   bool private_addresses = false;
 };
 
-// A file of a kernel build that an event leads to: at `url`, with ${variables}; or the event's own artefact whose name
-// matches `name`. One of the two.
+// A file of the kernel build that an event announces. It is fetched from `url`, which may contain ${variables}, or,
+// if `url` is empty, it is that artifact in the event's list whose name matches `name`.
 struct WebhookArtifact {
   std::string url;
   std::string name;
-  std::string role = "debian_package";  // as of kernels::Upload
+  std::string role = "debian_package";  // as in kernels::Upload
 };
 
-// What an event starts. The first rule that fits an event is its rule.
+// Selects events and the campaign that they start. The first rule that matches an event applies.
 struct WebhookRule {
   std::string name;
   std::string source;      // github, gitlab, generic
-  std::string event;       // push, workflow_run, release; pipeline, job; a generic one's type
+  std::string event;       // push, workflow_run, release; pipeline, job; the type of a generic event
   std::string repository;  // shell pattern; "*" does not match "/"
-  // Shell patterns; neither: any branch or tag. Both: either fits.
+  // Shell patterns. If both lists are empty, any branch or tag matches; otherwise one of the patterns must match.
   std::vector<std::string> branches;
   std::vector<std::string> tags;
-  // Of workflow_run, pipeline and job.
+  // Required status of workflow_run, pipeline and job events.
   std::string status = "success";
-  // Takes events of forks too. Their branches are named by strangers, and what they built is theirs.
+  // Accepts events from forks, too, whose branch names and builds are controlled by strangers.
   bool forks = false;
   std::filesystem::path campaign;  // template: a campaign file
   std::vector<WebhookArtifact> artifacts;
-  // Place in the template ("metadata.labels.branch", "spec.profiles[0].cmdline") -> variable that is put there as text.
+  // Path in the template ("metadata.labels.branch", "spec.profiles[0].cmdline") -> variable whose value is inserted
+  // there as text.
   std::map<std::string, std::string> set;
 };
 
-// Who is told of a campaign that has it in `notify`.
+// A receiver of notifications about the campaigns that name it in `notify`.
 struct WebhookTarget {
   std::string name;    // lower-case letters, digits, "_", "-"
   std::string format;  // lk, github_status, github_check, gitlab_status, kcidb
-  // lk, kcidb: where to POST; the others: the API's root (https://api.github.com, https://gitlab.com).
+  // lk, kcidb: the URL to POST to; other formats: the root of the API (https://api.github.com, https://gitlab.com).
   std::string url;
-  std::vector<std::filesystem::path> secret_files;  // for lk: signs, one signature each
-  std::filesystem::path token_file;                 // of the API
-  std::string repository;                           // empty: the campaign's label "repository"
-  std::string context = "lk";                       // name of the status or check; origin of KCIDB
-  std::string link;                                 // shown with it; ${campaign} is the id
+  std::vector<std::filesystem::path> secret_files;  // for lk: signing keys, one signature per key
+  std::filesystem::path token_file;                 // for the API
+  std::string repository;                           // if empty, the campaign's label "repository"
+  std::string context = "lk";                       // name of the status or check; for kcidb, the origin
+  std::string link;                                 // shown with the result; ${campaign} is the id
 };
 
 struct Webhooks {
   uint64_t max_body_bytes = 1 << 20;
-  // Waiting for work; more are answered with 503.
+  // Limit on events waiting to be processed; beyond it, requests get a 503.
   uint32_t max_queued = 1000;
-  // How long deliveries are known as such, and delivered notifications listed.
+  // How long repeated deliveries are recognised and delivered notifications are listed.
   absl::Duration remember = absl::Hours(30 * 24);
-  // How far a generic webhook's timestamp may be off.
+  // How far a generic webhook's timestamp may differ from lkd's clock.
   absl::Duration tolerance = absl::Minutes(5);
 
   WebhookSource github, gitlab, generic;
 
   struct Artifacts {
     std::vector<ArtifactOrigin> origins;
-    std::filesystem::path ca_file;  // PEM, instead of the system's
+    std::filesystem::path ca_file;  // PEM; replaces the system's CA certificates
     uint64_t max_bytes = uint64_t{1} << 30;
     absl::Duration timeout = absl::Minutes(10);
   } artifacts;
 
   std::vector<WebhookRule> rules;
   std::vector<WebhookTarget> targets;
-  std::filesystem::path target_ca_file;  // PEM, of targets, instead of the system's
+  std::filesystem::path target_ca_file;  // PEM, for targets; replaces the system's CA certificates
 
-  // Attempts to deliver: the pause doubles from `first` to `most`, less up to half of it by chance.
+  // Delivery attempts: the delay doubles from `first` up to `most`, minus a random part of up to half.
   struct Retry {
     absl::Duration first = absl::Seconds(5);
     absl::Duration most = absl::Hours(4);

@@ -16,9 +16,9 @@ using yaml::ReadList;
 using yaml::ReadMap;
 using yaml::ReadText;
 
-constexpr uint32_t kMostQueued = 1'000'000;
-constexpr uint32_t kMostAttempts = 1000;
-constexpr uint64_t kMostBodyBytes = uint64_t{25} << 20;  // GitHub sends no larger ones
+constexpr uint32_t kMaxQueued = 1'000'000;
+constexpr uint32_t kMaxAttempts = 1000;
+constexpr uint64_t kMaxBodyBytes = uint64_t{25} << 20;  // GitHub does not send larger bodies
 
 std::optional<std::string> OneOf(const Item& item, Mistakes& mistakes, std::string_view what,
                                  const std::vector<std::string_view>& words) {
@@ -46,7 +46,7 @@ void Files(const Item& item, Mistakes& mistakes, std::vector<std::filesystem::pa
   ReadList(item, mistakes, false, [&](const Item& entry) { File(entry, mistakes, target.emplace_back()); });
 }
 
-// https; on the loopback, where nobody listens in, http will do if `plain_loopback`.
+// Accepts https and, with `plain_loopback`, also http on loopback, where nobody can eavesdrop.
 void Url(const Item& item, Mistakes& mistakes, bool plain_loopback, std::string& target) {
   const std::optional<std::string> text = ReadText(item, mistakes);
   if (!text) return;
@@ -55,7 +55,7 @@ void Url(const Item& item, Mistakes& mistakes, bool plain_loopback, std::string&
                         text->starts_with("http://localhost:") || text->starts_with("http://localhost/");
   if (!secure && !(plain_loopback && loopback)) {
     mistakes.Add(item.path, fmt::format("\"{}\" is not an https URL{}", *text,
-                                        plain_loopback ? "; http is right on the loopback only" : ""));
+                                        plain_loopback ? "; http is accepted only on loopback" : ""));
   }
   target = *text;
 }
@@ -71,8 +71,8 @@ void Origin(const Item& item, Mistakes& mistakes, ArtifactOrigin& origin) {
               Url(i, mistakes, false, origin.url);
               while (origin.url.ends_with('/')) origin.url.pop_back();
               if (origin.url.find_first_of("/?#@", std::string_view("https://").size()) != std::string::npos) {
-                mistakes.Add(i.path,
-                             "an origin has no path, query or user: https://host or https://host:port is right");
+                mistakes.Add(
+                    i.path, "an origin cannot have a path, query or user (expected https://host or https://host:port)");
               }
             },
             true},
@@ -98,11 +98,11 @@ void Artifact(const Item& item, Mistakes& mistakes, WebhookArtifact& artifact) {
           {{"url", [&](const Item& i) { Url(i, mistakes, false, artifact.url); }},
            {"name", [&](const Item& i) { Text(i, mistakes, artifact.name); }},
            {"role", [&](const Item& i) {
-              yaml::Store(artifact.role, OneOf(i, mistakes, "a role of artefacts",
+              yaml::Store(artifact.role, OneOf(i, mistakes, "artifact role",
                                                {"debian_package", "image", "config", "modules_archive", "debug"}));
             }}});
   if (item.node.IsMap() && artifact.url.empty() == artifact.name.empty()) {
-    mistakes.Add(item.path, "either \"url\" or \"name\" is right");
+    mistakes.Add(item.path, "expected either \"url\" or \"name\"");
   }
 }
 
@@ -118,7 +118,7 @@ void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
           {{"name", [&](const Item& i) { yaml::Store(rule.name, yaml::ReadName(i, mistakes)); }, true},
            {"source",
             [&](const Item& i) {
-              yaml::Store(rule.source, OneOf(i, mistakes, "a source of webhooks", {"github", "gitlab", "generic"}));
+              yaml::Store(rule.source, OneOf(i, mistakes, "webhook source", {"github", "gitlab", "generic"}));
             },
             true},
            {"event", [&](const Item& i) { Text(i, mistakes, rule.event); }, true},
@@ -136,14 +136,14 @@ void Rule(const Item& item, Mistakes& mistakes, WebhookRule& rule) {
            {"set", [&](const Item& i) {
               yaml::ReadAnyMap(i, mistakes, [&](const std::string& place, const Item& value) {
                 yaml::Store(rule.set[place],
-                            OneOf(value, mistakes, "a variable",
+                            OneOf(value, mistakes, "variable",
                                   {"repository", "branch", "tag", "ref", "commit", "run", "delivery", "kernel"}));
               });
             }}});
   const std::vector<std::string_view>& events = Events(rule.source);
   if (!rule.event.empty() && !events.empty() && std::ranges::find(events, rule.event) == events.end()) {
     mistakes.Add(item.path + ".event",
-                 yaml::NotOneOf(rule.event, "an event of " + rule.source, {events.begin(), events.end()}));
+                 yaml::Unknown("event", rule.event, {events.begin(), events.end()}, " of " + rule.source));
   }
 }
 
@@ -152,13 +152,14 @@ void Target(const Item& item, Mistakes& mistakes, WebhookTarget& target) {
           {{"name",
             [&](const Item& i) {
               yaml::Store(target.name, yaml::ReadName(i, mistakes));
-              // It becomes part of webhook ids, in which a full stop has a meaning.
-              if (target.name.find('.') != std::string::npos) mistakes.Add(i.path, "a target's name has no \".\"");
+              // The name becomes part of webhook ids, which must not contain "." (see CheckStandard).
+              if (target.name.find('.') != std::string::npos)
+                mistakes.Add(i.path, "a target's name cannot contain \".\"");
             },
             true},
            {"format",
             [&](const Item& i) {
-              yaml::Store(target.format, OneOf(i, mistakes, "a format of notifications",
+              yaml::Store(target.format, OneOf(i, mistakes, "notification format",
                                                {"lk", "github_status", "github_check", "gitlab_status", "kcidb"}));
             },
             true},
@@ -169,16 +170,16 @@ void Target(const Item& item, Mistakes& mistakes, WebhookTarget& target) {
            {"context", [&](const Item& i) { Text(i, mistakes, target.context); }},
            {"link", [&](const Item& i) { Text(i, mistakes, target.link); }}});
   while (target.url.ends_with('/') && target.format != "lk") target.url.pop_back();
-  // Asked for by KCIDB's schema.
+  // Required by KCIDB's schema.
   const bool origin = !target.context.empty() &&
                       target.context.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
   if (target.format == "kcidb" && !origin) {
-    mistakes.Add(item.path + ".context", "the origin of KCIDB has lower-case letters, digits and \"_\" only");
+    mistakes.Add(item.path + ".context", "KCIDB's origin can contain only lower-case letters, digits and \"_\"");
   }
   if (target.format == "lk" && target.secret_files.empty()) {
-    mistakes.Add(item.path, "\"secretFiles\" is missing: format lk is signed");
+    mistakes.Add(item.path, "\"secretFiles\" is missing: format lk requires a signature");
   } else if (!target.format.empty() && target.format != "lk" && target.token_file.empty()) {
-    mistakes.Add(item.path, fmt::format("\"tokenFile\" is missing: format {} needs the API's token", target.format));
+    mistakes.Add(item.path, fmt::format("\"tokenFile\" is missing: format {} requires an API token", target.format));
   }
 }
 
@@ -187,7 +188,7 @@ void Retry(const Item& item, Mistakes& mistakes, Webhooks::Retry& retry) {
           {{"first", [&](const Item& i) { yaml::Store(retry.first, yaml::ReadDuration(i, mistakes)); }},
            {"most", [&](const Item& i) { yaml::Store(retry.most, yaml::ReadDuration(i, mistakes)); }},
            {"attempts",
-            [&](const Item& i) { yaml::Store(retry.attempts, yaml::ReadNumber(i, mistakes, 1, kMostAttempts)); }},
+            [&](const Item& i) { yaml::Store(retry.attempts, yaml::ReadNumber(i, mistakes, 1, kMaxAttempts)); }},
            {"timeout", [&](const Item& i) { yaml::Store(retry.timeout, yaml::ReadDuration(i, mistakes)); }}});
 }
 
@@ -196,7 +197,7 @@ void NamesOnce(const std::vector<Named>& things, const std::string& path, Mistak
   std::set<std::string> names;
   for (size_t i = 0; i < things.size(); ++i) {
     if (things[i].name.empty() || names.insert(things[i].name).second) continue;
-    mistakes.Add(fmt::format("{}[{}].name", path, i), fmt::format("\"{}\" stands here twice", things[i].name));
+    mistakes.Add(fmt::format("{}[{}].name", path, i), fmt::format("duplicate name \"{}\"", things[i].name));
   }
 }
 
@@ -211,12 +212,12 @@ void ReadWebhooks(const Item& item, Mistakes& mistakes, Webhooks& webhooks) {
           {{"maxBodyBytes",
             [&](const Item& i) {
               yaml::Store(webhooks.max_body_bytes, yaml::ReadBytes(i, mistakes));
-              if (webhooks.max_body_bytes == 0 || webhooks.max_body_bytes > kMostBodyBytes) {
-                mistakes.Add(i.path, "1B to 25MiB are right");
+              if (webhooks.max_body_bytes == 0 || webhooks.max_body_bytes > kMaxBodyBytes) {
+                mistakes.Add(i.path, "expected 1B to 25MiB");
               }
             }},
            {"maxQueued",
-            [&](const Item& i) { yaml::Store(webhooks.max_queued, yaml::ReadNumber(i, mistakes, 1, kMostQueued)); }},
+            [&](const Item& i) { yaml::Store(webhooks.max_queued, yaml::ReadNumber(i, mistakes, 1, kMaxQueued)); }},
            {"remember", duration(webhooks.remember)},
            {"tolerance", duration(webhooks.tolerance)},
            {"github", [&](const Item& i) { Source(i, mistakes, webhooks.github); }},

@@ -8,7 +8,7 @@ namespace lk::console {
 KernelLogReader::KernelLogReader(KernelLogOptions options)
     : options_(std::move(options)),
       engine_({.invariants = options_.invariants, .announced_boots = 0},
-              // Called from Read and Flush, under the mutex.
+              // Called from Read and Flush, with the mutex held.
               {.on_finding =
                    [this](detect::Finding finding) {
                      mutex_.AssertHeld();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Detection over the kernel log as an agent streams it.
+// Detects findings in the kernel log that an agent streams.
 #pragma once
 
 #include <absl/time/time.h>
@@ -18,25 +18,26 @@ namespace lk::console {
 
 struct KernelLogOptions {
   std::vector<detect::InvariantLiteral> invariants;
-  absl::Duration quiet = absl::Seconds(3);  // a report is closed after this much silence
-  // Adds what is known of a finding beside the log, its source lines; may be empty.
+  absl::Duration quiet = absl::Seconds(3);  // a report is complete after this much silence
+  // Adds file and line, which the log does not contain, to the frames of a finding; may be null.
   std::function<void(detect::Finding&)> locate = {};
 };
 
-// What records, or their end, complete.
+// The results of reading records.
 struct KernelLogNews {
-  std::vector<detect::Finding> findings;  // with offsets 0: they are not on the console's record
-  std::optional<std::string> canary;      // its nonce
+  std::vector<detect::Finding> findings;  // with offsets 0, because they are not from the console log
+  std::optional<std::string> canary;      // the canary's nonce, if the canary was read
 };
 
-// The log of one boot; outlives a session, since records go on where they stopped. Thread-safe: a session that is being
-// replaced may have a word left.
+// Reads the kernel log of one boot across sessions: a new session continues the log where the previous one stopped.
+// Thread-safe, because a session that is being replaced may still deliver records.
 class KernelLogReader {
  public:
   explicit KernelLogReader(KernelLogOptions options);
 
   KernelLogNews Read(std::span<const detect::KernelRecord> records, absl::Time now);
-  // Closes the report being read, if any, and gives it: always, or when the log has been quiet for a while.
+  // Completes the reports being read, if any, and returns their findings. FlushIfQuiet does so only if no records have
+  // been read for KernelLogOptions::quiet.
   std::vector<detect::Finding> Flush();
   std::vector<detect::Finding> FlushIfQuiet(absl::Time now);
 
@@ -46,7 +47,7 @@ class KernelLogReader {
   const KernelLogOptions options_;
   Mutex mutex_;
   KernelLogNews news_ ABSL_GUARDED_BY(mutex_);
-  bool fed_ ABSL_GUARDED_BY(mutex_) = false;  // since the last flush
+  bool fed_ ABSL_GUARDED_BY(mutex_) = false;  // whether records were read since the last flush
   absl::Time last_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   detect::Engine engine_ ABSL_GUARDED_BY(mutex_);
 };

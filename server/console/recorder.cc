@@ -17,19 +17,19 @@
 namespace lk::console {
 namespace {
 
-// Ends a record that reached its bound. It comes last, so offsets in the record are those of the guest's stream.
-constexpr std::string_view kFull =
-    "\n[lk: the record is full; what the guest printed after this was judged, but not kept]\n";
+// Ends a console log that has reached its limit. No guest output follows, so offsets in the log match the guest's
+// stream.
+constexpr std::string_view kFull = "\n[lk: console log full; later output was analysed but not stored]\n";
 
-// A guest that prints faster than its reports are looked for waits: the thread that feeds the recorder does the
-// looking.
+// If more bytes than this are waiting for detection, the thread that feeds the recorder runs detection itself. This
+// slows down a guest that prints faster than detection can read.
 constexpr size_t kMaxUnread = 4 << 20;
 
 Status FileError(const std::filesystem::path& path, std::string_view what, int error) {
   return absl::ErrnoToStatus(error, fmt::format("{}: {}", path.string(), what));
 }
 
-// Returns bytes read (fewer than asked for only at the end of the file), or -1 with errno.
+// Returns the number of bytes read (fewer than `size` only at the end of the file), or -1 with errno set.
 ssize_t ReadAt(int fd, char* data, size_t size, uint64_t offset) {
   size_t done = 0;
   while (done < size) {
@@ -47,10 +47,10 @@ ssize_t ReadAt(int fd, char* data, size_t size, uint64_t offset) {
 StatusOr<std::shared_ptr<Recorder>> Recorder::Open(RecorderOptions options, Events events) {
   std::error_code error;
   std::filesystem::create_directories(options.directory, error);
-  if (error) return FileError(options.directory, "can't create", error.value());
+  if (error) return FileError(options.directory, "cannot create", error.value());
   std::filesystem::path path = options.directory / kFileName;
   UniqueFd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return FileError(path, "can't open", errno);
+  if (!fd) return FileError(path, "cannot open", errno);
 
   std::shared_ptr<Recorder> recorder(
       new Recorder(std::move(options), std::move(path), std::move(fd), std::move(events)));
@@ -72,21 +72,21 @@ Status Recorder::Replay() {
   const MutexLock engine_lock(&engine_mutex_);
   const MutexLock lock(&mutex_);
   const off_t size = lseek(fd_.get(), 0, SEEK_END);
-  if (size < 0) return FileError(path_, "can't seek", errno);
+  if (size < 0) return FileError(path_, "cannot seek", errno);
   uint64_t guest_bytes = static_cast<uint64_t>(size);
 
   std::array<char, 64 << 10> buffer;
   if (guest_bytes >= kFull.size()) {
     const ssize_t got = ReadAt(fd_.get(), buffer.data(), kFull.size(), guest_bytes - kFull.size());
-    if (got < 0) return FileError(path_, "can't read", errno);
+    if (got < 0) return FileError(path_, "cannot read", errno);
     closed_ = std::string_view(buffer.data(), static_cast<size_t>(got)) == kFull;
     if (closed_) guest_bytes -= kFull.size();
   }
   while (recorded_ < guest_bytes) {
     const size_t wanted = std::min<uint64_t>(buffer.size(), guest_bytes - recorded_);
     const ssize_t got = ReadAt(fd_.get(), buffer.data(), wanted, recorded_);
-    if (got < 0) return FileError(path_, "can't read", errno);
-    if (got == 0) return FileError(path_, "became shorter while it was read", EIO);
+    if (got < 0) return FileError(path_, "cannot read", errno);
+    if (got == 0) return FileError(path_, "shrank while it was being read", EIO);
     engine_.Feed({buffer.data(), static_cast<size_t>(got)});
     recorded_ += static_cast<uint64_t>(got);
   }
@@ -104,7 +104,7 @@ void Recorder::Record(std::string_view bytes) {
     error = WriteAll(fd_.get(), kFull);
   }
   closed_ = true;
-  if (error) spdlog::error("{}: can't write: {}; recording stops", path_.string(), error.message());
+  if (error) spdlog::error("{}: cannot write: {}; recording stopped", path_.string(), error.message());
 }
 
 void Recorder::OnBytes(std::string_view bytes) {
@@ -112,7 +112,7 @@ void Recorder::OnBytes(std::string_view bytes) {
   bool full = false;
   {
     const MutexLock lock(&mutex_);
-    // Recorded before it is judged: whoever hears of a finding can read it.
+    // Record before detection runs, so that the text of a finding can be read as soon as it is reported.
     Record(bytes);
     first = unread_.empty();
     unread_ += bytes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps what a guest prints, and has it looked at as it comes.
+// Records a guest's console output and runs detection on it as it arrives.
 #pragma once
 
 #include <cstdint>
@@ -17,55 +17,57 @@
 
 namespace lk::console {
 
-// Name of the record in its directory.
+// Name of the console log in its directory.
 inline constexpr char kFileName[] = "console.log";
 
-// on_bytes is called on the thread that feeds the recorder, the others where detection runs; none may block.
+// on_bytes is called on the thread that feeds the recorder, the others on the thread that runs detection. None of them
+// may block.
 struct Events {
   std::function<void(detect::Finding)> on_finding;
-  std::function<void(detect::Finding)> on_header;  // open
+  std::function<void(detect::Finding)> on_header;  // the first line of a report; `open` is set
   std::function<void(std::string_view nonce)> on_canary;
-  // After OnEnd, when the last finding was reported.
+  // Called after OnEnd, once the last finding has been reported.
   std::function<void()> on_end;
-  // The record has grown to this size.
+  // The console log has grown to this size.
   std::function<void(uint64_t bytes)> on_bytes;
 };
 
 struct RecorderOptions {
-  std::filesystem::path directory;  // made if need be
-  uint64_t max_bytes = 0;           // of the record
+  std::filesystem::path directory;  // created if necessary
+  uint64_t max_bytes = 0;           // of the console log
   detect::Options detection;
-  // Detection runs there under this key, off the thread that feeds the recorder.
+  // Detection runs on this executor under this key, not on the thread that feeds the recorder.
   Executor* executor = nullptr;
   std::string key;
 };
 
-// One run's console record: <directory>/kFileName, appended to, bounded. Thread-safe.
+// One run's console log, <directory>/kFileName. It is append-only and limited in size. Thread-safe.
 class Recorder : public std::enable_shared_from_this<Recorder> {
  public:
-  // Opens or creates the record. What is in it already (lkd was restarted) is fed to the engine first, on this thread,
-  // so findings come again as they did; receivers know them by kind and offset.
-  // Errors: what open(2) and read(2) say, with the path.
+  // Opens or creates the console log. Existing contents (after a restart of lkd) are fed to the engine first, on the
+  // calling thread, so that the same findings are reported again; receivers recognise them by kind and offset.
+  // Errors: those of open(2) and read(2), with the path.
   static StatusOr<std::shared_ptr<Recorder>> Open(RecorderOptions options, Events events);
 
-  // Records, and has the bytes looked at. Past max_bytes the record keeps what it has, says so once in the record, and
-  // detection goes on. The same when the disk does not take the bytes.
+  // Records the bytes and runs detection on them. At max_bytes, recording stops with a note in the log, but detection
+  // continues. If a write fails, recording stops without the note.
   void OnBytes(std::string_view bytes);
-  // No more bytes will come: the report being read is closed.
+  // Call when no more bytes will come. Completes the reports being read.
   void OnEnd();
-  // Nothing came for a while: closes the report being read.
+  // Call when no bytes have come for a while. Completes the reports being read.
   void OnQuiet();
+  // Call when the guest has announced a reboot, which is then not a finding.
   void AnnounceBoot();
-  // Bytes of the guest's stream recorded so far: where a reader of the same stream goes on after a restart.
+  // Number of bytes of the guest's stream recorded so far. After a restart of lkd, the stream must continue there.
   uint64_t stream_offset() const;
 
  private:
   Recorder(RecorderOptions options, std::filesystem::path path, UniqueFd fd, Events events);
 
-  // Feeds what the file holds to the engine.
+  // Feeds the contents of the file to the engine.
   Status Replay();
   void Record(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Feeds what has come since the last time to the engine, then does `then`.
+  // Feeds the engine the bytes that have arrived since the last call, then calls `then`.
   void Detect(const std::function<void(detect::Engine&)>& then = {});
   void PostDetect(std::function<void(detect::Engine&)> then = {});
 
@@ -79,8 +81,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   detect::Engine engine_ ABSL_GUARDED_BY(engine_mutex_);
   mutable Mutex mutex_;
   std::string unread_ ABSL_GUARDED_BY(mutex_);     // not fed to the engine yet
-  uint64_t recorded_ ABSL_GUARDED_BY(mutex_) = 0;  // of the guest's stream
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;    // no more is recorded: the bound was reached, or a write failed
+  uint64_t recorded_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes of the guest's stream
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;    // recording stopped: the limit was reached, or a write failed
 };
 
 }  // namespace lk::console

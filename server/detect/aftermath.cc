@@ -4,12 +4,12 @@
 namespace lk::detect {
 namespace {
 
-// TAINT_DIE (kernel/panic.c): there was an oops before.
+// TAINT_DIE (kernel/panic.c): the kernel has oopsed before.
 bool AfterOops(const Finding& finding) {
   return finding.taint.find('D') != std::string::npos;
 }
 
-// It waits for the other CPUs of stop_machine(), interrupts off (multi_cpu_stop, kernel/stop_machine.c).
+// The CPU waits in stop_machine() for the other CPUs, with interrupts off (multi_cpu_stop, kernel/stop_machine.c).
 bool WaitsForOtherCpus(const Finding& finding) {
   return finding.function == "cpu_stopper_thread";
 }
@@ -28,11 +28,11 @@ const Aftermath::Earlier* Aftermath::CauseOf(const Finding& finding) const {
     case Kind::kLockdep:
       return AfterOops(finding) ? &oops_ : nullptr;
     case Kind::kSleepInAtomic:
-      // A task that ends in atomic context has left it that way when it was reported before.
+      // The task exits while it is still in the atomic context that has already been reported.
       if (finding.function == "do_task_dead" && finding.task == atomic_.task) return &atomic_;
       return AfterOops(finding) ? &oops_ : nullptr;
     case Kind::kRcuStall:
-      // Nothing stuck there any more: printing the stall before, and waiting for its backtraces, took so long.
+      // Nothing is stuck any longer: printing the previous stall and its backtraces caused the delay.
       return finding.function.empty() && !finding.fatal ? &stall_ : nullptr;
     case Kind::kSoftLockup:
     case Kind::kHardLockup:

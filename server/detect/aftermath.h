@@ -8,11 +8,12 @@
 
 namespace lk::detect {
 
-// Reports that only follow from an earlier one of the same boot: a kernel that has oopsed, or was stuck, goes on in a
-// state that other checks do not like. Such a report gets the earlier one's title as an alternate: they share a cause.
+// Recognises reports that are only a consequence of an earlier report from the same boot: once a kernel has oopsed or
+// been stuck, it may be in a state that triggers other checks. Such a report gets the title of the earlier one as an
+// alternate title, since both have the same cause.
 class Aftermath {
  public:
-  // Every finding of a boot, in the order in which they were complete.
+  // Must be called for every finding from a boot, in the order in which they are completed.
   void Judge(Finding& finding);
 
  private:
@@ -25,9 +26,9 @@ class Aftermath {
   };
   const Earlier* CauseOf(const Finding& finding) const;
 
-  // The latest of each; the title is empty where there was none.
+  // The latest finding of each of these kinds that is not itself a consequence; the title is empty if there is none.
   Earlier oops_;
-  Earlier stall_;   // that names a function
+  Earlier stall_;   // only stalls whose function is known
   Earlier atomic_;  // sleep in atomic context
 };
 

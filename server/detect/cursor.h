@@ -8,7 +8,7 @@
 
 namespace lk::detect {
 
-// Walks over a line from its left. What takes something moves on only where it found it.
+// Parses a line from left to right. The Skip and Take functions advance only if they match.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : text_(text) {}
@@ -27,7 +27,7 @@ class Cursor {
     text_.remove_prefix(1);
     return true;
   }
-  // The longest run of characters for which `is` holds; may be empty.
+  // Takes the longest prefix whose characters all satisfy `is`; it may be empty.
   template <typename Is>
   std::string_view TakeWhile(Is is) {
     size_t size = 0;
@@ -40,7 +40,7 @@ class Cursor {
     TakeWhile([](char c) { return c == ' ' || c == '\t'; });
   }
   std::string_view TakeDigits() { return TakeWhile(IsDigit); }
-  // No sign, no prefix; false also where the number does not fit.
+  // Accepts neither a sign nor a prefix such as 0x. Returns false if there is no number or it is out of range.
   template <typename Number>
   bool Take(Number& number, int base = 10) {
     if (text_.empty() || text_.front() == '-') return false;
@@ -49,7 +49,7 @@ class Cursor {
     text_.remove_prefix(static_cast<size_t>(end - text_.data()));
     return true;
   }
-  // Everything before `end`, which is taken as well; nothing where there is none.
+  // Takes the text before `end`, and skips `end`. Returns false and takes nothing if `end` is missing.
   bool TakeUntil(std::string_view end, std::string_view& before) {
     const size_t at = text_.find(end);
     if (at == std::string_view::npos) return false;
@@ -62,7 +62,7 @@ class Cursor {
   static bool IsHex(char c) { return Of(c) & kHex; }
   // Letters, digits, '_'.
   static bool IsWord(char c) { return Of(c) & kWord; }
-  // What a symbol's name is made of, suffixes of the compiler included.
+  // Characters of symbol names, including those in compiler suffixes (.isra.0).
   static bool IsSymbol(char c) { return Of(c) & kSymbol; }
 
  private:

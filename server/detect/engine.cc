@@ -20,10 +20,11 @@
 namespace lk::detect {
 namespace {
 
-// Reports of different contexts that may be open at once; beyond that the oldest is closed.
+// Maximum number of open reports. Beyond that, the oldest one is completed.
 constexpr size_t kMaxOpen = 16;
 
-// The nonce if a soft lockup's header is the agent's canary. No real task can have that name: comm has 15 characters.
+// Returns the nonce if a soft lockup header is the agent's canary. No real task can have such a name, because comm is
+// limited to 15 characters.
 std::optional<std::string_view> CanaryNonce(const Match& match) {
   constexpr std::string_view kPrefix = "lk-canary-";
   constexpr size_t kNonce = 16;
@@ -34,11 +35,11 @@ std::optional<std::string_view> CanaryNonce(const Match& match) {
   return nonce;
 }
 
-// Lines that the kernel prints right before a header; they belong to what follows.
+// Lines that the kernel prints right before a header; they belong to the report that follows.
 constexpr std::string_view kCutHere = "------------[ cut here ]";
 constexpr std::string_view kRule = "==========";
 
-// What the prefilter looks for: the rows' literals in the order of the table, then these, then the invariants'.
+// The prefilter's literals are those of the table's rows, then these, then those of the invariants.
 constexpr std::string_view kOtherLiterals[] = {"[ cut here ]", kRule, kReplayNote};
 
 std::unique_ptr<Prefilter> MakePrefilter(const Options& options) {
@@ -50,7 +51,7 @@ std::unique_ptr<Prefilter> MakePrefilter(const Options& options) {
   return std::make_unique<Prefilter>(literals);
 }
 
-// What can't be in a line would not be found, and nothing is in every line.
+// Drops invariants whose literal cannot occur within a line, or is empty and would match every line.
 Options WithoutUnfindable(Options options) {
   std::erase_if(options.invariants, [](const InvariantLiteral& invariant) {
     return invariant.literal.empty() || invariant.literal.find_first_of("\r\n") != std::string::npos;
@@ -97,7 +98,7 @@ class Engine::Impl {
   uint64_t offset() const { return lines_.offset(); }
 
  private:
-  // Which literals may be in a line. Those of all invariants are one.
+  // The literals that may occur in a line. All invariants are treated as one.
   struct Seen {
     Rows rows;
     bool invariant = false;
@@ -117,20 +118,20 @@ class Engine::Impl {
     }
   };
 
-  // Bounds how many hits are kept at a time.
+  // Number of bytes scanned at a time; limits the number of hits in memory.
   static constexpr size_t kPiece = 64 << 10;
-  // A WARN's own message stands between "cut here" and its header.
-  static constexpr int kMostPreamble = 5;
+  // Maximum number of lines from "cut here" to the header: a WARN prints its own message in between.
+  static constexpr int kMaxPreamble = 5;
 
   struct Preamble {
     std::string context;
     uint64_t start;
     std::string text;
-    bool message;   // lines may come before the header
-    int lines = 1;  // since then, of any context
+    bool message;   // other lines may precede the header
+    int lines = 1;  // so far, from any context
   };
   struct Open {
-    std::string context;  // the caller that printed the header; empty where the kernel prints none
+    std::string context;  // the caller that printed the header; empty if the kernel does not print callers
     Report report;
   };
 
@@ -148,7 +149,7 @@ class Engine::Impl {
           at += newline + 1;
         }
       }
-      // One line, or what there is of it.
+      // One line, or the part of it that has arrived.
       const size_t newline = piece.find('\n', at);
       const size_t end = newline == std::string_view::npos ? piece.size() : newline + 1;
       for (; hit != hits.end() && hit->end <= end; ++hit) seen_.Add(*hit);
@@ -173,7 +174,8 @@ class Engine::Impl {
     });
   }
 
-  // Whether the next line says something even if no literal is in it. Until a time stamp has been seen, one may be.
+  // Whether the next line must be looked at even if it contains no literal. Until a timestamp has been seen, any line
+  // may contain the first one.
   bool MustRead() const { return !prefilter_ || !timed_ || seen_.any || !open_.empty() || preamble_; }
 
   void OnLine(const Line& line) {
@@ -188,7 +190,7 @@ class Engine::Impl {
 
   void OnParsed(const Line& line, const KernelLine& kernel, const Seen& seen) {
     if (kernel.timed) timed_ = true;
-    // Where the kernel prints time stamps, a line without any prefix is a program's.
+    // If the kernel prints timestamps, a line without any prefix comes from a user-space program.
     if (timed_ && !kernel.marked && !kernel.replay) return;
     if (kernel.replay) {
       std::erase_if(open_, [](const Open& open) { return open.report.only_header(); });
@@ -208,7 +210,7 @@ class Engine::Impl {
     if (seen.invariant) CheckInvariants(line, kernel.text);
     auto match = seen.rows.any() ? MatchSignature(kernel.text, seen.rows) : std::nullopt;
     if (!match) {
-      GoOnWithPreamble(line, kernel);
+      ContinuePreamble(line, kernel);
       return AddToReports(line, kernel);
     }
     if (const auto nonce = CanaryNonce(*match)) {
@@ -237,9 +239,9 @@ class Engine::Impl {
     open_.push_back({std::string(kernel.caller), std::move(report)});
   }
 
-  void GoOnWithPreamble(const Line& line, const KernelLine& kernel) {
+  void ContinuePreamble(const Line& line, const KernelLine& kernel) {
     if (!preamble_) return;
-    if (!preamble_->message || ++preamble_->lines > kMostPreamble) {
+    if (!preamble_->message || ++preamble_->lines > kMaxPreamble) {
       preamble_.reset();
     } else if (preamble_->context == kernel.caller) {
       preamble_->text.append(line.text).append(1, '\n');
@@ -313,14 +315,14 @@ class Engine::Impl {
 
   Options options_;
   Callbacks callbacks_;
-  std::unique_ptr<Prefilter> prefilter_;  // null: every line is read
+  std::unique_ptr<Prefilter> prefilter_;  // if null, every line is read
   LineAssembler lines_;
   const LineAssembler::OnLine on_line_ = [this](const Line& line) { OnLine(line); };
-  Seen seen_;                         // in the unfinished line
-  std::vector<Open> open_;            // in order of their headers
-  std::optional<Preamble> preamble_;  // what stands before a header that may come
-  Aftermath aftermath_;               // of what was found since the boot
-  std::string release_;               // as the boot line said
+  Seen seen_;                         // literals in the unfinished line
+  std::vector<Open> open_;            // in the order of their headers
+  std::optional<Preamble> preamble_;  // lines that may be followed by a header
+  Aftermath aftermath_;               // covers the findings since the boot
+  std::string release_;               // from the "Linux version" line
   bool timed_ = false;
   bool booted_ = false;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds lockups and other kernel reports in a console stream. No I/O; lkctl links it too.
+// Finds lockups and other kernel reports in a console stream. Does no I/O; lkctl links it as well.
 #pragma once
 
 #include <absl/time/time.h>
@@ -23,30 +23,31 @@ struct InvariantLiteral {
 
 struct Options {
   std::vector<InvariantLiteral> invariants;
-  // Announced: that many further "Linux version" lines are no unexpected_reboot.
+  // Number of expected "Linux version" lines after the first one. They are not reported as unexpected_reboot.
   uint32_t announced_boots = 0;
-  // Lines are read only where a literal of the table was seen in the bytes, or a report is open. Off: every line is
-  // read, as on a CPU that the prefilter does not run on. The findings are the same.
+  // Parse a line only if it contains a literal of the signature table or of an invariant, or if a report is open. If
+  // false, every line is parsed, as on CPUs that the prefilter does not support. The findings are the same either way.
   bool prefilter = true;
 };
 
 struct Callbacks {
-  // A complete report. Called from Feed, Flush or Finish.
+  // A complete report. Called from Feed, FeedRecord, Flush or Finish.
   std::function<void(Finding)> on_finding;
-  // The first line of a report has been seen: what that line says, `open` set. The finding follows, whole, with the
-  // same kind and start_offset, when the report is complete; not where the header turns out to be a cut copy.
+  // The first line of a report, with `open` set. The complete finding follows later, with the same kind and
+  // start_offset, unless the header turns out to be a truncated copy.
   std::function<void(Finding)> on_header;
-  // A canary line, with its nonce (16 hex digits). Never a finding.
+  // The agent's canary, a line that looks like a soft lockup, with its nonce (16 hex digits). It is not reported as a
+  // finding.
   std::function<void(std::string_view nonce)> on_canary;
 };
 
-// A record of the kernel log, as /dev/kmsg gives it.
+// A record of the kernel log, as read from /dev/kmsg.
 struct KernelRecord {
   absl::Duration since_boot;
-  std::string_view text;  // lines of one record are separated by "\n"
+  std::string_view text;  // may consist of several lines, separated by "\n"
 };
 
-// Same findings however the bytes are split. Memory is bounded whatever comes in.
+// The findings do not depend on how the input is split between calls. Memory use is bounded, whatever the input.
 class Engine {
  public:
   Engine(Options options, Callbacks callbacks);
@@ -55,17 +56,17 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void Feed(std::string_view bytes);
-  // One record; its text holds no prefix of a console's line. Excerpts show it as a console would. Not to be mixed with
-  // Feed in the middle of a line.
+  // Feeds one record. Its text has no console prefix; excerpts show it as it would appear on a console. Must not be
+  // called while a line from Feed is incomplete.
   void FeedRecord(const KernelRecord& record);
-  // Reports a report still being read, as it is (the console has been silent for a while, or has ended). Text that
-  // comes later starts anew. The unfinished line is kept.
+  // Completes all open reports with the lines read so far. To be called when the console has been silent for a while.
+  // Later lines are not added to these reports. An unfinished line is kept.
   void Flush();
-  // The stream has ended: what is left is judged as if a newline came.
+  // The stream has ended: handles an unfinished line as if a newline followed, then completes all open reports.
   void Finish();
-  // One more boot is expected.
+  // Announces one more boot, which is then not reported as unexpected_reboot.
   void AnnounceBoot();
-  // Bytes fed so far.
+  // Number of bytes fed so far.
   uint64_t offset() const;
 
  private:
@@ -73,7 +74,7 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-// All findings of a complete log, each report by itself; Fold (fold.h) makes one of those that share a cause.
+// Returns the findings in a complete log, one per report; findings that share a cause are not merged (see fold.h).
 std::vector<Finding> Detect(std::string_view log, const Options& options = {});
 
 }  // namespace lk::detect

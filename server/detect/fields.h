@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every field of a finding: see support/fields.h.
+// Lists the fields of a finding; see support/fields.h.
 #pragma once
 
 #include "server/detect/finding.h"

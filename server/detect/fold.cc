@@ -70,13 +70,13 @@ void FoldInto(Finding& kept, Finding more) {
   const auto add = [&](std::string title) {
     if (!HasTitle(kept, title)) kept.alt_titles.push_back(std::move(title));
   };
-  // "in corrupted" is no name to search for.
+  // A title that contains "in corrupted" is useless for searching.
   if (!more.corrupted) add(std::move(more.title));
   for (std::string& title : more.alt_titles) add(std::move(title));
   for (CpuStack& other : more.others) {
     const auto same = [&](const CpuStack& known) { return known.cpu == other.cpu; };
     if (other.cpu == kept.cpu || std::ranges::any_of(kept.others, same)) continue;
-    if (kept.others.size() < Finding::kMostOthers) kept.others.push_back(std::move(other));
+    if (kept.others.size() < Finding::kMaxOthers) kept.others.push_back(std::move(other));
   }
   kept.count += more.count;
   kept.seconds_stuck = std::max(kept.seconds_stuck, more.seconds_stuck);
@@ -87,7 +87,7 @@ void FoldInto(Finding& kept, Finding more) {
 
 std::vector<Finding> Fold(std::vector<Finding> findings) {
   std::ranges::stable_sort(findings, {}, &Finding::start_offset);
-  // Before kinds are folded into each other: a panic goes to the report that it followed.
+  // First fold each panic into the report that it follows, before findings of different kinds are folded.
   for (size_t i = 1; i < findings.size();) {
     const auto before = std::make_reverse_iterator(findings.begin() + static_cast<std::ptrdiff_t>(i));
     const auto cause =
@@ -110,7 +110,7 @@ std::vector<Finding> Fold(std::vector<Finding> findings) {
       folded.push_back(std::move(finding));
       continue;
     }
-    // It may show that several earlier ones are one.
+    // The finding may show that several earlier ones have the same cause.
     const auto also = std::stable_partition(kept + 1, folded.end(), [&](const Finding& f) { return !meets(f); });
     for (auto one = also; one != folded.end(); ++one) FoldInto(*kept, std::move(*one));
     FoldInto(*kept, std::move(finding));

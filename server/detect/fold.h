@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One cause, one finding: several detectors see the same hang, and each of them again and again.
+// Merges findings that share a cause: several detectors may report the same hang, each of them repeatedly.
 #pragma once
 
 #include <vector>
@@ -8,24 +8,25 @@
 
 namespace lk::detect {
 
-// Whether the titles of two findings, alternates included, meet: then they share a cause. That both ended in the same
-// panic does not make them one: "kernel panic: Fatal exception" follows any oops.
+// Whether two findings have a title in common (including alternate titles) and therefore share a cause. A panic title
+// that is only an alternate title of both findings is not enough: "kernel panic: Fatal exception" follows any oops.
 bool TitlesMeet(const Finding& a, const Finding& b);
 
-// Whether one of them is a stall and the other what it leads to, whatever their titles say:
-//   - a workqueue lockup of a pool that is bound to the stuck CPU, for its workers run nowhere else
-//   (kernel/workqueue.c);
-//   - a task hung in waiting for a grace period, which an RCU stall holds up (kernel/rcu).
+// Whether one of the findings is a stall and the other a consequence of it, regardless of their titles:
+//   - a lockup of a workqueue pool that is bound to the stuck CPU, so that its workers cannot run elsewhere
+//     (kernel/workqueue.c);
+//   - a task that hangs while it waits for a grace period, which an RCU stall delays (kernel/rcu).
 bool OneLeadsToTheOther(const Finding& a, const Finding& b);
 
-// Whether `panic` is only what followed from `earlier`: the panic form of a detector, without a stack of its own, or
-// the panic of an oops or warning.
+// Whether `panic` is only a consequence of `earlier`: either the panic, without a stack, that a detector triggers after
+// its own report, or the panic after an oops or warning.
 bool Follows(const Finding& earlier, const Finding& panic);
 
-// Folds `more` into `kept`, which keeps its title and place; the other title becomes an alternate.
+// Folds `more` into `kept`, which keeps its title and offsets. The title of `more` becomes an alternate title, unless
+// `more` is corrupted.
 void FoldInto(Finding& kept, Finding more);
 
-// All findings of one console, in order of their offsets, those of one cause folded into the first of them.
+// Sorts the findings of one console by offset, and folds findings that share a cause into the first of them.
 std::vector<Finding> Fold(std::vector<Finding> findings);
 
 }  // namespace lk::detect

@@ -8,7 +8,7 @@
 namespace lk::detect {
 namespace {
 
-// "[    1.234567]"; the seconds, as they are.
+// "[    1.234567]"; returns the seconds as text.
 std::optional<std::string_view> TakeTime(Cursor& at) {
   Cursor c = at;
   if (!c.Skip('[')) return std::nullopt;
@@ -21,7 +21,7 @@ std::optional<std::string_view> TakeTime(Cursor& at) {
   return time;
 }
 
-// "[  T123]", "[    C1]"; empty where there is none.
+// "[  T123]", "[    C1]"; empty if there is none.
 std::string_view TakeCaller(Cursor& at) {
   Cursor c = at;
   if (!c.Skip('[')) return {};
@@ -53,8 +53,8 @@ bool SkipDropped(Cursor& at) {
   return true;
 }
 
-// To behind the first time stamp, where the kernel's own text begins: a program's unfinished line, a prompt or a
-// firmware's screen control may stand before it.
+// Skips everything up to and including the first timestamp, after which the kernel's text begins. The timestamp may be
+// preceded by a program's unfinished line, a prompt or escape sequences from the firmware.
 bool SkipToTime(Cursor& at) {
   const std::string_view line = at.rest();
   for (size_t bracket = line.starts_with('[') ? 0 : line.find('['); bracket != std::string_view::npos;
@@ -67,8 +67,8 @@ bool SkipToTime(Cursor& at) {
   return false;
 }
 
-// A machine that resets leaves its last line unfinished; the next kernel's first line then follows on it. To behind
-// that one's time stamp.
+// A reset may leave the last line unfinished, so that the first line of the next kernel is appended to it. Skips
+// everything up to and including the timestamp of the next kernel.
 bool SkipToBoot(Cursor& at) {
   const std::string_view line = at.rest();
   if (line.find("] Linux version ") == std::string_view::npos) return false;

@@ -7,25 +7,27 @@ namespace lk::detect {
 
 inline constexpr std::string_view kReplayNote = "** replaying previous printk message **";
 
-// What the kernel printed on a line of the console, its prefixes taken off.
+// The kernel's text in a console line, without prefixes.
 struct KernelLine {
   std::string_view text;
-  // "T123" (task) or "C1" (CPU) where the kernel prints its caller (CONFIG_PRINTK_CALLER); else empty.
+  // "T123" (task) or "C1" (CPU) if the kernel prints the caller (CONFIG_PRINTK_CALLER); otherwise empty.
   std::string_view caller;
-  // It had a level, a time stamp or a caller: a user program's text has not.
+  // The line had a prefix that only the kernel prints, unlike text from a user-space program.
   bool marked = false;
-  // A level or time stamp of its own; only then does a console show that its kernel prints time stamps.
+  // The line had a timestamp, so the kernel prints timestamps on this console.
   bool timed = false;
-  // "** replaying previous printk message **": this line, or what is left of the one before, is a cut copy of the next.
+  // The line contains "** replaying previous printk message **": the text before this note, in this line or the
+  // previous one, is a truncated copy of the next line.
   bool replay = false;
 };
 
-// Prefixes, any of, in order: dropped-messages note, text of user space up to the kernel's own (a login prompt),
+// Removes these prefixes, all optional, in this order: a note about dropped messages, user-space text (a login prompt),
 // <level>, [time], [caller]. Formats: kernel/printk/printk.c (print_time, print_caller, console_prepend_dropped).
-// `plain`: it is known that the line holds neither kReplayNote nor "Linux version ", so that nobody need look for them.
+// `plain` means that the line is known to contain neither kReplayNote nor "Linux version ", so there is no need to
+// search for them.
 KernelLine ParseKernelLine(std::string_view line, bool plain = false);
 
-// Whether there is a time stamp anywhere in the line: ParseKernelLine(line).timed, but quicker.
+// Whether the line contains a timestamp: the same as ParseKernelLine(line).timed, but faster.
 bool HasTimeStamp(std::string_view line);
 
 }  // namespace lk::detect

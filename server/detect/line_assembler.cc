@@ -19,7 +19,7 @@ void LineAssembler::Feed(std::string_view bytes, const OnLine& on_line) {
 void LineAssembler::FeedPart(std::string_view bytes, const OnLine& on_line) {
   if (!bytes.ends_with('\n')) return Append(bytes);
   std::string_view text = bytes.substr(0, bytes.size() - 1);
-  // Most lines need no copy: all of the line is here, with carriage returns at its end only.
+  // Most lines need no copy: the whole line is here, with carriage returns only at the end.
   if (start_ == offset_ && text.size() < kMaxLine) {
     while (text.ends_with('\r')) text.remove_suffix(1);
     if (text.find('\r') == std::string_view::npos) {
@@ -48,7 +48,7 @@ void LineAssembler::Finish(const OnLine& on_line) {
 }
 
 void LineAssembler::Append(std::string_view bytes) {
-  // Cut down exactly when the buffer is full, never "after this read": reads must not show in the result.
+  // Truncate exactly when the buffer is full, so that the result does not depend on the sizes of reads.
   while (!bytes.empty()) {
     const std::string_view part = bytes.substr(0, kMaxLine - buffer_.size());
     std::ranges::copy_if(part, std::back_inserter(buffer_), [](char c) { return c != '\r'; });

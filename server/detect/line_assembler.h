@@ -8,30 +8,31 @@
 
 namespace lk::detect {
 
-// One line of a console stream, without its newline and without carriage returns.
+// One line of a console stream, without its newline and any carriage returns.
 struct Line {
-  uint64_t start = 0;  // bytes of the stream: [start, end), the newline included
+  uint64_t start = 0;  // offsets in the stream: [start, end), including the newline
   uint64_t end = 0;
   std::string_view text;
 };
 
-// Cuts a byte stream into lines. The lines do not depend on how the bytes were split, and memory is bounded: of a line
-// without end the last part is kept, because what the kernel prints after a program's unfinished line is at its end.
+// Splits a byte stream into lines. The result does not depend on how the stream is divided into reads. Memory use is
+// bounded: only the end of an overlong line is kept, because that is where the kernel's text is if it follows a
+// program's unfinished line.
 class LineAssembler {
  public:
   static constexpr size_t kMaxLine = 8192;
-  // Twice what the kernel prints of one record at most (PRINTK_MESSAGE_MAX, kernel/printk/internal.h).
+  // Twice the maximum length of a printed record (PRINTK_MESSAGE_MAX, kernel/printk/internal.h).
   static constexpr size_t kKeptTail = 4096;
 
-  // The line's text lives until the callback returns.
+  // The line's text is valid until the callback returns.
   using OnLine = std::function<void(const Line&)>;
 
   void Feed(std::string_view bytes, const OnLine& on_line);
-  // The same for bytes that have no newline but at their end.
+  // The same for bytes that contain no newline, except possibly at the end.
   void FeedPart(std::string_view bytes, const OnLine& on_line);
-  // Passes over bytes that end with a newline; the unfinished line, which they go on with, is dropped.
+  // Skips bytes that end with a newline, and drops the unfinished line that they continue.
   void Skip(size_t bytes);
-  // The stream has ended: an unfinished line counts as a line.
+  // The stream has ended: an unfinished line is treated as complete.
   void Finish(const OnLine& on_line);
   uint64_t offset() const { return offset_; }
 
@@ -39,7 +40,7 @@ class LineAssembler {
   void Append(std::string_view bytes);
 
   std::string buffer_;
-  uint64_t start_ = 0;  // of the line in the buffer
+  uint64_t start_ = 0;  // offset in the stream of the line in the buffer
   uint64_t offset_ = 0;
 };
 

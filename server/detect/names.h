@@ -9,8 +9,8 @@
 
 namespace lk::detect {
 
-// A set of names, written as a list; "schedule*" stands for every name that begins with "schedule". The texts must
-// outlive it, and have two bytes at least.
+// A set of names and prefixes; "schedule*" matches every name that begins with "schedule". The strings must outlive the
+// set, and must have at least two bytes, not counting the asterisk.
 class Names {
  public:
   Names(std::initializer_list<std::string_view> list);
@@ -20,10 +20,10 @@ class Names {
  private:
   struct Entry {
     std::string_view text;
-    bool whole;  // else the beginning of names
+    bool whole;  // otherwise a prefix
   };
-  std::vector<Entry> entries_;  // sorted by the key of their first two bytes
-  // Where those of a key begin; they end where those of the next one begin.
+  std::vector<Entry> entries_;  // sorted by a key, a hash of the first two bytes
+  // Index of the first entry with each key, which is also the end of the entries with the previous key.
   std::array<uint16_t, 257> first_{};
 };
 

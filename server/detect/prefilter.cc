@@ -18,7 +18,7 @@ struct FreeDatabase {
 };
 using Database = std::unique_ptr<hs_database_t, FreeDatabase>;
 
-// Beside a lack of memory, the library's functions fail only where they are used wrongly.
+// Apart from running out of memory, the library's functions fail only if they are misused.
 void Check(hs_error_t error) {
   if (error == HS_NOMEM) throw std::bad_alloc();
   if (error != HS_SUCCESS) throw std::logic_error("hyperscan: error " + std::to_string(error));
@@ -98,7 +98,7 @@ void Prefilter::FindCarriageReturns(std::string_view bytes) {
   const size_t known = hits_.size();
   if (last_ == '\r' && !ends_a_line(bytes.front())) hits_.push_back({.end = 1, .literal = kUnknown});
   last_ = bytes.back();
-  // In a form that compilers turn into vector instructions: few pieces have one within a line.
+  // Written so that compilers vectorise it; carriage returns within a line are rare.
   const char* const byte = bytes.data();
   const size_t pairs = bytes.size() - 1;
   uint8_t within_a_line = 0;

@@ -8,33 +8,33 @@
 #include <string_view>
 #include <vector>
 
-// As hs.h has them.
+// From hs.h.
 struct hs_scratch;
 struct hs_stream;
 
 namespace lk::detect {
 
-// Finds many literals at once in a stream of bytes, also where one lies across two reads. Hyperscan, or Vectorscan,
-// which has the same interface on other architectures.
+// Finds many literals simultaneously in a stream of bytes, including those that are split between two reads. Uses
+// Hyperscan, or Vectorscan, which provides the same interface on other architectures.
 class Prefilter {
  public:
-  // Lines are read without their carriage returns. Behind one that stands within a line any literal may be hidden, and
-  // the hit is of none in particular.
+  // Lines are parsed without their carriage returns, so a carriage return within a line may hide any literal. Such
+  // a carriage return is reported as a hit of an unknown literal.
   static constexpr uint32_t kUnknown = UINT32_MAX;
 
   struct Hit {
-    size_t end;        // behind its last byte, from the beginning of the bytes given
-    uint32_t literal;  // its place in the list, or kUnknown
+    size_t end;        // offset in the scanned bytes, one past the last byte of the literal
+    uint32_t literal;  // index in the list of literals, or kUnknown
   };
 
-  // False on a CPU that the library does not run on (Hyperscan: x86 without SSSE3).
+  // Returns false if the library does not support this CPU (Hyperscan requires SSSE3).
   static bool Supported();
 
-  // The literals: none empty, none with a newline. What is compiled for a list is kept, and shared by all that have the
-  // same: lists are few, the table's and those of the scenarios.
+  // Literals must not be empty or contain a newline. Each distinct list is compiled once and then kept; there are only
+  // a few lists, because only the scenarios' invariants differ.
   explicit Prefilter(const std::vector<std::string>& literals);
 
-  // All hits in `bytes`, which follow those of the calls before, in order of `end`. Valid until the next call.
+  // Returns the hits in the next bytes of the stream, sorted by `end`. The result is valid until the next call.
   std::span<const Hit> Scan(std::string_view bytes);
 
  private:
@@ -49,7 +49,7 @@ class Prefilter {
 
   std::unique_ptr<hs_scratch, FreeScratch> scratch_;
   std::unique_ptr<hs_stream, CloseStream> stream_;
-  uint64_t offset_ = 0;  // of the next byte, since the stream began
+  uint64_t offset_ = 0;  // position of the next byte in the stream
   char last_ = '\n';     // the byte before it
   std::vector<Hit> hits_;
 };

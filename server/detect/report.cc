@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kPanicPrefix = "Kernel panic - not syncing: ";
 
-// How lines begin that the kernel prints within reports, beside stacks.
+// Beginnings of report lines that are not part of a stack.
 const Names& Body() {
   static const Names names = {
       // any report
@@ -46,9 +46,9 @@ const Names& Body() {
 }
 
 bool IsBody(std::string_view text) {
-  // An indented line belongs to what stands above it.
+  // An indented line belongs to the line above it.
   if (text.empty() || text.front() == ' ' || text.front() == '\t' || text.front() == '>') return true;
-  // "2 locks held by cat/77:", and a page table walk of arm64.
+  // "2 locks held by cat/77:", and the page table walk that arm64 prints.
   return Body().Has(text) || text.find(" held by ") != std::string_view::npos ||
          text.find("] pgd=") != std::string_view::npos;
 }
@@ -61,7 +61,7 @@ CpuStack Other(const Stack& stack) {
   CpuStack other{
       .cpu = stack.cpu, .task = Printable(stack.task), .function = NameOf(stack, Walk::kStall), .frames = {}};
   const auto from = stack.frames.begin() + static_cast<std::ptrdiff_t>(ReporterFrames(stack));
-  const auto most = static_cast<std::ptrdiff_t>(CpuStack::kMostFrames);
+  const auto most = static_cast<std::ptrdiff_t>(CpuStack::kMaxFrames);
   other.frames.assign(from, from + std::min(stack.frames.end() - from, most));
   return other;
 }
@@ -135,12 +135,12 @@ void Report::ReadBody(std::string_view text) {
   }
   all_cpus_ = all_cpus_ || text.starts_with("Sending NMI from CPU");
   trace_ended_ = trace_ended_ || text.starts_with("---[ end trace");
-  // With panic=N the kernel reboots in place of the end line.
+  // With panic=N, the kernel prints "Rebooting in" instead of the end line.
   ended_ = text.starts_with("---[ end Kernel panic") || (fatal_ && text.starts_with("Rebooting in "));
 }
 
-// The stalled CPUs and tasks, on a line each ("rcu: \t0-....: (2 GPs behind) ...", "Tasks blocked on ...:
-// P123/1:b..l"), or on the header ("{ 0-...D P123 }"): print_cpu_stall_info, rcu_print_task_stall,
+// The stalled CPUs and tasks, one per line ("rcu: \t0-....: (2 GPs behind) ...", "Tasks blocked on ...:
+// P123/1:b..l"), or in the header ("{ 0-...D P123 }"): print_cpu_stall_info, rcu_print_task_stall,
 // synchronize_rcu_expedited_stall.
 void Report::ReadVictims(std::string_view text) {
   if (stacks_.HasFrames()) return;
@@ -167,8 +167,9 @@ void Report::ReadVictims(std::string_view text) {
   }
 }
 
-// "  pwq 6: cpus=1 node=0 flags=0x0 nice=0 active=2/256 refcnt=3", the pool in the words of the header, then
-// "    in-flight: 61:drain_fn [lab] BAR(17)" (show_pwq, kernel/workqueue.c).
+// Finds the work function of the stalled pool. "  pwq 6: cpus=1 node=0 flags=0x0 nice=0 active=2/256 refcnt=3" contains
+// the description of the pool from the header; "    in-flight: 61:drain_fn [lab] BAR(17)" follows (show_pwq,
+// kernel/workqueue.c).
 void Report::ReadWorkers(std::string_view text) {
   Cursor c(text);
   std::string_view skipped;
@@ -181,8 +182,8 @@ void Report::ReadWorkers(std::string_view text) {
   }
 }
 
-// Who left a lock taken: "     last function: drain_fn", "     preempt=0x00000001 lock=0->0 RCU=0->0 workfn=drain_fn"
-// (process_one_work, kernel/workqueue.c).
+// The work function that has leaked a lock: "     last function: drain_fn", "     preempt=0x00000001 lock=0->0
+// RCU=0->0 workfn=drain_fn" (process_one_work, kernel/workqueue.c).
 void Report::ReadWorkFunction(std::string_view text) {
   Cursor c(text);
   std::string_view skipped;
@@ -222,8 +223,8 @@ bool Report::IsVictim(const Stack& stack) const {
          std::ranges::find(victim_pids_, stack.pid) != victim_pids_.end();
 }
 
-// RCU and CSD locks wait for no CPU that is idle: where the victim's stack shows that it is, the stall was over before
-// the stack was taken. A lockup detector looks at the CPU itself, in its timer or NMI.
+// RCU and CSD locks do not wait for an idle CPU, so if the victim's stack is idle, the stall was over before the stack
+// was taken. The lockup detectors are not affected, since they run on the stuck CPU itself, in a timer or NMI.
 bool Report::IsLookedAtLate() const {
   return header_.signature->kind == Kind::kRcuStall || header_.signature->kind == Kind::kCsdStall;
 }
@@ -239,7 +240,7 @@ const Stack* Report::Choose() const {
   switch (header_.signature->walk) {
     case Walk::kStall:
       if (header_.signature->nmi) {
-        // Rather who has a lock than who waits for it.
+        // Prefer the lock holder over the CPUs spinning on the lock.
         const auto busy = [](const Stack& s) { return !IsIdle(s) && !IsInUserMode(s); };
         const Stack* const at_work = find([&](const Stack& s) { return busy(s) && !IsSpinning(s); });
         return at_work != nullptr ? at_work : find(busy);
@@ -257,7 +258,7 @@ const Stack* Report::Choose() const {
   return find([](const Stack&) { return true; });
 }
 
-// Who waits for the victim of a cross-CPU call: the last stack that is not the victim's.
+// The stack of the CPU that waits for the victim of a cross-CPU call: the last stack that is not the victim's.
 const Stack* Report::Waiter(const Stack* victim) const {
   const auto& stacks = stacks_.stacks();
   const auto it = std::find_if(stacks.rbegin(), stacks.rend(), [&](const Stack& stack) {
@@ -278,17 +279,18 @@ void Report::AddAlternates(Finding& finding, const Stack* stack) const {
       add(MakeTitle(signature.alt_title, {.function = function, .text = "", .access = ""}));
     }
   };
-  // By the rule of the cause, whatever names the report.
+  // The cause is named by the rule for stalls or blocked tasks, even if a different rule names the report.
   const Walk walk = signature.walk == Walk::kBlocked ? Walk::kBlocked : Walk::kStall;
   if (signature.walk != Walk::kNone && stack != nullptr) add_cause(NameOf(*stack, walk));
   add_cause(in_flight_);
-  // Other detectors may see the hang on either side.
+  // Other detectors may report the same hang on either CPU: the one that waits or the one that does not respond.
   const Stack* const waiter = signature.kind == Kind::kCsdStall ? Waiter(stack) : nullptr;
   if (waiter != nullptr) add_cause(NameOf(*waiter, walk));
   if (!panic_.empty()) add(MakeTitle("kernel panic: {text}", {.function = "", .text = panic_, .access = ""}));
 }
 
-// A sanitizer's stack comes before the line that says who ran; a stall's may be of another CPU.
+// A sanitizer prints its stack before the line that names the task, so any task named in the report is that one. In a
+// stall report, the named task may be that of another CPU.
 const std::string& Report::TaskOf(const Stack& stack) const {
   if (!stack.task.empty() || header_.signature->walk != Walk::kFault) return stack.task;
   const auto named = std::ranges::find_if(stacks_.stacks(), [](const Stack& s) { return !s.task.empty(); });
@@ -299,7 +301,7 @@ void Report::AddOthers(Finding& finding) const {
   for (const Stack& stack : stacks_.stacks()) {
     const auto known = [&](const CpuStack& other) { return other.cpu == stack.cpu; };
     if (stack.cpu < 0 || stack.cpu == finding.cpu || stack.frames.empty() ||
-        finding.others.size() == Finding::kMostOthers || std::ranges::any_of(finding.others, known)) {
+        finding.others.size() == Finding::kMaxOthers || std::ranges::any_of(finding.others, known)) {
       continue;
     }
     finding.others.push_back(Other(stack));

@@ -13,38 +13,40 @@
 
 namespace lk::detect {
 
-// A report being read: its header, then its lines as they come, until it is complete.
+// A report that is being read: first its header, then further lines as they arrive, until it is complete.
 class Report {
  public:
   static constexpr size_t kMaxExcerpt = 16 << 10;
 
-  // `text` is what the kernel printed on the line, its prefixes taken off.
+  // `text` is the kernel's text in the line, without prefixes.
   Report(Match header, const Line& line, std::string_view text);
 
-  // Lines that stood before the header, from a "cut here" on: the report's text begins there.
+  // Adds the lines that precede the header, from "cut here" onwards; the report then begins there.
   void Precede(uint64_t start, std::string_view lines);
 
-  // A line of the report's context.
+  // Adds a line that follows the header and may or may not belong to the report.
   void Add(const Line& line, std::string_view text);
-  // A header that belongs to this report: a panic after it, or a later line of the same problem.
+  // Adds a header that belongs to this report: a subsequent panic, or another line about the same problem.
   void Join(const Match& header, const Line& line, std::string_view text);
+  // Whether Join accepts this header.
   bool Takes(const Match& header) const;
-  // Whether that one's report may come at the same time, from another CPU: the lines that follow are of either.
+  // Whether this header begins a report of another CPU that may be interleaved with this one, so that the following
+  // lines may belong to either.
   bool Beside(const Match& header) const;
-  // After "Sending NMI from CPU" the lines of all CPUs are this report's.
+  // After "Sending NMI from CPU", lines from all CPUs belong to this report.
   bool all_cpus() const { return all_cpus_; }
-  // Nothing more of it will come.
+  // No more lines are expected.
   bool complete() const;
-  // Only its header has been read.
+  // Only the header has been read.
   bool only_header() const { return lines_ == 1; }
 
-  // What the header line alone tells; `open` is set.
+  // The finding from the header line alone; `open` is set.
   Finding Begun() const;
   Finding Finish() &&;
 
  private:
-  // Lines that are not a report's, in a row, after which it is over: other messages come in between, and a panic that
-  // belongs to it comes a little later.
+  // A report is complete after this many consecutive unrelated lines. It does not end at the first one, because other
+  // messages may interrupt a report, and a panic that belongs to it may follow a little later.
   static constexpr int kMaxForeign = 8;
   static constexpr int kMaxLines = 2000;
   static constexpr size_t kUsualExcerpt = 4 << 10;
@@ -67,19 +69,20 @@ class Report {
   uint64_t start_;
   uint64_t end_ = 0;
   std::string excerpt_;
-  std::string pending_;  // foreign lines: the report's if more of it follows
+  std::string pending_;  // unrelated lines, which become part of the excerpt if more of the report follows
   StackReader stacks_;
   std::string access_;
-  std::string in_flight_;     // the work function of a stalled pool
-  bool in_the_pool_ = false;  // the lines are about the stalled pool's work
+  std::string in_flight_;     // the work function of a stalled workqueue pool
+  bool in_the_pool_ = false;  // the current lines describe the stalled pool
   std::string panic_;
-  std::vector<int32_t> victim_cpus_;  // whom the report is about; none: whose stack comes first
+  // The stuck CPUs and tasks. If the report names none, the first stack is taken to be that of the stuck code.
+  std::vector<int32_t> victim_cpus_;
   std::vector<int32_t> victim_pids_;
   int lines_ = 1;
   int foreign_ = 0;
   bool fatal_;
   bool all_cpus_ = false;
-  bool trace_ended_ = false;  // "---[ end trace": a new header is a new report
+  bool trace_ended_ = false;  // "---[ end trace" has been read, so the next header begins a new report
   bool ended_ = false;
   bool transient_ = false;
   bool saturated_ = false;

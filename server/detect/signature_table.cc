@@ -9,10 +9,11 @@ namespace {
 constexpr std::string_view kStallAlt = "stall in {f}";
 constexpr std::string_view kHangAlt = "hang in {f}";
 
-// A name as %ps and %pS print it, up to its offset.
+// A symbol name as printed by %ps and %pS, without the offset.
 #define LK_FUNC R"((?P<func>[A-Za-z_][\w.]*))"
 
-// comm is arbitrary bytes. A literal must be rare in the logs of healthy machines: each hit costs a look at its line.
+// Patterns match comm with .*, because it may contain arbitrary bytes. A literal must be rare in the logs of healthy
+// machines, because a line has to be parsed for each hit.
 constexpr Signature kTable[] = {
     // kernel/watchdog.c
     {Kind::kSoftLockup, "BUG: soft lockup",
@@ -21,7 +22,8 @@ constexpr Signature kTable[] = {
      "", Walk::kStall, "BUG: soft lockup in {f}", kStallAlt},
     {Kind::kSoftLockup, "softlockup: hung tasks", R"(Kernel panic - not syncing: softlockup: hung tasks)", "",
      Walk::kStall, "BUG: soft lockup in {f}", kStallAlt, true},
-    // The CPU at the end of the line is the one that is stuck; the one before "Watchdog" only reports (buddy detector).
+    // The CPU at the end of the line is the one that is stuck; the one before "Watchdog" only reports it (buddy
+    // detector).
     {Kind::kHardLockup, "Watchdog detected hard LOCKUP",
      R"((?:(?:NMI )?watchdog: )?(?:CPU\d+: )?Watchdog detected hard LOCKUP on cpu (?P<cpu>\d+))", "", Walk::kStall,
      "BUG: hard lockup in {f}", kStallAlt},
@@ -81,7 +83,7 @@ constexpr Signature kTable[] = {
      R"(BUG: using (?P<text>\w+)\(\) in preemptible \[[0-9a-f]+\] code: (?P<task>.*)/(?P<pid>\d+))", "", Walk::kFault,
      "BUG: using {text}() in preemptible code in {f}", ""},
 
-    // kernel/locking/lockdep.c; the bracketed forms are those of kernels before 4.11
+    // kernel/locking/lockdep.c; kernels before 4.11 print the bracketed forms
     {Kind::kLockdep, "possible circular locking",
      R"((?:WARNING: |\[ INFO: )possible circular locking dependency detected)", "", Walk::kFault,
      "possible deadlock in {f}", ""},
@@ -135,7 +137,7 @@ constexpr Signature kTable[] = {
     // lib/ubsan.c, kernel/cfi.c
     {Kind::kSanitizer, "UBSAN: ", R"(UBSAN: (?P<text>[\w -]+) in )", "", Walk::kFault, "UBSAN: {text} in {f}", ""},
     {Kind::kSanitizer, "CFI failure at", "CFI failure at " LK_FUNC, "", Walk::kFault, "CFI failure in {f}", ""},
-    // lib/debugobjects.c (a WARNING follows, which is part of it)
+    // lib/debugobjects.c (followed by a WARNING, which is part of the report)
     {Kind::kSanitizer, "ODEBUG: ", R"(ODEBUG: (?:.* \(active state \d+\) object|object \S+ is (?:NOT )?on))", "",
      Walk::kFault, "ODEBUG bug in {f}", ""},
 
@@ -175,7 +177,7 @@ constexpr Signature kTable[] = {
      Kind::kOops},
     {Kind::kOops, " [#", R"((?:Oops: )?(?P<text>[a-z][\w .'/-]+?)(?:, [^:]*)?: [0-9a-f]+ \[#\d+\])",
      R"(\bip:|segfault)", Walk::kFault, "{text} in {f}", "", false, Kind::kOops},
-    // mm/page_alloc.c, mm/memory.c, kernel/fork.c, fs/dcache.c: the state is bad, the stack only where it was noticed
+    // mm/page_alloc.c, mm/memory.c, kernel/fork.c, fs/dcache.c: the stack only shows where the bad state was noticed
     {Kind::kOops, "BUG: Bad page", R"(BUG: Bad page (?P<text>state|map|cache) in process (?P<task>.*) +pfn:)", "",
      Walk::kFault, "BUG: Bad page {text}", ""},
     {Kind::kOops, "BUG: Bad rss-counter", R"(BUG: Bad rss-counter state mm:)", "", Walk::kNone,
@@ -185,7 +187,7 @@ constexpr Signature kTable[] = {
     {Kind::kOops, "BUG: Dentry ", R"(BUG: Dentry .* still in use \(-?\d+\))", "", Walk::kNone,
      "BUG: Dentry still in use", ""},
 
-    // kernel/panic.c (__warn); the second form since 6.19
+    // kernel/panic.c (__warn); the second form is that of 6.19 and later
     {Kind::kWarning,
      "WARNING: CPU:", R"(WARNING: CPU: (?P<cpu>\d+) PID: (?P<pid>\d+) at (?:\S+:\d+ ?)?(?:)" LK_FUNC R"(\+0x)?)", "",
      Walk::kFault, "WARNING in {f}", "", false, Kind::kSanitizer},
@@ -193,7 +195,7 @@ constexpr Signature kTable[] = {
      R"(WARNING: (?:.* )?at )" LK_FUNC R"(\+0x\S+(?: \[\w+\])?, CPU#(?P<cpu>\d+): (?P<task>.*)/(?P<pid>\d+))", "",
      Walk::kFault, "WARNING in {f}", "", false, Kind::kSanitizer},
 
-    // init/main.c prints it once a boot
+    // init/main.c prints it once per boot
     {Kind::kUnexpectedReboot, "Linux version ", R"(Linux version (?P<text>\S+) \()", "", Walk::kNone,
      "unexpected reboot", ""},
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel prints when something is wrong: one table.
+// The table of signatures by which kernel reports are recognised.
 #pragma once
 
 #include <bitset>
@@ -13,35 +13,36 @@
 
 namespace lk::detect {
 
-// Which frame of the stack names a report.
+// Which frame of the stack names a report: the function of that frame becomes part of the title.
 enum class Walk {
-  kNone,     // the text says enough
-  kFault,    // the first that is not a reporting helper
-  kStall,    // the frame before the anchor: the top of the stack is random
-  kBlocked,  // the first that is not scheduler, lock or wait
+  kNone,     // no frame, since the text is enough
+  kFault,    // the first frame that is not a helper (see walk.cc)
+  kStall,    // the frame called by the anchor (an entry point, see walk.cc), since the top of the stack is random
+  kBlocked,  // the first frame that is not in the scheduler, a lock or a wait
 };
 
-// Patterns are RE2, matched at the start of a kernel line's text. Groups by name: cpu, secs, task, pid (of the report),
-// text (for the title), func (names the report, instead of a frame).
+// Patterns are RE2 regular expressions, anchored at the start of the kernel's text. Named groups: cpu, secs, task, pid
+// (of the report), text (for the title), func (names the report instead of a frame).
 struct Signature {
   Kind kind;
-  std::string_view literal;  // searched for first; a pattern is tried only where its literal was found
+  std::string_view literal;  // searched for first; the pattern is tried only on lines that contain it
   std::string_view pattern;
-  std::string_view unless;  // must not match, anywhere in the text; empty: nothing
+  std::string_view unless;  // pattern that must not match anywhere in the text; empty if not needed
   Walk walk;
-  std::string_view title;      // {f}: the function; {text}: the group, numbers normalised; {access}: " Read", " Write"
-  std::string_view alt_title;  // the cause, with {f}, under which other kinds may report it too; empty: none
-  bool fatal = false;          // a panic: ends whatever report is being read, and belongs to it
-  // While a report of this kind has no stack yet, this header is one of its lines.
+  std::string_view title;      // {f}: the function; {text}: the group, normalised; {access}: " Read", " Write"
+  std::string_view alt_title;  // names the cause, with {f}; may be the same for several kinds; empty if none
+  bool fatal = false;          // a panic, which belongs to the report that is being read
+  // This header is part of an open report of this kind, as long as that report has no stack yet.
   std::optional<Kind> joins = std::nullopt;
-  // The panic of an NMI that nobody claims. It comes from outside, and belongs to no report that is being read.
+  // A panic caused by an NMI of unknown source. Because the NMI comes from outside, the panic does not belong to the
+  // report that is being read.
   bool nmi = false;
 };
 
-// In order: the special ones stand before the general ones.
+// In matching order: specific signatures precede general ones.
 std::span<const Signature> Signatures();
 
-// A set of rows of the table, by place.
+// A set of table rows, by index.
 inline constexpr size_t kMaxRows = 128;
 using Rows = std::bitset<kMaxRows>;
 
@@ -55,7 +56,7 @@ struct Match {
   std::string function;
 };
 
-// The first row that matches a kernel line's text, of those whose literal may be in it.
+// Returns the first row that matches the kernel's text. `candidates` are the rows whose literal may occur in it.
 std::optional<Match> MatchSignature(std::string_view text, const Rows& candidates = Rows().set());
 
 }  // namespace lk::detect

@@ -57,7 +57,7 @@ void SkipAddress(Cursor& at) {
   at = c;
 }
 
-// "<IRQ>", "</TASK>", "<#DF>"; what is between.
+// "<IRQ>", "</TASK>", "<#DF>"; returns the text between the brackets.
 std::string_view TakeMarker(Cursor& at) {
   Cursor c = at;
   if (!c.Skip('<')) return {};
@@ -67,7 +67,7 @@ std::string_view TakeMarker(Cursor& at) {
   return marker;
 }
 
-// "(P) (unreliable)", as arm64 and powerpc print behind a frame; nothing else may follow.
+// Marks such as "(P) (unreliable)", which arm64 and powerpc print after a frame; nothing else may follow.
 bool TakeMarks(Cursor& at, bool& unreliable) {
   at.SkipBlanks();
   while (at.Skip('(')) {
@@ -79,7 +79,8 @@ bool TakeMarks(Cursor& at, bool& unreliable) {
   return at.empty();
 }
 
-// "Not tainted 6.1.0 #1", "Tainted: G        W   6.1.0 #1": the flags, one blank between them, and the release.
+// "Not tainted 6.1.0 #1", "Tainted: G        W   6.1.0 #1". Returns the flags, separated by single spaces, and the
+// release.
 bool ParseTaint(std::string_view text, std::string& taint, std::string_view& release) {
   Cursor c(text);
   if (c.Skip("Not tainted ")) {
@@ -123,7 +124,7 @@ std::string Task(std::string_view comm, int32_t pid) {
 // "task:cat state:D stack:0 pid:77 ..." and, before 5.11, "cat             D12345    77      1 0x00000000"
 // (sched_show_task, kernel/sched/core.c).
 bool ParseTask(std::string_view text, std::string_view& comm, int32_t& pid) {
-  constexpr size_t kComm = 15;  // what fits into comm, and the width of the column
+  constexpr size_t kComm = 15;  // the length of comm, and the width of the column
   const auto trim = [](std::string_view name) { return name.substr(0, name.find_last_not_of(' ') + 1); };
   Cursor c(text);
   if (c.Skip("task:")) {
@@ -161,8 +162,8 @@ StackReader::Line StackReader::Read(std::string_view line) {
   return Line::kOther;
 }
 
-// " func+0x1/0x2 [module]", " ? func+0x1/0x2", " [<ffffffff81000000>] func+0x1/0x2"; a marker such as <EOI> may stand
-// before (kernels before 4.10).
+// " func+0x1/0x2 [module]", " ? func+0x1/0x2", " [<ffffffff81000000>] func+0x1/0x2"; preceded by a marker such as <EOI>
+// on some lines of kernels before 4.10.
 bool StackReader::ReadFrame(std::string_view text) {
   Cursor c(text);
   c.SkipBlanks();
@@ -247,7 +248,7 @@ bool StackReader::ReadHead(std::string_view text) {
 }
 
 bool StackReader::ReadCallTrace(std::string_view text) {
-  // KFENCE and KCSAN head a stack with what was accessed (kfence_report_error, print_report).
+  // KFENCE and KCSAN print the access as the heading of a stack (kfence_report_error, print_report).
   static const Names accesses = {"Use-after-free *",
                                  "Out-of-bounds *",
                                  "Invalid *",
@@ -268,7 +269,7 @@ bool StackReader::ReadCallTrace(std::string_view text) {
   return true;
 }
 
-// On the line of the CPU, or, for a hung task, on a line of its own.
+// The taint is on the "CPU:" line or, for a hung task, on a separate line.
 bool StackReader::ReadTaint(std::string_view text) {
   if (!text.starts_with(' ')) return false;
   Cursor c(text);
@@ -276,7 +277,7 @@ bool StackReader::ReadTaint(std::string_view text) {
   std::string taint;
   std::string_view release;
   if (!ParseTaint(c.rest(), taint, release)) return false;
-  // A later stack may have a taint that this report added.
+  // A later stack may show a taint that this report has added.
   if (taint_.empty()) {
     taint_ = std::move(taint);
     kernel_release_ = release;
@@ -284,13 +285,14 @@ bool StackReader::ReadTaint(std::string_view text) {
   return true;
 }
 
-// Frames under another heading ("Allocated by task 1:") are not this stack's; other messages may come in between.
+// Frames under another heading ("Allocated by task 1:") do not belong to this stack. Other messages may interrupt a
+// stack, but do not end it.
 void StackReader::ReadHeading(std::string_view text) {
-  // The registers that x86 prints once more behind it (__show_regs in oops_end) are no frame.
+  // After this line, x86 prints the registers again (__show_regs in oops_end); they are not a frame.
   if (text.starts_with("---[ end ")) in_trace_ = false;
   if (!text.ends_with(':')) return;
   in_trace_ = false;
-  // Lockdep: what came before are chains of locks, not this stack.
+  // The stacks that lockdep prints before this line show lock chains.
   if (text == "stack backtrace:") stacks_.clear();
   if (text.ends_with("kthread stack dump:") || text.ends_with("where RCU GP kthread last ran:")) {
     next_is_context_ = true;
@@ -309,7 +311,7 @@ std::vector<Frame> StackReader::Release(const Stack& stack, size_t from) {
 
 Stack& StackReader::Begin() {
   in_trace_ = false;
-  // "NMI backtrace for cpu 1" and "CPU: 1 PID: ..." head the same stack.
+  // "NMI backtrace for cpu 1" and "CPU: 1 PID: ..." may introduce the same stack.
   if (stacks_.empty() || !stacks_.back().frames.empty()) {
     if (stacks_.size() == kMaxStacks) stacks_.pop_back();
     stacks_.push_back({});
@@ -320,7 +322,7 @@ Stack& StackReader::Begin() {
 
 void StackReader::Add(Frame frame) {
   auto& frames = stacks_.back().frames;
-  // On arm64 the trace begins with the frame that pc named already.
+  // On arm64, the trace begins with the frame that the pc line has already shown.
   if (frames.size() == 1 && frames[0].function == frame.function && frames[0].offset == frame.offset) return;
   if (frames.empty()) frames.reserve(Stack::kUsualFrames);
   if (frames.size() < Stack::kMaxFrames) frames.push_back(std::move(frame));

@@ -10,7 +10,8 @@
 
 namespace lk::detect {
 
-// One of the stacks of a report, innermost frame first. Only frames that count: no "? " guesses.
+// One of the stacks in a report, innermost frame first. Contains only reliable frames; "? " guesses are left out,
+// except right after <EOI>.
 struct Stack {
   static constexpr size_t kUsualFrames = 16;
   static constexpr size_t kMaxFrames = 64;
@@ -18,31 +19,30 @@ struct Stack {
   int32_t cpu = -1;
   int32_t pid = -1;
   std::string task;  // comm:pid
-  // Printed for context (the grace-period kthread): does not name the report.
+  // Printed only for context (the grace-period kthread); does not name the report.
   bool context = false;
   std::vector<Frame> frames;
 };
 
-// Reads the lines of a report that are about stacks.
+// Collects the stacks from the lines of a report.
 class StackReader {
  public:
-  // What a line was.
   enum class Line {
     kOther,
-    kStack,  // a frame, marker, register, or the head of a stack
+    kStack,  // a frame, a marker, registers, or a line that introduces a stack
   };
   Line Read(std::string_view text);
 
   const std::vector<Stack>& stacks() const { return stacks_; }
   bool HasFrames() const;
-  // The frames of one of them, for good, without the `from` innermost.
+  // Moves the frames out of one of the stacks, leaving out the `from` innermost ones.
   std::vector<Frame> Release(const Stack& stack, size_t from);
-  // As the report says first.
+  // The first taint and kernel release in the report.
   const std::string& taint() const { return taint_; }
   const std::string& kernel_release() const { return kernel_release_; }
 
  private:
-  static constexpr size_t kMaxStacks = 1 + Finding::kMostOthers;
+  static constexpr size_t kMaxStacks = 1 + Finding::kMaxOthers;
 
   bool ReadFrame(std::string_view text);
   bool ReadMarker(std::string_view text);

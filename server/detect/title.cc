@@ -15,7 +15,7 @@ std::string Printable(std::string_view text) {
 }
 
 void MakePrintable(std::string& text) {
-  // In a form that compilers turn into vector instructions.
+  // Written so that compilers vectorise it.
   for (char& c : text) c = (c < ' ' || c > '~') && c != '\n' && c != '\t' ? '?' : c;
 }
 
@@ -34,7 +34,7 @@ std::string Normalise(std::string_view text) {
 
 std::string_view WithoutSuffix(std::string_view function) {
   constexpr std::string_view kSuffixes[] = {"isra", "constprop", "part", "cold", "llvm", "lto_priv"};
-  // Not the one that a symbol may begin with, as those of ppc64 did.
+  // Ignore a leading dot, which symbols on ppc64 used to have.
   const size_t dot = function.find('.', 1);
   if (dot == std::string_view::npos) return function;
   const std::string_view rest = function.substr(dot + 1);

@@ -8,27 +8,28 @@ namespace lk::detect {
 
 inline constexpr size_t kMaxTitle = 120;
 
-// Bytes that are neither printable ASCII nor newline or tab become '?': fit for a terminal, and for protobuf's UTF-8.
+// Replaces all bytes except printable ASCII, newline and tab with '?', so that the text is safe to print on a terminal
+// and is valid UTF-8, as protobuf requires.
 std::string Printable(std::string_view text);
 void MakePrintable(std::string& text);
 
-// Offsets behind functions go, addresses become ADDR, other numbers NUM, so that the same problem has the same words.
-// Printable.
+// Removes the offsets after function names, and replaces addresses with ADDR and other numbers with NUM, so that
+// the same problem always has the same text. The result is printable.
 std::string Normalise(std::string_view text);
 
-// A function's name without what the compiler appended (.isra.0, .cold ...).
+// The name of a function without compiler suffixes (.isra.0, .cold ...).
 std::string_view WithoutSuffix(std::string_view function);
 
-// The name of a function as people search for it: without the compiler's suffixes, and a system call's by its
-// own name on every architecture (__x64_sys_write, ksys_write, __do_sys_write: sys_write).
+// The name of a function as people search for it: without compiler suffixes, and the same on all architectures for a
+// system call (sys_write for __x64_sys_write, ksys_write and __do_sys_write).
 std::string PlainFunction(std::string_view function);
 
-// Replaces every "{key}" of a title, and cuts at kMaxTitle bytes.
 struct TitleParts {
   std::string_view function;
   std::string_view text;
   std::string_view access;
 };
+// Replaces {f}, {text} and {access} in a title pattern, and truncates the result to kMaxTitle bytes.
 std::string MakeTitle(std::string_view pattern, const TitleParts& parts);
 
 }  // namespace lk::detect

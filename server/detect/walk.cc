@@ -13,7 +13,7 @@ namespace {
 
 using Frames = std::span<const Frame>;
 
-// Where the kernel was entered, or a thread of its own begins: always on the stack, whatever runs above.
+// Entry points of the kernel and its threads, which are on the stack whatever runs above them.
 const Names& Anchors() {
   static const Names names = {"entry_SYSCALL*",
                               "entry_SYSENTER*",
@@ -56,8 +56,8 @@ const Names& Anchors() {
   return names;
 }
 
-// What calls handlers of others: timers, interrupts, cross-CPU calls, stoppers, states of CPU hotplug, page faults. A
-// handler that does not return is what is stuck, not what it interrupted.
+// Functions that call handlers of timers, interrupts, cross-CPU calls, stoppers, CPU hotplug states and page faults. If
+// a handler does not return, the handler is stuck rather than the code that it interrupted.
 const Names& Dispatchers() {
   static const Names names = {"handle_softirqs",
                               "__do_softirq",
@@ -94,14 +94,14 @@ const Names& Dispatchers() {
   return names;
 }
 
-// The tick, which looks for stalls itself, runs everywhere, and is not what is stuck.
+// The tick. It is on many stacks because it runs the stall detectors, and is never the stuck code.
 const Names& Ticks() {
   static const Names names = {"tick_sched_timer",  "tick_nohz_handler", "tick_nohz_highres_handler",
                               "watchdog_timer_fn", "timer_interrupt",   "arch_timer_handler_*"};
   return names;
 }
 
-// How an interrupt or NMI gets onto the stack.
+// Entry points of interrupts and NMIs.
 const Names& InterruptEntries() {
   static const Names names = {"asm_exc_nmi",      "end_repeat_nmi",       "nmi",
                               "asm_sysvec_*",     "asm_common_interrupt", "apic_timer_interrupt",
@@ -110,7 +110,7 @@ const Names& InterruptEntries() {
   return names;
 }
 
-// Who looks at a CPU, from an interrupt or NMI on it.
+// Functions that inspect a CPU from an interrupt or NMI on that CPU.
 const Names& Reporters() {
   static const Names names = {"dump_stack*",
                               "show_stack",
@@ -142,7 +142,7 @@ const Names& IdleLoop() {
   return names;
 }
 
-// A cross-CPU call waits for the handler, a stopper for those of other CPUs; what matters is who called.
+// Functions that wait for other CPUs (cross-CPU calls and stoppers). Reports are named after their callers.
 const Names& CrossCalls() {
   static const Names names = {"smp_call_function*", "generic_exec_single", "on_each_cpu*",          "csd_lock_wait*",
                               "__csd_lock_wait",    "smp_call_on_cpu",     "stop_machine*",         "stop_one_cpu",
@@ -151,7 +151,7 @@ const Names& CrossCalls() {
   return names;
 }
 
-// Helpers that report or take a lock, between the cause and the top of the stack.
+// Helpers that report a problem or take a lock; on the stack, they are above the cause.
 const Names& Helpers() {
   static const Names names = {"dump_stack*",
                               "__dump_stack*",
@@ -285,7 +285,7 @@ const Names& Helpers() {
   return names;
 }
 
-// Taking a lock that spins (kernel/locking/{spinlock,qspinlock,qrwlock}.c).
+// Functions that spin until they get a lock (kernel/locking/{spinlock,qspinlock,qrwlock}.c).
 const Names& Spins() {
   static const Names names = {"_raw_spin_lock*",   "_raw_read_lock*",    "_raw_write_lock*",  "do_raw_spin_lock*",
                               "do_raw_read_lock*", "do_raw_write_lock*", "queued_spin_lock*", "native_queued_spin*",
@@ -293,7 +293,7 @@ const Names& Spins() {
   return names;
 }
 
-// Scheduler, lock or wait: where every hung task is.
+// Functions of the scheduler, locks and waits, which are at the top of every hung task's stack.
 const Names& Waits() {
   static const Names names = {"context_switch",
                               "__switch_to*",
@@ -368,7 +368,7 @@ bool Is(const Names& names, const Frame& frame) {
   return names.Has(WithoutSuffix(frame.function));
 }
 
-// What was interrupted in order to look at it: the frames below the interrupt that the reporter runs in.
+// The frames of the interrupted code, without those of the interrupt in which the reporter runs.
 Frames WithoutReporter(Frames frames) {
   while (true) {
     const auto entry = std::ranges::find_if(frames, [](const Frame& f) { return Is(InterruptEntries(), f); });
@@ -382,7 +382,7 @@ Frames WithoutReporter(Frames frames) {
   }
 }
 
-// The frame before the first anchor; null where there is none.
+// The frame called by the first anchor or dispatcher, ignoring ticks and cross-CPU calls; null if there is none.
 const Frame* BeforeAnchor(Frames frames) {
   const auto anchor = [](const Frame& f) { return Is(Anchors(), f) || Is(Dispatchers(), f); };
   for (size_t i = 1; i < frames.size(); ++i) {
@@ -427,7 +427,7 @@ std::string NameOf(const Stack& stack, Walk walk) {
   const auto named =
       std::find_if(frames.begin(), anchor, [&](const Frame& f) { return !Is(skipped, f) && !Is(CrossCalls(), f); });
   if (named != anchor) return PlainFunction(named->function);
-  // Nothing but helpers above the anchor: the outermost of them is nearest to the cause.
+  // There are only helpers above the anchor; the outermost one is closest to the cause.
   return PlainFunction(anchor == frames.begin() ? frames.front().function : std::prev(anchor)->function);
 }
 

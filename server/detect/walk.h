@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which function names a stack.
+// Finds the function that names a stack, that is, the function in the title of the report.
 #pragma once
 
 #include <string>
@@ -10,22 +10,24 @@
 
 namespace lk::detect {
 
-// The function that names a stack (of at least one frame) by the rule, plain.
+// Returns the function that names a stack according to `walk`, in the form of PlainFunction. The stack must have at
+// least one frame.
 std::string NameOf(const Stack& stack, Walk walk);
 
-// How many of a stack's innermost frames are those of an interrupt or NMI that looked at it.
+// The number of innermost frames that belong to the interrupt or NMI that inspected the CPU.
 size_t ReporterFrames(const Stack& stack);
 
-// Nothing ran there: the idle loop, and no handler of an interrupt above it.
+// Whether the CPU was idle: the stack shows the idle loop without an interrupt handler above it.
 bool IsIdle(const Stack& stack);
 
-// It waited for a lock that somebody else has.
+// Whether the CPU was spinning on a lock.
 bool IsSpinning(const Stack& stack);
 
-// The kernel did not run there: an interrupt or NMI that looked at it found a program.
+// Whether the CPU was running a user-space program when the interrupt or NMI inspected it.
 bool IsInUserMode(const Stack& stack);
 
-// Whether a function (plain) reports problems or takes locks for others, so that its caller is the one to name.
+// Whether a function (in the form of PlainFunction) reports problems or takes locks for its caller, so that the caller
+// should be named instead.
 bool IsHelper(std::string_view function);
 
 }  // namespace lk::detect

@@ -21,7 +21,7 @@
 namespace lk::http {
 namespace {
 
-constexpr size_t kMostWaiting = 256;
+constexpr size_t kMaxWaiting = 256;
 constexpr time_t kTimeoutSeconds = 5;
 
 struct Address {
@@ -36,7 +36,7 @@ StatusOr<Address> ParseAddress(const std::string& listen) {
   const char* const digits = colon == listen.npos ? end : listen.data() + colon + 1;
   const auto [rest, error] = std::from_chars(digits, end, address.port);
   if (error != std::errc() || rest != end) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not host:port", listen));
+    return absl::InvalidArgumentError(fmt::format("invalid address \"{}\" (expected host:port)", listen));
   }
   address.host = listen.substr(0, colon);
   if (address.host.starts_with('[') && address.host.ends_with(']')) {
@@ -45,7 +45,7 @@ StatusOr<Address> ParseAddress(const std::string& listen) {
   return address;
 }
 
-// The library's pool with a bound: who comes when it is reached waits in the kernel's backlog.
+// Like the library's thread pool, but with a bounded queue; when it is full, connections wait in the kernel's backlog.
 class Connections final : public httplib::TaskQueue {
  public:
   explicit Connections(size_t threads) {
@@ -55,12 +55,12 @@ class Connections final : public httplib::TaskQueue {
     const MutexLock lock(&mutex_);
     const auto room = [this] {
       mutex_.AssertHeld();
-      return waiting_.size() < kMostWaiting;
+      return waiting_.size() < kMaxWaiting;
     };
     mutex_.Await(absl::Condition(&room));
     waiting_.push_back(std::move(connection));
   }
-  // What waits is still served.
+  // Queued connections are still served.
   void shutdown() override {
     {
       const MutexLock lock(&mutex_);
@@ -97,7 +97,7 @@ class Connections final : public httplib::TaskQueue {
 void Give(Response answer, httplib::Response& response) {
   response.status = answer.status;
   for (const auto& [name, value] : answer.headers) response.set_header(name, value);
-  // Nobody guesses what it is, and no other page embeds it.
+  // Browsers must not guess the content type, and other pages must not embed the response.
   response.set_header("X-Content-Type-Options", "nosniff");
   response.set_header("X-Frame-Options", "DENY");
   response.set_header("Content-Type", answer.content_type);
@@ -113,14 +113,13 @@ std::map<std::string, std::string> Headers(const httplib::Request& request) {
   return headers;
 }
 
-// Reads the body here rather than in the library, which unpacks what is compressed and does not bound what comes in
-// chunks.
+// Reads the body itself, since the library decompresses bodies and does not limit the size of chunked ones.
 Response Answer(const httplib::Request& request, const httplib::ContentReader& read, size_t most_bytes,
                 const std::function<Response(const Request&)>& handler) {
-  if (request.has_header("Content-Encoding")) return {.status = 415, .body = "compressed bodies are not taken\n"};
-  if (request.is_multipart_form_data()) return {.status = 415, .body = "multipart bodies are not taken\n"};
+  if (request.has_header("Content-Encoding")) return {.status = 415, .body = "compressed bodies are not accepted\n"};
+  if (request.is_multipart_form_data()) return {.status = 415, .body = "multipart bodies are not accepted\n"};
   Request taken{.headers = Headers(request), .body = {}};
-  // The library reads what is declared to be too large and drops it.
+  // If Content-Length is too large, the library itself reads and discards the body.
   bool large = request.get_header_value<uint64_t>("Content-Length") > most_bytes;
   const bool complete = read([&](const char* data, size_t size) {
     large = large || size > most_bytes - taken.body.size();
@@ -128,7 +127,7 @@ Response Answer(const httplib::Request& request, const httplib::ContentReader& r
     return !large;
   });
   if (large) return {.status = 413, .body = fmt::format("the body is larger than {} bytes\n", most_bytes)};
-  if (!complete) return {.status = 400, .body = "the body did not come completely\n"};
+  if (!complete) return {.status = 400, .body = "incomplete body\n"};
   return handler(taken);
 }
 
@@ -136,11 +135,11 @@ class HttplibServer final : public Server {
  public:
   explicit HttplibServer(const Options& options) {
     server_.new_task_queue = [threads = options.threads] { return new Connections(threads); };
-    // A connection that is kept open would keep its thread.
+    // A persistent connection would occupy its thread.
     server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(kTimeoutSeconds);
     server_.set_write_timeout(kTimeoutSeconds);
-    server_.set_payload_max_length(options.most_body_bytes);
+    server_.set_payload_max_length(options.max_body_bytes);
     // The library's default, SO_REUSEPORT, would share the port with another lkd instead of failing.
     server_.set_socket_options([this](socket_t socket) {
       listener_ = socket;
@@ -159,7 +158,7 @@ class HttplibServer final : public Server {
     }
     for (const auto& [path, handler] : options.posts) {
       server_.Post(
-          path, [handler = handler, most = options.most_body_bytes](
+          path, [handler = handler, most = options.max_body_bytes](
                     const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& read) {
             Give(Answer(request, read, most, handler), response);
           });
@@ -181,7 +180,7 @@ class HttplibServer final : public Server {
       const char* reason = errno != 0 ? std::strerror(errno) : "no such address";
       return absl::UnavailableError(fmt::format("cannot listen on {}: {}", listen_on, reason));
     }
-    // The library lets five wait; whoever comes sixth at once tries again a second later (net.ipv4.tcp_syn_retries).
+    // The library's backlog is 5; a sixth simultaneous client would retry a second later (net.ipv4.tcp_syn_retries).
     if (listen(listener_, SOMAXCONN) != 0) {
       return absl::UnavailableError(fmt::format("cannot listen on {}: {}", listen_on, std::strerror(errno)));
     }
@@ -190,7 +189,7 @@ class HttplibServer final : public Server {
       server_.listen_after_bind();
       ended_ = true;
     });
-    // Before it runs, stop() has no effect.
+    // stop() has no effect before the server is running.
     while (!server_.is_running() && !ended_) std::this_thread::yield();
     return absl::OkStatus();
   }
@@ -217,7 +216,7 @@ Routes HealthRoutes(std::function<Status()> ready) {
 }
 
 Folders ReportFolders(std::function<StatusOr<std::string>(const std::string& id)> write) {
-  // Each holds a campaign in memory, and a thread that others need for their health.
+  // Each report keeps a campaign in memory and occupies a thread that health checks need.
   constexpr std::ptrdiff_t kAtOnce = 2;
   const auto room = std::make_shared<std::counting_semaphore<kAtOnce>>(kAtOnce);
   return {{"/reports/campaigns/", [write = std::move(write), room](const std::string& id) {

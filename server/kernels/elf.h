@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little that has to be known of ELF files somebody else made: 64-bit, little-endian.
+// A minimal reader for untrusted 64-bit little-endian ELF files.
 #pragma once
 
 #include <optional>
@@ -7,11 +7,12 @@
 
 namespace lk::kernels {
 
-// Content of a section; nothing: there is none, or the file is no such ELF file or too short for what its headers say.
+// Contents of a section; nullopt if there is no such section, the file is not a 64-bit little-endian ELF file, or its
+// headers point past its end.
 std::optional<std::string_view> ElfSection(std::string_view elf, std::string_view name);
 
-// The build id that the linker gave a kernel (NT_GNU_BUILD_ID in .notes, include/asm-generic/vmlinux.lds.h), raw bytes;
-// empty: none.
+// The build ID of a kernel (NT_GNU_BUILD_ID in .notes, include/asm-generic/vmlinux.lds.h) as raw bytes; empty if there
+// is none.
 std::string_view KernelBuildId(std::string_view vmlinux);
 
 }  // namespace lk::kernels

@@ -21,7 +21,7 @@ Status Errno(const std::string& what) {
 
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode) {
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  // lkd's umask keeps the rest of its files to itself; QEMU, another user, reads kernels.
+  // lkd's umask makes its files private, but QEMU, which runs as a different user, must be able to read kernels.
   if (!fd || fchmod(fd.get(), mode) != 0) return Errno(path.string());
   return fd;
 }
@@ -42,7 +42,7 @@ MappedFile::~MappedFile() {
 }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  // Only a libcrypto without memory or without SHA-256 fails here.
+  // Fails only if libcrypto is out of memory or lacks SHA-256.
   if (context_ == nullptr || EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) != 1) std::abort();
 }
 

@@ -18,18 +18,18 @@ namespace lk::kernels {
 // The status of the last failed system call: "<what>: <strerror>".
 Status Errno(const std::string& what);
 
-// Up to the first space.
+// The text up to the first space.
 inline std::string FirstWord(std::string_view text) {
   return std::string(text.substr(0, text.find(' ')));
 }
 
-// What is read or written at a time.
+// Number of bytes read or written at a time.
 inline constexpr size_t kChunk = 256 << 10;
 
-// Makes a file that must not exist yet, for writing; with this mode, whatever the umask.
+// Creates a file for writing, with exactly this mode regardless of the umask. The file must not exist yet.
 StatusOr<UniqueFd> CreateFile(const std::filesystem::path& path, mode_t mode = 0644);
 
-// A file's bytes, mapped: for one too large to be read whole.
+// A file mapped into memory, for files that are too large to be read as a whole.
 class MappedFile {
  public:
   static StatusOr<MappedFile> Open(const std::filesystem::path& path);
@@ -43,14 +43,14 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-// SHA-256 of what is fed to it.
+// Incremental SHA-256.
 class Sha256 {
  public:
   Sha256();
   ~Sha256();
   void Update(std::string_view bytes);
   Status UpdateFile(const std::filesystem::path& path);
-  // 64 lower-case hexadecimal digits; nothing may be fed afterwards.
+  // Returns 64 lower-case hexadecimal digits. The object must not be used afterwards.
   std::string Hex();
 
  private:

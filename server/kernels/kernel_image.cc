@@ -15,11 +15,11 @@
 namespace lk::kernels {
 namespace {
 
-// A kernel built with everything stays well below.
+// Even a kernel with everything built in is much smaller.
 constexpr uint64_t kImageLimit = uint64_t{512} << 20;
 constexpr std::string_view kBanner = "Linux version ";
 
-// Little-endian number at an offset; nothing beyond the end.
+// A little-endian number at an offset; nullopt if it extends past the end.
 template <typename T>
 std::optional<T> NumberAt(std::string_view bytes, size_t offset) {
   if (bytes.size() < sizeof(T) || offset > bytes.size() - sizeof(T)) return std::nullopt;
@@ -29,7 +29,7 @@ std::optional<T> NumberAt(std::string_view bytes, size_t offset) {
   if constexpr (sizeof(T) == 4) return le32toh(value);
 }
 
-// Part of the bytes; as much of it as there is.
+// Part of the bytes, truncated at their end.
 std::string_view Slice(std::string_view bytes, size_t offset, size_t length) {
   return offset < bytes.size() ? bytes.substr(offset, length) : std::string_view();
 }
@@ -38,7 +38,7 @@ bool HasAt(std::string_view bytes, size_t offset, std::string_view magic) {
   return Slice(bytes, offset, magic.size()) == magic;
 }
 
-// Up to the end of a line or of a C string.
+// The text up to the end of a line or C string.
 std::string_view LineAt(std::string_view bytes, size_t offset) {
   const std::string_view rest = Slice(bytes, offset, 1024);
   return rest.substr(0, rest.find_first_of(std::string_view("\n\0", 2)));
@@ -62,14 +62,14 @@ StatusOr<ImageInfo> InspectX86(std::string_view image) {
   constexpr uint16_t kKernel64 = 1;  // XLF_KERNEL_64
   const uint16_t version = NumberAt<uint16_t>(image, 0x206).value_or(0);
   if (version < 0x020c || (NumberAt<uint16_t>(image, 0x236).value_or(0) & kKernel64) == 0) {
-    return absl::InvalidArgumentError("a bzImage, but not of a 64-bit kernel");
+    return absl::InvalidArgumentError("the bzImage does not contain a 64-bit kernel");
   }
   const std::string_view text = LineAt(image, NumberAt<uint16_t>(image, 0x20e).value_or(0) + 0x200);
   return ImageInfo{campaign::Arch::kX86_64, FirstWord(text), fmt::format("{}{}", kBanner, text)};
 }
 
-// arm64: the kernel's own banner lies in its data; it is the text that goes on with a number. Of several the longest:
-// init/version.c has a provisional one without the build's number.
+// arm64: the banner is in the kernel's data, and has a number after kBanner. Takes the longest match, because
+// init/version.c also contains a provisional banner without the build number.
 StatusOr<ImageInfo> InspectArm64(std::string_view image) {
   std::string_view banner;
   for (size_t at = image.find(kBanner); at != std::string_view::npos; at = image.find(kBanner, at + 1)) {
@@ -81,18 +81,18 @@ StatusOr<ImageInfo> InspectArm64(std::string_view image) {
   return ImageInfo{campaign::Arch::kAarch64, FirstWord(banner.substr(kBanner.size())), std::string(banner)};
 }
 
-// The kernel proper of an image: what an x86 setup or zboot header unpacks, or the file itself.
+// The kernel proper: the payload of a bzImage or zboot image, or the file itself, in both cases decompressed.
 StatusOr<std::string> Payload(std::string_view image) {
   std::string_view packed = image;
   if (IsZboot(image)) {
     packed = Slice(image, NumberAt<uint32_t>(image, 8).value_or(0), NumberAt<uint32_t>(image, 12).value_or(0));
   } else if (IsX86(image)) {
-    // Offset and length count from the protected-mode code, which follows the boot sector and the setup sectors.
+    // The payload's offset counts from the protected-mode code, which follows the boot sector and the setup sectors.
     const uint8_t sectors = static_cast<uint8_t>(image[0x1f1]);
     const size_t code = (size_t{sectors == 0 ? uint8_t{4} : sectors} + 1) * 512;
     packed =
         Slice(image, code + NumberAt<uint32_t>(image, 0x248).value_or(0), NumberAt<uint32_t>(image, 0x24c).value_or(0));
-    // Kbuild appends the unpacked size to every format but gzip, which has it anyway (size_append in Makefile.lib).
+    // Kbuild appends the unpacked size to every format except gzip, which includes it (size_append in Makefile.lib).
     if (!IsGzip(packed) && packed.size() > 4) packed.remove_suffix(4);
   }
   return Decompress(packed, kImageLimit);
@@ -103,7 +103,7 @@ StatusOr<ImageInfo> Inspect(std::string_view image) {
   if (IsZboot(image) || IsGzip(image)) {
     LK_ASSIGN_OR_RETURN(const std::string kernel, Payload(image));
     if (IsArm64(kernel)) return InspectArm64(kernel);
-    return absl::InvalidArgumentError("compressed, but what it holds is no arm64 Image");
+    return absl::InvalidArgumentError("the decompressed file is not an arm64 Image");
   }
   if (IsArm64(image)) return InspectArm64(image);
   if (HasAt(image, 0,
@@ -118,7 +118,7 @@ StatusOr<ImageInfo> Inspect(std::string_view image) {
 StatusOr<std::string> ReadImage(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::file_size(path, error) > kImageLimit || error) {
-    return absl::InvalidArgumentError("not a kernel image: unreadable, or far too large for one");
+    return absl::InvalidArgumentError("not a kernel image: unreadable or far too large");
   }
   return ReadFile(path);
 }
@@ -129,7 +129,7 @@ StatusOr<ImageInfo> InspectImage(const std::filesystem::path& path) {
   LK_ASSIGN_OR_RETURN(const std::string image, ReadImage(path));
   LK_ASSIGN_OR_RETURN(ImageInfo info, Inspect(image));
   if (info.release.empty() || info.release.find('/') != std::string::npos) {
-    return absl::InvalidArgumentError(fmt::format("the image's release \"{}\" is not one", info.release));
+    return absl::InvalidArgumentError(fmt::format("invalid release \"{}\" in the image", info.release));
   }
   return info;
 }
@@ -141,7 +141,7 @@ StatusOr<std::string> KexecImage(const std::filesystem::path& path) {
 }
 
 std::string EmbeddedConfig(const std::filesystem::path& path) {
-  // kernel/configs.c puts the gzipped configuration between these two.
+  // kernel/configs.c puts the gzipped configuration between these markers.
   constexpr std::string_view kStart = "IKCFG_ST", kEnd = "IKCFG_ED";
   const auto image = ReadImage(path);
   if (!image.ok()) return "";
@@ -159,7 +159,7 @@ bool MayBeOfBuild(const std::filesystem::path& path, std::string_view build_id) 
   const auto image = ReadImage(path);
   if (!image.ok()) return true;
   const auto kernel = Payload(*image);
-  // Data that is compressed in an unknown way comes back as it is.
+  // Payload returns data in an unknown compression format unchanged.
   const bool unpacked = kernel.ok() && (kernel->starts_with("\x7f"
                                                             "ELF") ||
                                         IsArm64(*kernel));
@@ -184,7 +184,7 @@ std::map<std::string, std::string> ParseConfig(std::string_view text) {
 }
 
 std::string FlavourOf(std::string_view release) {
-  // The version comes first; the ABI's parts begin with a digit, and a release candidate with "rc" and one.
+  // Skips the version, the parts of the ABI, which begin with a digit, and a release candidate ("rc" and a digit).
   const auto digit_at = [&](size_t i) { return i < release.size() && release[i] >= '0' && release[i] <= '9'; };
   for (bool first = true; !release.empty(); first = false) {
     if (!first && !digit_at(0) && !(release.starts_with("rc") && digit_at(2))) break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel image and a configuration say of themselves.
+// Reads properties of kernel images and configurations.
 #pragma once
 
 #include <filesystem>
@@ -18,26 +18,28 @@ struct ImageInfo {
   std::string banner;   // "Linux version <release> ..."
 };
 
-// Knows the bzImage of x86 (Documentation/arch/x86/boot.rst) and the Image of arm64 (Documentation/arch/arm64/
-// booting.rst), the latter plain, gzipped, or wrapped as EFI zboot (drivers/firmware/efi/libstub/zboot-header.S).
-// Error: INVALID_ARGUMENT (something else, a 32-bit kernel, no release inside).
+// Supports x86 bzImages (Documentation/arch/x86/boot.rst) and arm64 Images (Documentation/arch/arm64/booting.rst), the
+// latter plain, gzipped or in EFI zboot format (drivers/firmware/efi/libstub/zboot-header.S).
+// Error: INVALID_ARGUMENT (a different format, a 32-bit kernel, no release in the image).
 StatusOr<ImageInfo> InspectImage(const std::filesystem::path& image);
 
-// The image as kexec takes it: on arm64 that is the Image alone, unpacked (arch/arm64/kernel/kexec_image.c); on x86 the
-// file as it is. Errors: INVALID_ARGUMENT (as InspectImage), what reading says.
+// The image in the form that kexec accepts: on arm64 the bare, decompressed Image (arch/arm64/kernel/kexec_image.c), on
+// x86 the unchanged file. Errors: INVALID_ARGUMENT (too large, corrupt compressed data), those of reading the file.
 StatusOr<std::string> KexecImage(const std::filesystem::path& image);
 
-// The configuration inside the image (CONFIG_IKCONFIG); empty: it carries none, or its compression is not known here.
+// The configuration embedded in the image (CONFIG_IKCONFIG); empty if there is none or the compression format is
+// unknown.
 std::string EmbeddedConfig(const std::filesystem::path& image);
 
-// Whether the kernel inside the image carries this build id (KernelBuildId). Also where that can't be told: an empty
-// id, an image whose compression is not known here.
+// Whether the kernel in the image has this build ID (KernelBuildId). Also true if that cannot be determined, because
+// the ID is empty or the compression format is unknown.
 bool MayBeOfBuild(const std::filesystem::path& image, std::string_view build_id);
 
-// "CONFIG_X=y" lines: symbol without CONFIG_ -> y, m or value, strings without their quotes. What is not set is absent.
+// Parses "CONFIG_X=y" lines. Maps each symbol, without CONFIG_, to y, m or its value; strings lose their quotes.
+// Symbols that are not set are absent.
 std::map<std::string, std::string> ParseConfig(std::string_view text);
 
-// The distribution's flavour, which follows version and ABI in a release: "6.1.0-40-cloud-amd64" has "cloud-amd64".
+// The distribution's flavour, which follows the version and ABI in a release: "cloud-amd64" in "6.1.0-40-cloud-amd64".
 std::string FlavourOf(std::string_view release);
 
 }  // namespace lk::kernels

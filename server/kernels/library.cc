@@ -29,7 +29,7 @@ constexpr const char* kModules = "modules";
 constexpr const char* kDebug = "debug";
 constexpr const char* kDebugImage = "debug/vmlinux";
 
-// A folder that goes away again, with all that is in it.
+// A temporary directory that is removed together with its contents.
 class Scratch {
  public:
   static StatusOr<Scratch> Make(const fs::path& root) {
@@ -50,22 +50,22 @@ class Scratch {
   fs::path path_;
 };
 
-// Of a modules folder, what loading needs: the modules, and the list of those that are built in.
+// Keeps only the files that are needed to load modules: the modules themselves and the list of built-in ones.
 fs::path PlaceInModules(const fs::path& relative) {
   const bool wanted = IsModule(relative) || relative == "modules.builtin";
   return wanted ? kModules / relative : fs::path();
 }
 
-// Of debug information below lib/modules/<release>, what belongs to a module, or to the kernel itself.
+// The same for debug information under lib/modules/<release>: keeps only that of the kernel and its modules.
 fs::path PlaceOfDebug(const fs::path& relative) {
   if (relative == "vmlinux") return kDebugImage;
   const bool module = IsModule(relative) || relative.string().ends_with(".ko.debug");
   return module ? fs::path(kDebug) / kModules / relative : fs::path();
 }
 
-// Files of a package and the release in their paths. Debian has boot/vmlinuz-<release>, boot/config-<release> and
-// lib/modules/<release>; newer packages have all of it in usr/lib/modules/<release>. A -dbg package has the same paths
-// below usr/lib/debug, with boot/vmlinux-<release>.
+// Decides where the files of packages are stored, and notes the release in their paths. Debian packages contain
+// boot/vmlinuz-<release>, boot/config-<release> and lib/modules/<release>; newer packages have everything in
+// usr/lib/modules/<release>. A -dbg package has the same paths under usr/lib/debug, with boot/vmlinux-<release>.
 class PackageLayout {
  public:
   StatusOr<fs::path> Place(const fs::path& entry) {
@@ -105,13 +105,13 @@ class PackageLayout {
     if (release_.empty()) release_ = release;
     if (release_ == release) return place;
     return absl::InvalidArgumentError(
-        fmt::format("the packages hold two kernels, {} and {}; add them one by one", release_, release));
+        fmt::format("the packages contain two kernels, {} and {}; add them separately", release_, release));
   }
 
   std::string release_;
 };
 
-// Puts the uploads' files into `directory`. Returns the release that packages name in paths; empty: there are none.
+// Unpacks the uploads into `directory`. Returns the release from the paths in packages, "" if there are no packages.
 StatusOr<std::string> Unpack(const std::vector<Upload>& uploads, const fs::path& directory) {
   Unpacker unpacker(directory);
   PackageLayout package;
@@ -129,12 +129,12 @@ StatusOr<std::string> Unpack(const std::vector<Upload>& uploads, const fs::path&
       fs::create_directories(target.parent_path(), error);
       fs::copy_file(upload.path, target, error);
       if (error == std::errc::file_exists) {
-        return absl::InvalidArgumentError(fmt::format("{}: there is another {} already", upload.name, upload.role));
+        return absl::InvalidArgumentError(fmt::format("{}: duplicate {}", upload.name, upload.role));
       }
       if (error) return absl::InternalError(fmt::format("{}: {}", upload.name, error.message()));
     } else {
       return absl::InvalidArgumentError(
-          fmt::format("{}: \"{}\" is no role of a file (debian_package, image, config, modules_archive, debug)",
+          fmt::format("{}: unknown role \"{}\" (expected debian_package, image, config, modules_archive or debug)",
                       upload.name, upload.role));
     }
   }
@@ -147,7 +147,7 @@ std::string JoinNames(const std::vector<Upload>& uploads) {
   return names;
 }
 
-// The id: SHA-256 over path, size and content of every file, in the order of the paths; debug information left out.
+// The id is a SHA-256 of the path, size and contents of every file, sorted by path, without debug information.
 StatusOr<std::string> ContentId(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -163,20 +163,21 @@ StatusOr<std::string> ContentId(const fs::path& directory) {
   return "k" + hash.Hex().substr(0, 12);
 }
 
-// Debug information of another build would name wrong lines.
+// Debug information of a different build would give wrong source lines.
 Status CheckDebugImage(const fs::path& directory) {
   if (!fs::exists(directory / kDebugImage)) return absl::OkStatus();
   LK_ASSIGN_OR_RETURN(const MappedFile vmlinux, MappedFile::Open(directory / kDebugImage));
   if (!ElfSection(vmlinux.bytes(), ".debug_info")) {
-    return absl::InvalidArgumentError("vmlinux has no debug information (CONFIG_DEBUG_INFO)");
+    return absl::InvalidArgumentError("the vmlinux has no debug information (CONFIG_DEBUG_INFO)");
   }
   if (!MayBeOfBuild(directory / kImage, KernelBuildId(vmlinux.bytes()))) {
-    return absl::InvalidArgumentError("vmlinux with the debug information is of another build than the image");
+    return absl::InvalidArgumentError("the image and the vmlinux with debug information are from different builds");
   }
   return absl::OkStatus();
 }
 
-// All that the files tell; `named` is the release of their paths, empty where they have none.
+// Reads the properties of a build from its files. `named` is the release that appears in the paths inside
+// the packages; empty if there are none.
 StatusOr<KernelBuild> Describe(const fs::path& directory, const std::string& named) {
   LK_ASSIGN_OR_RETURN(ImageInfo image, InspectImage(directory / kImage));
   LK_RETURN_IF_ERROR(CheckDebugImage(directory));
@@ -185,7 +186,7 @@ StatusOr<KernelBuild> Describe(const fs::path& directory, const std::string& nam
   for (const std::string& other : {named, modules_release}) {
     if (other.empty() || other == image.release) continue;
     return absl::InvalidArgumentError(
-        fmt::format("the image is Linux {}, but the modules are of {}", image.release, other));
+        fmt::format("the image is Linux {}, but the modules are for {}", image.release, other));
   }
   const auto guest_modules = modules.Closure(GuestModules());
   if (!guest_modules.ok()) return absl::InvalidArgumentError(std::string(guest_modules.status().message()));
@@ -207,7 +208,7 @@ StatusOr<KernelBuild> Describe(const fs::path& directory, const std::string& nam
   return build;
 }
 
-// Everything below the folder is on disk before the rename that makes it a build, or a part of one.
+// Moves a new build, or new debug information of an existing one, into place. The files are synced to disk first.
 Status Publish(const fs::path& directory, const fs::path& target) {
   const bool known = fs::exists(target);
   const fs::path from = known ? directory / kDebug : directory;
@@ -216,7 +217,7 @@ Status Publish(const fs::path& directory, const fs::path& target) {
   const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || syncfs(fd.get()) != 0) return Errno(directory.string());
   if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  // The same content was added meanwhile.
+  // The same build has been added in the meantime.
   if (errno == ENOTEMPTY || errno == EEXIST) return absl::OkStatus();
   return Errno(to.string());
 }
@@ -239,10 +240,10 @@ StatusOr<KernelBuild> Library::Ingest(const std::vector<Upload>& uploads) try {
   const std::string names = JoinNames(uploads);
   if (!fs::exists(directory / kImage)) {
     return absl::InvalidArgumentError(
-        fmt::format("no kernel image in {} (looked for boot/vmlinuz-<release> and lib/modules/<release>/vmlinuz in "
-                    "packages; image, modules and debug symbols that are packaged apart make one build only when they "
-                    "are sent as one: lkctl kernel add --together)",
-                    names.empty() ? "nothing" : names));
+        fmt::format("no kernel image in {} (searched packages for boot/vmlinuz-<release> and "
+                    "lib/modules/<release>/vmlinuz; if the image, modules and debug symbols of a build are in separate "
+                    "packages, add them together: lkctl kernel add --together)",
+                    names.empty() ? "the upload" : names));
   }
   if (!fs::exists(directory / kConfig)) {
     if (const std::string config = EmbeddedConfig(directory / kImage); !config.empty()) {
@@ -284,7 +285,7 @@ std::vector<fs::path> Library::DebugFiles(const std::string& id) const {
   std::error_code ignored;
   if (!fs::exists(root_ / id / kDebug, ignored)) return files;
   files.push_back(root_ / id / kDebug);
-  // Modules of a build tree have theirs in them.
+  // Modules of a build tree contain their own debug information.
   if (!fs::is_empty(ModulesDirectory(id), ignored)) files.push_back(ModulesDirectory(id));
   return files;
 }
@@ -300,7 +301,7 @@ StatusOr<std::string> Library::ReadModule(const std::string& id, const fs::path&
 }
 
 const std::vector<std::string>& GuestModules() {
-  // pvpanic is the whole driver up to 5.12; then its core, with a module for each way to reach the device.
+  // Up to 5.12, pvpanic is the whole driver. Later it is only the core, with a separate module for each bus.
   static const std::vector<std::string> modules = {"virtio_pci",   "virtio_net",  "pvpanic",
                                                    "pvpanic_mmio", "pvpanic_pci", "i6300esb"};
   return modules;

@@ -18,11 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kModuleLimit = uint64_t{256} << 20;
-// Far more than any guest loads; it bounds the recursion over what an upload says depends on what.
+// Far more than any guest loads; bounds the recursion over dependencies, which come from an untrusted upload.
 constexpr size_t kMaxClosure = 1000;
 constexpr std::array<std::string_view, 4> kExtensions = {".ko", ".ko.gz", ".ko.xz", ".ko.zst"};
 
-// Words of a list, as module names.
+// Splits a list into module names.
 std::vector<std::string> Names(std::string_view list, char separator) {
   std::vector<std::string> names;
   while (!list.empty()) {
@@ -78,7 +78,8 @@ StatusOr<ModuleTree> ModuleTree::Open(const fs::path& directory) {
   for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
     if (!walk->is_regular_file() || walk->is_symlink() || !IsModule(walk->path())) continue;
     const fs::path relative = walk->path().lexically_relative(directory);
-    // Of two modules of a name, the one in updates/ is loaded, as depmod.d(5) has it; otherwise the first by path.
+    // If two modules have the same name, the one in updates/ takes precedence (depmod.d(5)), otherwise the first by
+    // path.
     const auto rank = [](const fs::path& p) { return std::pair(*p.begin() != "updates", p); };
     const auto [it, added] = tree.files_.try_emplace(ModuleName(relative), relative);
     if (!added && rank(relative) < rank(it->second)) it->second = relative;
@@ -113,12 +114,12 @@ StatusOr<std::string> ModuleTree::Release() const {
 Status ModuleTree::Visit(const std::string& name, std::set<std::string>& seen, std::vector<fs::path>& order) const {
   const auto file = files_.find(name);
   if (file == files_.end() || !seen.insert(name).second) return absl::OkStatus();
-  if (seen.size() > kMaxClosure) return absl::FailedPreconditionError("the guest would need too many modules");
+  if (seen.size() > kMaxClosure) return absl::FailedPreconditionError("too many modules for the guest");
   LK_ASSIGN_OR_RETURN(const Modinfo info, InfoOf(file->second));
   for (const std::string& wanted : info.wants) LK_RETURN_IF_ERROR(Visit(wanted, seen, order));
   for (const std::string& needed : info.depends) {
     if (!files_.contains(needed) && !IsBuiltIn(needed)) {
-      return absl::FailedPreconditionError(fmt::format("module {} needs {}, which is not there", name, needed));
+      return absl::FailedPreconditionError(fmt::format("module {} requires {}, which is missing", name, needed));
     }
     LK_RETURN_IF_ERROR(Visit(needed, seen, order));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of modules, as kmod sees it, without depmod having been there.
+// Reads a module directory as kmod does, but without using the files that depmod generates.
 #pragma once
 
 #include <filesystem>
@@ -13,33 +13,34 @@
 
 namespace lk::kernels {
 
-// What a module says of itself in its .modinfo section ("key=value", each ended by NUL: include/linux/module.h).
+// Properties of a module from its .modinfo section (NUL-terminated "key=value" strings: include/linux/module.h).
 struct Modinfo {
-  std::vector<std::string> depends;  // modules that it cannot be loaded without
-  std::vector<std::string> wants;    // modules that come before it if they are there (softdep pre)
+  std::vector<std::string> depends;  // modules that must be loaded before it
+  std::vector<std::string> wants;    // modules to load before it if present (softdep pre)
   std::string release;               // first word of vermagic
 };
-// Error: INVALID_ARGUMENT (not a 64-bit little-endian ELF file, or without .modinfo).
+// Error: INVALID_ARGUMENT (not a 64-bit little-endian ELF file, or no .modinfo section).
 StatusOr<Modinfo> ParseModinfo(std::string_view elf);
 
-// '-' and '_' are the same in a module's name; the kernel shows '_'.
+// The name of a module as the kernel shows it, with '_' instead of '-'.
 std::string ModuleName(const std::filesystem::path& file);
-// <name>.ko, plain or .gz, .xz, .zst.
+// Whether a file is named <name>.ko, with or without .gz, .xz or .zst.
 bool IsModule(const std::filesystem::path& file);
 StatusOr<std::string> ReadModuleFile(const std::filesystem::path& file);
 
 class ModuleTree {
  public:
-  // Of `directory`, which is like /lib/modules/<release>; one that does not exist has no modules.
+  // `directory` has the layout of /lib/modules/<release>. If it does not exist, the tree is empty.
   static StatusOr<ModuleTree> Open(const std::filesystem::path& directory);
 
-  // These modules and all they depend on, in load order, relative to the directory. What is built in or absent is
-  // left out. Error: FAILED_PRECONDITION (a module needs one that is neither there nor built in).
+  // The files of these modules and all their dependencies, in load order, relative to the directory. Built-in
+  // modules, and modules in `names` that are absent, are left out. Error: FAILED_PRECONDITION (a dependency is neither
+  // present nor built in; too many modules).
   StatusOr<std::vector<std::filesystem::path>> Closure(const std::vector<std::string>& names) const;
 
   bool empty() const { return files_.empty(); }
   bool IsBuiltIn(const std::string& name) const { return built_in_.contains(name); }
-  // The release that the modules were built for; empty when there are none.
+  // The release that the modules were built for; empty if there are no modules.
   StatusOr<std::string> Release() const;
 
  private:

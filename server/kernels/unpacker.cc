@@ -21,7 +21,8 @@ struct ArchiveCloser {
 };
 using Reader = std::unique_ptr<archive, ArchiveCloser>;
 
-// A reader with those filters that libarchive has compiled in; its "all" would also run programs such as lrzip.
+// A reader with the filters that are compiled into libarchive. archive_read_support_filter_all() would also run
+// external programs such as lrzip.
 Reader NewReader() {
   Reader reader(archive_read_new());
   for (const auto support :
@@ -45,34 +46,33 @@ bool Leaves(const fs::path& path) {
   return path.is_absolute() || (!normal.empty() && *normal.begin() == "..");
 }
 
-// What is wrong with the entry, or nothing.
+// Why the entry is rejected; empty if it is accepted.
 std::string Objection(archive_entry* entry, const fs::path& path) {
-  if (path.is_absolute()) return "its path is absolute";
+  if (path.is_absolute()) return "absolute path";
   for (const fs::path& part : path) {
-    if (part == "..") return "its path contains \"..\"";
+    if (part == "..") return "path contains \"..\"";
   }
   if (const char* target = archive_entry_hardlink(entry)) {
-    return Leaves(target) ? fmt::format("it is a link to \"{}\", outside of the archive", target) : "";
+    return Leaves(target) ? fmt::format("link to \"{}\" outside the archive", target) : "";
   }
   switch (archive_entry_filetype(entry)) {
     case AE_IFREG:
     case AE_IFDIR:
       return "";
     case AE_IFLNK: {
-      // "make modules_install" leaves links of these names to the trees it worked in. They are passed over like any
-      // link.
+      // "make modules_install" creates these links to the source and build trees. They are skipped, like all links.
       if (path.filename() == "build" || path.filename() == "source") return "";
       const char* target = archive_entry_symlink(entry);
-      if (target == nullptr) return "it is a link to nowhere";
+      if (target == nullptr) return "link without a target";
       const bool outside = fs::path(target).is_absolute() || Leaves(path.parent_path() / target);
-      return outside ? fmt::format("it is a link to \"{}\", outside of the archive", target) : "";
+      return outside ? fmt::format("link to \"{}\" outside the archive", target) : "";
     }
     default:
-      return "it is neither a file, a folder nor a link";
+      return "neither a file, a directory nor a link";
   }
 }
 
-// Unpacks the wanted entries of an open archive. `unpacked` counts over several archives.
+// Unpacks the selected entries of an open archive. `unpacked` is the running total for several archives.
 Status UnpackEntries(archive* a, const std::string& name, const Unpacker::Placement& placement,
                      const fs::path& destination, uint64_t limit, uint64_t& unpacked) {
   while (true) {
@@ -86,24 +86,24 @@ Status UnpackEntries(archive* a, const std::string& name, const Unpacker::Placem
     const auto refuse = [&](std::string_view why) { return Invalid(name, fmt::format("entry \"{}\": {}", raw, why)); };
     if (const std::string why = Objection(entry, path); !why.empty()) return refuse(why);
 
-    // A header costs as well, so that an archive of nothing but empty entries ends too.
+    // Headers count as well, so that an archive of many empty entries also reaches the limit.
     constexpr uint64_t kHeader = 512;
     const auto size = static_cast<uint64_t>(archive_entry_size(entry));
     if (size > limit || unpacked + size + kHeader > limit) {
-      return refuse(fmt::format("unpacked, this is more than the {} bytes that are allowed", limit));
+      return refuse(fmt::format("the unpacked size exceeds the limit of {} bytes", limit));
     }
     unpacked += size + kHeader;
 
     if (archive_entry_filetype(entry) != AE_IFREG && archive_entry_hardlink(entry) == nullptr) continue;
     LK_ASSIGN_OR_RETURN(const fs::path place, placement(path.lexically_normal()));
     if (place.empty()) continue;
-    if (archive_entry_hardlink(entry) != nullptr) return refuse("it is a hard link; pack it as a file");
+    if (archive_entry_hardlink(entry) != nullptr) return refuse("unsupported hard link; pack it as a regular file");
     const fs::path target = destination / place;
     std::error_code error;
     fs::create_directories(target.parent_path(), error);
     auto fd = CreateFile(target);
     if (absl::IsAlreadyExists(fd.status())) {
-      return refuse(fmt::format("there is another {} already", place.string()));
+      return refuse(fmt::format("duplicate {}", place.string()));
     }
     LK_RETURN_IF_ERROR(fd.status());
     if (archive_read_data_into_fd(a, fd->get()) != ARCHIVE_OK)
@@ -111,7 +111,7 @@ Status UnpackEntries(archive* a, const std::string& name, const Unpacker::Placem
   }
 }
 
-// Lets libarchive read an archive that is the current entry of another one.
+// Lets libarchive read an archive that is the current entry of another archive.
 struct Member {
   archive* outer;
   std::vector<char> buffer = std::vector<char>(kChunk);
@@ -136,7 +136,7 @@ Status Unpacker::DebianPackage(const fs::path& file, const std::string& name, co
   while (true) {
     archive_entry* entry = nullptr;
     const int result = archive_read_next_header(outer.get(), &entry);
-    if (result == ARCHIVE_EOF) return Invalid(name, "not a Debian package: it has no data.tar member");
+    if (result == ARCHIVE_EOF) return Invalid(name, "not a Debian package: no data.tar member");
     if (result < ARCHIVE_WARN) {
       return Invalid(name, fmt::format("not a Debian package ({})", ArchiveError(outer.get())));
     }
@@ -177,7 +177,7 @@ StatusOr<std::string> Decompress(std::string_view bytes, uint64_t limit) {
     if (got < 0) return Broken("compressed data", reader.get());
     if (got == 0) return result;
     if (result.size() + static_cast<size_t>(got) > limit) {
-      return Invalid("compressed data", fmt::format("it unpacks to more than {} bytes", limit));
+      return Invalid("compressed data", fmt::format("more than {} bytes after decompression", limit));
     }
     result.append(buffer.data(), static_cast<size_t>(got));
   }

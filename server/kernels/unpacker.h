@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading archives that somebody else made. Nothing here trusts them, and no outside program is ever started.
+// Reads untrusted archives without running external programs.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,25 @@
 
 namespace lk::kernels {
 
-// Unpacks chosen regular files of archives below one folder; links are never made, let alone followed.
+// Unpacks selected regular files from archives into one directory. Links are never created, let alone followed.
 //
-// Refused, with the entry named (INVALID_ARGUMENT): absolute paths, "..", symbolic and hard links that leave the
-// archive's tree, devices and FIFOs, a chosen entry that is a hard link or comes twice, more than `limit` bytes
-// unpacked over all archives (chosen or not), anything that is not the archive it should be, or that is cut off.
+// Rejects with INVALID_ARGUMENT and the name of the entry: absolute paths, "..", symbolic and hard links that point
+// outside the archive, devices and FIFOs, selected entries that are hard links or duplicates, more than `limit`
+// unpacked bytes in all archives together (including entries that are not selected), and files that are truncated or
+// not the expected kind of archive.
 class Unpacker {
  public:
   static constexpr uint64_t kLimit = uint64_t{4} << 30;
 
-  // Where an entry goes, relative to the destination; empty: it is not wanted. Both are in normal form.
+  // Maps an entry to its path relative to the destination; an empty path skips it. Both paths are in normal form.
   using Placement = std::function<StatusOr<std::filesystem::path>(const std::filesystem::path& entry)>;
 
   explicit Unpacker(std::filesystem::path destination, uint64_t limit = kLimit)
       : destination_(std::move(destination)), limit_(limit) {}
 
-  // The files a Debian package installs: the data.tar member of the ar archive (deb(5)).
+  // Unpacks the files that a Debian package installs: the data.tar member of the ar archive (deb(5)).
   Status DebianPackage(const std::filesystem::path& file, const std::string& name, const Placement& placement);
-  // A tar, plain or compressed with gzip, bzip2, xz or zstd.
+  // Unpacks a tar archive, plain or compressed with gzip, bzip2, lzma, xz, lz4 or zstd.
   Status Tar(const std::filesystem::path& file, const std::string& name, const Placement& placement);
 
  private:
@@ -38,8 +39,8 @@ class Unpacker {
   uint64_t unpacked_ = 0;
 };
 
-// Undoes whatever of gzip, bzip2, lzma, xz, lz4 or zstd is there; other bytes come back as they are. A stream that is
-// followed by something else gives what it holds. Error: INVALID_ARGUMENT (cut off, damaged, more than `limit` bytes).
+// Decompresses gzip, bzip2, lzma, xz, lz4 and zstd. Returns other data unchanged, and ignores anything that follows the
+// compressed stream. Error: INVALID_ARGUMENT (truncated, corrupt, more than `limit` bytes).
 StatusOr<std::string> Decompress(std::string_view bytes, uint64_t limit);
 
 }  // namespace lk::kernels

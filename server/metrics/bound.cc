@@ -14,10 +14,10 @@ namespace {
 
 using Row = store::RunStatistics::Row;
 
-// Buckets with +Inf, sum and count.
+// The buckets, the +Inf bucket, the sum and the count.
 constexpr uint64_t kSeriesOfHistogram = store::LatencySums::kBounds + 3;
 
-// Verdicts, last runs, pass ratio, findings.
+// Verdicts, last runs, pass ratio, findings and their titles.
 uint64_t SeriesOf(const Row& row) {
   return row.verdicts.size() + row.last_runs.size() + 1 + row.findings.size() + row.titles.size();
 }
@@ -26,11 +26,11 @@ struct Kernel {
   std::string name;
   std::span<Row> rows;
   absl::Time last_finished = absl::InfinitePast();
-  uint64_t series = 1;  // its place in release order
+  uint64_t series = 1;  // lk_kernel_order
   uint64_t latency_series = 0;
 };
 
-// Rows come by kernel.
+// The rows must be sorted by kernel.
 std::vector<Kernel> Kernels(std::vector<Row>& rows) {
   std::vector<Kernel> kernels;
   for (auto begin = rows.begin(); begin != rows.end();) {
@@ -42,7 +42,7 @@ std::vector<Kernel> Kernels(std::vector<Row>& rows) {
   return kernels;
 }
 
-// How many titles went.
+// Sums the titles beyond the limit as kOtherTitles. Returns the number of these titles.
 uint64_t BoundTitles(const Kernel& kernel, size_t max_titles) {
   using Title = std::pair<std::string, std::string>;
   std::map<Title, long long> first;
@@ -82,7 +82,7 @@ LeftOut Bound(store::RunStatistics& statistics, const Limits& limits) {
       kernel.series += SeriesOf(row);
       kernel.latency_series += row.latencies.size() * kSeriesOfHistogram;
     }
-    // Findings and no finished run: its first one is under way.
+    // The kernel has findings but no finished run, so its first run is still in progress.
     if (kernel.last_finished == absl::InfinitePast()) kernel.last_finished = absl::InfiniteFuture();
   }
   std::ranges::stable_sort(kernels, std::greater(), &Kernel::last_finished);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps /metrics within a number of series.
+// Limits the number of series in /metrics.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@ namespace lk::metrics {
 inline constexpr const char* kOtherTitles = "(others)";
 
 struct LeftOut {
-  uint64_t kernels = 0;    // that have nothing in /metrics
-  uint64_t latencies = 0;  // further kernels: those without histograms
-  uint64_t titles = 0;     // titles of kernels that are served
-  uint64_t series = 0;     // that are served
+  uint64_t kernels = 0;    // without any series in /metrics
+  uint64_t latencies = 0;  // other kernels that lack only histograms
+  uint64_t titles = 0;     // titles of the kernels in /metrics that are summed as kOtherTitles
+  uint64_t series = 0;     // series of kernels that are not left out
 };
 
-// Takes out of the statistics what goes beyond the limits.
+// Removes everything beyond the limits from the statistics.
 LeftOut Bound(store::RunStatistics& statistics, const Limits& limits);
 
 }  // namespace lk::metrics

@@ -22,7 +22,7 @@ class Collector final : public prometheus::Collectable {
  public:
   Collector(store::Store& store, LiveSource live, StoreLatency& latency, Limits limits)
       : store_(store), live_(std::move(live)), latency_(latency), limits_(limits) {}
-  // What was counted since the last scrape is not lost.
+  // Saves what has been counted since the last scrape.
   ~Collector() override { CountWork(); }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -32,8 +32,8 @@ class Collector final : public prometheus::Collectable {
     std::vector<prometheus::MetricFamily> families;
     if (StatusOr<store::RunStatistics> statistics = store_.Statistics(); statistics.ok()) {
       const LeftOut left_out = Bound(*statistics, limits_);
-      if (left_out.kernels + left_out.latencies > 0 && !told_bound_.exchange(true)) {
-        spdlog::warn("metrics: more than {} series: of {} kernels nothing is in /metrics, of {} no latencies",
+      if (left_out.kernels + left_out.latencies > 0 && !warned_.exchange(true)) {
+        spdlog::warn("metrics: limit of {} series exceeded; /metrics omits {} kernels and the latencies of {} others",
                      limits_.max_series, left_out.kernels, left_out.latencies);
       }
       Append(families, RunFamilies(*statistics));
@@ -49,7 +49,7 @@ class Collector final : public prometheus::Collectable {
   }
 
  private:
-  // Puts into the store what was counted since the last time.
+  // Adds what has been counted since the last call to the totals in the store.
   void CountWork() const {
     const MutexLock lock(&counting_);
     const uint64_t samples = live_.agent_samples();
@@ -114,7 +114,7 @@ class Collector final : public prometheus::Collectable {
   const LiveSource live_;
   StoreLatency& latency_;
   const Limits limits_;
-  mutable std::atomic<bool> told_bound_ = false;
+  mutable std::atomic<bool> warned_ = false;
   mutable Mutex counting_;
   mutable uint64_t counted_samples_ ABSL_GUARDED_BY(counting_) = 0;
 };

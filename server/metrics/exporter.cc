@@ -11,8 +11,7 @@
 namespace lk::metrics {
 namespace {
 
-// Into memory that is asked for once: TextSerializer's own string grows and is copied, which costs more than writing
-// it.
+// Allocates the memory once: TextSerializer's own string grows and is copied, which costs more than writing the text.
 std::string InText(const std::vector<prometheus::MetricFamily>& families) {
   constexpr size_t kBytesOfASample = 192;
   size_t samples = 0;
@@ -58,7 +57,7 @@ Status Exporter::Start(const std::string& listen) {
                           .body = InText(collector->Collect()),
                           .content_type = "text/plain; version=0.0.4; charset=utf-8"};
   };
-  // Each thread keeps the memory that its largest scrape took.
+  // Only a few, because each thread keeps the memory of its largest scrape.
   constexpr size_t kThreads = 4;
   LK_ASSIGN_OR_RETURN(server_,
                       http::Server::Start({.listen = listen, .routes = {{"/metrics", scrape}}, .threads = kThreads}));

@@ -37,23 +37,24 @@ struct CampaignRuns {
   std::map<std::string, uint64_t> runs;  // by state
 };
 
-// What the store does not know. All of them are asked at each scrape, on the exporter's threads; they must be quick.
+// Functions that return values that are not in the store. All are called on each scrape, on the exporter's threads, and
+// must be fast.
 struct LiveSource {
   std::function<std::vector<HostUse>()> hosts;
-  std::function<std::vector<CampaignRuns>()> campaigns;  // those not finished
+  std::function<std::vector<CampaignRuns>()> campaigns;  // unfinished campaigns
   std::function<uint64_t()> agents_connected;
-  std::function<uint64_t()> agent_samples;  // since start
+  std::function<uint64_t()> agent_samples;  // since lkd was started
 };
 
-// How long the store's calls took since they were last put into it. Thread-safe; made before the store, whose observer
-// it is.
+// Durations of store calls, kept until they have been saved in the store. Thread-safe. Created before the store that it
+// observes.
 class StoreLatency {
  public:
   using Calls = std::map<std::string, Histogram>;  // by operation
   void Observe(std::string_view operation, double seconds);
-  // Leaves nothing here.
+  // Returns the durations and clears them.
   Calls Take();
-  // Puts back what could not be stored.
+  // Puts back durations that could not be saved.
   void Return(const Calls& calls);
 
  private:
@@ -61,22 +62,22 @@ class StoreLatency {
   std::map<std::string, Histogram, std::less<>> operations_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Everything of names.h, read from the store and the live source at each Collect. What lkd counts of its own work it
-// puts into the store first, so that nothing that is shown can go back, whenever lkd ends. While the store does not
-// answer, what comes from it is left out.
+// Collects all metrics in names.h; each Collect reads them from the store and the live source. Counters of lkd's own
+// work are saved in the store before they are exported, so that they do not decrease even if lkd is killed. While the
+// store is unavailable, the metrics that are read from it are left out.
 std::shared_ptr<prometheus::Collectable> MakeCollector(store::Store& store, LiveSource live, StoreLatency& latency,
                                                        Limits limits);
 
-// Serves a collector on HTTP, through the server of lkd rather than prometheus-cpp's own, which adds metrics of its
-// own, takes two seconds to stop and cannot say why it does not listen. What it was made with must outlive it.
+// Serves a collector over HTTP. Uses lkd's own server, because the one in prometheus-cpp adds its own metrics, takes
+// two seconds to stop and cannot report why it fails to listen. The constructor's arguments must outlive the exporter.
 class Exporter {
  public:
   Exporter(store::Store& store, LiveSource live, StoreLatency& latency, Limits limits);
 
-  // Reads the store once, which the first time takes longest, then listens on host:port (port 0: any that is free).
+  // Reads the store once, because the first read is the slowest, then listens on host:port (port 0 = any free port).
   // Errors: those of http::Server.
   Status Start(const std::string& listen);
-  // The one really listened on; after Start.
+  // The actual port; valid after Start.
   uint16_t port() const { return server_->port(); }
 
  private:

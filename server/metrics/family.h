@@ -15,20 +15,21 @@
 
 namespace lk::metrics {
 
-// Upper bounds of the buckets of phases in ns: 1, 2 and 5 times each power of ten, 10 ms ... 1000 s. Latencies have
-// those of store::LatencySums.
+// Upper bounds of the buckets for phase durations, in ns: 1, 2 and 5 times each power of ten, from 10 ms to 1000 s. The
+// bounds for latencies are in store::LatencySums.
 std::span<const uint64_t> PhaseBounds();
 
-// Of the labels of a metric, in their order. Values may come from a guest: they are cleaned before use.
+// The values of a metric's labels, in the order of Metric::labels. They may come from a guest, so they are cleaned
+// before use.
 using LabelValues = std::vector<std::string>;
 
-// Samples of one metric. Samples whose labels are the same once cleaned are added up, so that no series comes twice
-// (Prometheus would refuse the whole scrape).
+// Samples of one metric. Samples whose labels are equal after cleaning are summed: if a series appeared twice,
+// Prometheus would reject the whole scrape.
 class Family {
  public:
   explicit Family(const Metric& metric) : metric_(metric) {}
   void Add(LabelValues labels, double value);
-  // Leaves nothing here, as there may be tens of thousands.
+  // Consumes the samples, because there may be tens of thousands of them.
   prometheus::MetricFamily Make();
 
  private:
@@ -36,13 +37,13 @@ class Family {
   std::map<LabelValues, double> values_;
 };
 
-// The same for histograms. A bucket counts what is certainly within its bound: up to 1/32 below the bound it may miss
-// some, which the next bucket has (see lk::Histogram).
+// The same for histograms. A bucket counts only values that are certainly within its bound. Values up to 1/32 below the
+// bound may be counted in the next bucket instead (see lk::Histogram).
 class HistogramFamily {
  public:
   HistogramFamily(const Metric& metric, std::span<const uint64_t> bounds) : metric_(metric), bounds_(bounds) {}
   void Add(LabelValues labels, const lk::Histogram& histogram);
-  // Only where the bounds are those of LatencySums.
+  // Requires that `bounds` (of the constructor) is LatencySums::Bounds().
   void Add(LabelValues labels, const store::LatencySums& sums);
   prometheus::MetricFamily Make();
 
@@ -50,7 +51,7 @@ class HistogramFamily {
   struct Sums {
     uint64_t count = 0;
     uint64_t sum_ns = 0;
-    std::vector<uint64_t> at_most;  // of each bound
+    std::vector<uint64_t> at_most;  // for each bound
   };
   Sums& Of(LabelValues labels);
 

@@ -11,94 +11,95 @@ namespace lk::metrics {
 struct Metric {
   const char* name;
   prometheus::MetricType type;
-  // The values of a sample are given in this order; unused places are null.
+  // Samples give the label values in this order; unused elements are null.
   std::array<const char*, 6> labels;
   const char* help;
 };
 
 using Type = prometheus::MetricType;
 
-// Of finished runs, from the store; findings count the moment they are stored, whole, while their run goes on. What is
-// not held against a kernel does not count as its finding: what the scenario tolerates, and what is not trusted because
-// the VM stood still. Once counted it stays, even if it turns out to be such, or to belong to another finding: a
-// counter that falls is a restarted one to Prometheus, and its whole value an increase.
+// Finished runs, from the store. Findings count as soon as they are complete, even if their run is still in progress.
+// Findings that are not held against the kernel do not count: those that the scenario tolerates, and those that are
+// distrusted because the VM was paused. Once counted, a finding stays counted, even if it turns out to be tolerated,
+// distrusted or part of another finding: if a counter decreases, Prometheus assumes a restart and adds the whole value
+// again.
 inline constexpr Metric kRuns = {"lk_runs_total",
                                  Type::Counter,
                                  {"kernel", "arch", "profile", "scenario", "verdict", "emulated"},
-                                 "Finished runs, superseded attempts and positive controls included."};
+                                 "Finished runs, including superseded attempts and positive controls."};
 inline constexpr Metric kPassRatio = {
     "lk_kernel_pass_ratio",
     Type::Gauge,
     {"kernel", "arch", "profile", "scenario"},
-    "Share of passes among the runs that passed or failed, positive controls left out."};
-inline constexpr Metric kMutants = {"lk_mutants",
-                                    Type::Gauge,
-                                    {"kernel", "scenario", "state"},
-                                    "1 for what the campaign finished last found of a mutant: killed or survived."};
+    "Share of passes among the runs that passed or failed, excluding positive controls."};
+inline constexpr Metric kMutants = {
+    "lk_mutants",
+    Type::Gauge,
+    {"kernel", "scenario", "state"},
+    "State of each mutant in the last finished campaign that decided it (1 = in this state): killed, survived."};
 inline constexpr Metric kFindings = {"lk_findings_total",
                                      Type::Counter,
                                      {"kernel", "arch", "profile", "scenario", "kind"},
-                                     "Findings held against the kernel: tolerated and distrusted ones left out."};
+                                     "Findings held against the kernel, excluding tolerated and distrusted ones."};
 inline constexpr Metric kFindingTitles = {
     "lk_finding_titles_total",
     Type::Counter,
     {"kernel", "arch", "profile", "scenario", "kind", "title"},
-    "The same by title; of a kernel with more titles than metrics.maxTitles the later ones together."};
+    "lk_findings_total by title; if a kernel has more than metrics.maxTitles titles, the others are summed."};
 inline constexpr Metric kLatency = {"lk_latency_seconds",
                                     Type::Histogram,
                                     {"kernel", "arch", "profile", "scenario", "probe"},
-                                    "Latencies that probes in the guests measured, of finished runs."};
+                                    "Latencies measured by probes in the guests of finished runs."};
 inline constexpr Metric kPhaseDuration = {
     "lk_run_phase_duration_seconds", Type::Histogram, {"phase"}, "Duration of the phases of finished runs."};
 inline constexpr Metric kConsoleBytes = {
-    "lk_console_bytes_total", Type::Counter, {}, "Bytes recorded from serial consoles of finished runs."};
+    "lk_console_bytes_total", Type::Counter, {}, "Bytes recorded from the serial consoles of finished runs."};
 
-// The exposition format has no place for an exemplar of these; this one leads from numbers to a run and its report.
+// Links a number in a dashboard to a run and its report, since the exposition format does not support exemplars for the
+// metrics above.
 inline constexpr Metric kLastRun = {"lk_last_run_timestamp_seconds",
                                     Type::Gauge,
                                     {"kernel", "arch", "profile", "scenario", "verdict", "run"},
-                                    "When the last run with this verdict was finished, and which that was."};
+                                    "When the last run with this verdict finished; the label run is its id."};
 inline constexpr Metric kKernelOrder = {
     "lk_kernel_order",
     Type::Gauge,
     {"kernel", "arch", "tree"},
-    "Grows from release to release; tree is the label of the build. Mutants have no place in it."};
+    "Rank of the kernel in release order; tree is a label of the build. Excludes mutants."};
 inline constexpr Metric kWebhookDeliveries = {
     "lk_webhook_deliveries_total",
     Type::Counter,
     {"target", "result"},
-    "Attempts to deliver notifications: delivered, failed (to be tried again), "
-    "dead (given up)."};
+    "Attempts to deliver notifications, by result: delivered, failed (will be retried), dead (no more retries)."};
 
-// Of what is going on.
+// Current state.
 inline constexpr Metric kCampaignRuns = {
-    "lk_campaign_runs", Type::Gauge, {"campaign", "state"}, "Runs of campaigns that are not finished, by state."};
+    "lk_campaign_runs", Type::Gauge, {"campaign", "state"}, "Runs of unfinished campaigns, by state."};
 inline constexpr Metric kHostCapacity = {
-    "lk_host_capacity", Type::Gauge, {"host", "resource"}, "What runs may take of a host: vcpus, memory_bytes."};
+    "lk_host_capacity", Type::Gauge, {"host", "resource"}, "Host resources available to runs: vcpus, memory_bytes."};
 inline constexpr Metric kHostAllocated = {
-    "lk_host_allocated", Type::Gauge, {"host", "resource"}, "What runs have taken of a host: vcpus, memory_bytes."};
+    "lk_host_allocated", Type::Gauge, {"host", "resource"}, "Host resources in use by runs: vcpus, memory_bytes."};
 inline constexpr Metric kHostState = {
-    "lk_host_state", Type::Gauge, {"host", "state"}, "1 for the state of a host: up, down, drained."};
+    "lk_host_state", Type::Gauge, {"host", "state"}, "State of each host (1 = in this state): up, down, drained."};
 inline constexpr std::array<const char*, 3> kHostStates = {"up", "down", "drained"};
-inline constexpr Metric kAgentsConnected = {
-    "lk_agents_connected", Type::Gauge, {}, "Guests whose agent has a session now."};
+inline constexpr Metric kAgentsConnected = {"lk_agents_connected", Type::Gauge, {}, "Guests whose agent is connected."};
 
-// Of the work of lkd, summed up in the store at each scrape: they go on where they were after a restart.
+// Work done by lkd. Added up in the store on each scrape, so that the counters continue after a restart.
 inline constexpr Metric kAgentSamples = {
     "lk_agent_samples_total", Type::Counter, {}, "Sample messages received from agents."};
 inline constexpr Metric kStoreLatency = {
-    "lk_store_latency_seconds", Type::Histogram, {"op"}, "Duration of calls of the store."};
+    "lk_store_latency_seconds", Type::Histogram, {"op"}, "Duration of store calls."};
 
-// Of /metrics itself.
-inline constexpr Metric kSeries = {"lk_metrics_series", Type::Gauge, {}, "Series of kernels that are served here."};
+// /metrics itself.
+inline constexpr Metric kSeries = {"lk_metrics_series", Type::Gauge, {}, "Time series of kernel builds in /metrics."};
 inline constexpr Metric kMaxSeries = {
-    "lk_metrics_series_max", Type::Gauge, {}, "Most series of kernels: metrics.maxSeries."};
+    "lk_metrics_series_max", Type::Gauge, {}, "Limit on the time series of kernel builds (metrics.maxSeries)."};
 inline constexpr Metric kLeftOut = {
     "lk_metrics_left_out",
     Type::Gauge,
     {"what"},
-    "Left out for the limits: kernels, kernels of which only latencies are, titles of findings."};
+    "Number of kernels, of kernels without their latencies, and of finding titles that the limits drop."};
 inline constexpr Metric kBuildInfo = {
-    "lk_build_info", Type::Gauge, {"version", "commit"}, "1; the labels tell which lkd this is."};
+    "lk_build_info", Type::Gauge, {"version", "commit"}, "Version and commit of this lkd, as labels; always 1."};
 
 }  // namespace lk::metrics

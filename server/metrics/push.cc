@@ -28,7 +28,8 @@ struct Url {
 StatusOr<Url> ParseUrl(const std::string& text) {
   const size_t host = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : text.npos;
   if (host == text.npos || host == text.size() || text[host] == '/') {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not http://host:port or https://host:port", text));
+    return absl::InvalidArgumentError(
+        fmt::format("invalid URL \"{}\" (expected http://host:port or https://host:port)", text));
   }
   Url url;
   const size_t path = std::min(text.find('/', host), text.size());
@@ -72,7 +73,7 @@ Status Pusher::PushAll() {
   Status first;
   for (const campaign::Campaign& campaign : campaigns) {
     Status status = Push(campaign);
-    // Nobody there: the next one would wait in vain too.
+    // The Pushgateway does not respond; the next push would wait in vain as well.
     if (absl::IsUnavailable(status)) return status;
     if (status.ok()) LK_RETURN_IF_ERROR(store_.MarkPushed(campaign.id));
     first.Update(status);
@@ -104,7 +105,7 @@ Status Pusher::Push(const campaign::Campaign& campaign) {
         fmt::format("campaign {}: {}: {}", campaign.id, options_.url, httplib::to_string(result.error())));
   }
   if (result->status < 200 || result->status >= 300) {
-    return absl::FailedPreconditionError(fmt::format("campaign {}: {} answers {}: {}", campaign.id, options_.url,
+    return absl::FailedPreconditionError(fmt::format("campaign {}: {}: HTTP status {}: {}", campaign.id, options_.url,
                                                      result->status, LabelValue(result->body)));
   }
   return absl::OkStatus();

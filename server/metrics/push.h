@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pushes finished campaigns to a Pushgateway, for an lkd that lives too short to be scraped.
+// Pushes the metrics of finished campaigns to a Pushgateway, in case lkd does not run long enough to be scraped.
 #pragma once
 
 #include <memory>
@@ -14,29 +14,30 @@
 namespace lk::metrics {
 
 struct PushOptions {
-  std::string url;       // http://host:port or https://..., with or without a path before /metrics
-  std::string instance;  // label of what is pushed: which lkd this is
-  absl::Duration interval = absl::Seconds(5);  // between looks at the store; longer, up to 5 min, after a failure
-  absl::Duration timeout = absl::Seconds(5);   // of connecting, of each read and of each write
+  std::string url;       // http://host:port or https://..., optionally with a path before /metrics
+  std::string instance;  // label of the pushed metrics; identifies this lkd
+  absl::Duration interval = absl::Seconds(5);  // between polls of the store; longer, up to 5 min, after a failure
+  absl::Duration timeout = absl::Seconds(5);   // for connecting, for each read and for each write
 };
 
-// What a campaign's runs alone add up to, and the builds that they were of. The states of mutants are left out: they
-// are of the last campaign only, and what is pushed stays.
+// Statistics of one campaign's runs and of the builds that they used. The states of mutants are left out, because they
+// describe only the latest campaign, whereas pushed metrics remain.
 // Errors: those of the store.
 StatusOr<store::RunStatistics> CampaignStatistics(store::Store& store, const std::string& campaign_id);
 
-// Puts each finished campaign in a group of its own: job "lk", `instance`, `campaign`. One that could not be pushed, or
-// was not when lkd ended, is tried again until a day after its end; a group that is put twice is the same.
+// Pushes each finished campaign as a separate group: job "lk", `instance`, `campaign`. If that fails, or lkd exits
+// first, the push is retried until a day after the end of the campaign. Pushing a group twice does no harm.
 class Pusher {
  public:
   Pusher(store::Store& store, const Clock& clock, PushOptions options);
-  // Has a last try.
+  // Tries to push one last time.
   ~Pusher();
   Pusher(const Pusher&) = delete;
   Pusher& operator=(const Pusher&) = delete;
 
-  // Pushes what there is to push. Errors: those of the store; INVALID_ARGUMENT (not such a URL); UNAVAILABLE (the
-  // Pushgateway does not answer); FAILED_PRECONDITION (it refuses one, in its words; the others were pushed).
+  // Pushes the finished campaigns that have not been pushed yet, up to 20 of them. Errors: those of the store;
+  // INVALID_ARGUMENT (invalid URL); UNAVAILABLE (the Pushgateway does not respond); FAILED_PRECONDITION (the
+  // Pushgateway has rejected a campaign; the error contains its response; the other campaigns have been pushed).
   Status PushAll();
 
  private:

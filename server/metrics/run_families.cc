@@ -27,7 +27,7 @@ double UnixSeconds(absl::Time time) {
   return absl::ToDoubleSeconds(time - absl::UnixEpoch());
 }
 
-// Passes of those that passed or failed. Controls do not count: they are to fail.
+// Share of passes among the runs that passed or failed. Controls do not count, because they are meant to fail.
 prometheus::MetricFamily PassRatios(const store::RunStatistics& statistics) {
   Family ratios(kPassRatio);
   for (const Row& row : statistics.rows) {
@@ -43,8 +43,8 @@ prometheus::MetricFamily PassRatios(const store::RunStatistics& statistics) {
   return ratios.Make();
 }
 
-// By number of the release, so that builds compare even if different lkd know them; what that number does not tell
-// apart follows one by one.
+// The values are release numbers, so that values from different instances of lkd are comparable. Releases with the same
+// number get consecutive values.
 prometheus::MetricFamily Order(const store::RunStatistics& statistics) {
   Family order(kKernelOrder);
   uint64_t number = 0;

@@ -9,7 +9,7 @@
 
 namespace lk::metrics {
 
-// The metrics that tell of runs and kernels.
+// The metrics of runs and kernels.
 std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& statistics);
 
 }  // namespace lk::metrics

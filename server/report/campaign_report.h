@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports of a campaign: the domain in, text out. Pure: what is told is given, and the same gives the same bytes.
+// Campaign reports in several formats. Pure functions: the same input gives the same bytes.
 #pragma once
 
 #include <absl/time/time.h>
@@ -14,46 +14,46 @@
 
 namespace lk::report {
 
-// The end of a console record.
+// The end of a console log.
 struct ConsoleTail {
   std::string text;
-  uint64_t left_out = 0;  // bytes before it
+  uint64_t left_out = 0;  // number of bytes before `text`
 };
 
-// What its descriptor says of a scenario.
+// Facts about a scenario, from its descriptor.
 struct Scenario {
   std::string summary;
-  std::vector<std::string> emulation;  // names of the patches that stand in for hardware
+  std::vector<std::string> emulation;  // names of the patches that emulate hardware
 };
 
-// All that a report tells of. Kernels, hosts and scenarios are those of its runs, as far as they are still known.
+// All input for a report. Kernels, hosts and scenarios are those of the runs, without any that have been removed.
 struct CampaignReport {
   campaign::Campaign campaign;
   std::vector<campaign::Run> runs;                       // in order of id
   std::map<std::string, campaign::KernelBuild> kernels;  // by id
   std::map<std::string, campaign::Host> hosts;           // by id
   std::map<std::string, Scenario> scenarios;             // by name
-  std::map<std::string, ConsoleTail> consoles;           // by run; what is not here is not inlined
+  std::map<std::string, ConsoleTail> consoles;           // by run id; other consoles are not in the report
   std::string lk_version;
   absl::Time written;
 };
 
-// For people: one file that needs nothing else, no script in it. Runs have the anchors "run-<id>".
+// For people: a single self-contained file without scripts. The anchor of a run is "run-<id>".
 std::string ToHtml(const CampaignReport& report);
 
-// JUnit's XML as CI servers read it: a suite for each kernel and profile, and one for the positive controls; a case for
-// each run that counts.
+// JUnit XML for CI servers: a suite for each kernel and profile, and one for the positive controls; a case for each run
+// that is not superseded.
 std::string ToJunit(const CampaignReport& report);
 
-// KTAP version 1 (Documentation/dev-tools/ktap.rst of Linux), the same nesting.
+// KTAP version 1 (Documentation/dev-tools/ktap.rst in Linux), with the same suites and cases as in JUnit.
 std::string ToKtap(const CampaignReport& report);
 
-// KCIDB's report format, version 5.0, submitted as `origin` (see CheckOrigin). A checkout and a build for each kernel,
-// a test for each run that is done and one more for each of its probes. Positive controls and superseded attempts are
-// waived there: they happened, and judge no kernel. Webhooks submit the same text: an object that comes twice with one
-// id is one object there, with values from either.
+// KCIDB's report format, version 5.0, with `origin` as the submitter (see CheckOrigin): a checkout and a build for each
+// kernel, a test for each run that is done, and another test for each of its probes. Positive controls and superseded
+// attempts are marked as waived, since they do not count towards the result of a kernel. Webhooks submit the same text;
+// KCIDB merges objects that have the same id, taking values from either.
 std::string ToKcidb(const CampaignReport& report, const std::string& origin);
-// Error: INVALID_ARGUMENT: KCIDB takes lower-case letters, digits and underscores.
+// Error: INVALID_ARGUMENT unless the origin consists of lower-case letters, digits and underscores, as KCIDB requires.
 Status CheckOrigin(std::string_view origin);
 
 }  // namespace lk::report

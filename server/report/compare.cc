@@ -18,15 +18,15 @@ namespace {
 
 using Runs = std::vector<RunSample>;
 
-// What all rows of a comparison go by.
+// Settings shared by all rows of a comparison.
 struct Rules {
   const CompareOptions& options;
   double confidence;
-  // The level that a row is sure to be held against, if all of them are tested.
+  // A significance level that is low enough for any row even if all rows are tested.
   double row_error_rate;
 };
 
-// A row, and what its test can at best make of so many runs.
+// A row, and the smallest p-value that its test can give with this many runs.
 struct Candidate {
   Row row;
   double smallest_p = 1;
@@ -64,11 +64,11 @@ Candidate PassRate(const Conditions& conditions, const Runs& a, const Runs& b, d
 
 std::optional<uint32_t> PassRateRuns(const Row& row, const Rules& rules) {
   const CompareOptions& options = rules.options;
-  // A difference that does not matter is not waited for, only the proof that it does not.
+  // A difference that does not matter need not be detected, only proven not to matter.
   if (std::abs(row.delta) < options.pass_rate_margin) {
-    return TrialsToBound(row.a.value, row.b.value, options.pass_rate_margin, rules.confidence, options.most_runs);
+    return TrialsToBound(row.a.value, row.b.value, options.pass_rate_margin, rules.confidence, options.max_runs);
   }
-  return TrialsToTell(row.a.value, row.b.value, rules.row_error_rate, options.power, options.most_runs);
+  return TrialsToTell(row.a.value, row.b.value, rules.row_error_rate, options.power, options.max_runs);
 }
 
 // ---- latencies ----------------------------------------------------------------------------------------------------
@@ -128,7 +128,8 @@ void AddLatencies(std::vector<Candidate>& candidates, const Conditions& conditio
   }
 }
 
-// Runs on each side at which the interval lies within the margin: its width shrinks with the root of their number.
+// The number of runs needed on each side for the interval to fit within the margin, given that its width is
+// proportional to 1 / sqrt(runs).
 double RunsToBound(const Row& row, const Rules& rules) {
   const double margin = std::log1p(rules.options.latency_margin);
   const double ratio = std::log(*row.effect);
@@ -144,7 +145,7 @@ std::optional<uint32_t> LatencyRuns(const Row& row, const Rules& rules) {
   const double runs =
       matters ? std::max<double>(row.least_runs, NoetherSize(row.delta, rules.row_error_rate, options.power))
               : RunsToBound(row, rules);
-  if (!(runs <= options.most_runs)) return std::nullopt;
+  if (!(runs <= options.max_runs)) return std::nullopt;
   return static_cast<uint32_t>(std::ceil(runs));
 }
 
@@ -160,7 +161,7 @@ bool IsSame(const Row& row, const Rules& rules) {
          row.interval->Inside(1 / margin, margin);
 }
 
-// 1: worse; -1: better; 0: neither, or the signs do not agree.
+// 1 = worse, -1 = better, 0 = neither, or delta and ratio disagree.
 int Direction(const Row& row) {
   if (row.measure == Measure::kPassRate) return (row.delta < 0) - (row.delta > 0);
   const double ratio = row.effect.value_or(1);
@@ -277,7 +278,7 @@ Comparison Compare(const Samples& a, const Samples& b, const CompareOptions& opt
       const std::optional<uint32_t> runs =
           row.measure == Measure::kPassRate ? PassRateRuns(row, rules) : LatencyRuns(row, rules);
       const uint32_t fewer = std::min(row.a.runs, row.b.runs);
-      // What was enough by estimate and decided nothing: one more, and see.
+      // If there are already as many runs as estimated, and the row is still undecided, suggest one more.
       if (runs) row.more_repeats = *runs > fewer ? *runs - fewer : 1;
     }
     comparison.rows.push_back(std::move(row));
@@ -287,19 +288,18 @@ Comparison Compare(const Samples& a, const Samples& b, const CompareOptions& opt
 
 std::string Lacks(const Row& row) {
   if (row.call != Call::kUndecided) return {};
-  const auto runs = [](uint32_t number) { return fmt::format("{} run{}", number, number == 1 ? "" : "s"); };
   std::string text;
   if (!row.tested) {
-    const std::string have = row.a.runs == row.b.runs ? runs(row.a.runs) + " each"
-                                                      : fmt::format("{} against {}", runs(row.a.runs), row.b.runs);
-    text = fmt::format("{} can never tell, at least {} each are needed", have, row.least_runs);
+    const std::string have = row.a.runs == row.b.runs ? fmt::format("{} each", row.a.runs)
+                                                      : fmt::format("{} against {}", row.a.runs, row.b.runs);
+    text = fmt::format("too few runs to decide ({}, at least {} each needed)", have, row.least_runs);
   }
   if (row.more_repeats) {
     if (!text.empty()) text += "; ";
-    text += fmt::format("{} more repeat{} would decide, if things are as they look", *row.more_repeats,
-                        *row.more_repeats == 1 ? "" : "s");
+    text += fmt::format("{} more repeat{} would be enough to decide, if the observed difference is real",
+                        *row.more_repeats, *row.more_repeats == 1 ? "" : "s");
   } else if (row.tested) {
-    text = "no number of repeats in sight would decide";
+    text = "no feasible number of repeats would be enough to decide";
   }
   return text;
 }

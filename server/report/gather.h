@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the store knows for a report. Apart from the writers, which read nothing.
+// Reads a report's data from the store. Separate from the writers, which do no I/O.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace lk::report {
 
-// The campaign with its runs, and their kernels and hosts. The rest of a report is left empty.
-// Errors: those of the store; NOT_FOUND: no such campaign.
+// The campaign with its runs, and their kernels and hosts. The rest of the report is left empty. Errors: those of the
+// store; NOT_FOUND if the campaign does not exist.
 StatusOr<CampaignReport> Gather(store::Store& store, const std::string& campaign_id);
 
 }  // namespace lk::report

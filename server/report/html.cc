@@ -19,7 +19,7 @@ using html::Add;
 using html::AddText;
 using html::Node;
 
-// Nothing may be fetched or run, should anything ever get past the escaping; the style is the page's own.
+// Forbids fetching or running anything, in case markup ever gets past the escaping. The page's own style is allowed.
 constexpr char kPolicy[] = "default-src 'none'; style-src 'unsafe-inline'";
 
 std::string CountsText(const campaign::Counts& counts) {
@@ -41,7 +41,7 @@ void AddHeader(Node body, const CampaignReport& report) {
   AddText(head, "h1", campaign.spec.name);
   html::Tag(head, campaign.verdict ? campaign::ToString(*campaign.verdict) : "pending");
   AddText(head, "span", CountsText(campaign::Count(report.runs)));
-  std::string line = fmt::format("Campaign {}, {}, begun {}", campaign.id, campaign::ToString(campaign.state),
+  std::string line = fmt::format("Campaign {}, {}, started {}", campaign.id, campaign::ToString(campaign.state),
                                  UtcTime(campaign.created));
   if (campaign.verdict) line += fmt::format(", ended {}", UtcTime(campaign.finished));
   for (const auto& [key, value] : campaign.spec.labels) line += fmt::format(", {}={}", key, value);
@@ -57,8 +57,8 @@ void AddNavigation(Node body) {
 
 void AddCampaignAgain(Node body, const CampaignReport& report) {
   const campaign::Campaign& campaign = report.campaign;
-  Node section = html::Section(body, "again", "Again");
-  AddText(section, "p", "The whole campaign; a single run has its own file with its details above.");
+  Node section = html::Section(body, "again", "Run it again");
+  AddText(section, "p", "This command repeats the whole campaign. For a single run, see its details above.");
   std::string set;
   for (const std::string& assignment : campaign.overrides) set += fmt::format(" \\\n    --set '{}'", assignment);
   std::string yaml = campaign.spec_yaml;
@@ -82,14 +82,14 @@ std::string ToHtml(const CampaignReport& report) {
   AddNavigation(body);
   AddText(
       body, "footer",
-      fmt::format("Written by lk {} at {}. * marks runs in which something stood in for hardware that was not there: "
-                  "they tell nothing of real hardware.",
+      fmt::format("Written by lk {} at {}. * marks runs in which hardware was emulated: they say nothing about real "
+                  "hardware.",
                   report.lk_version, UtcTime(report.written)));
 
   pugi::xml_document title;
   AddText(title, "title", fmt::format("{} - lk campaign {}", report.campaign.spec.name, report.campaign.id));
   std::ostringstream out;
-  // Elements that HTML knows as empty stand here alone: the tree below has none, and closes all it opens.
+  // Void elements of HTML appear only here: the trees have none, so every element in them is closed.
   out << "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       << "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
       << "<meta http-equiv=\"Content-Security-Policy\" content=\"" << kPolicy << "\"/>\n";

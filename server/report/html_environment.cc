@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What it was run with: kernels, hosts, and what stood in for hardware.
+// The environment: kernels, hosts, and emulated hardware.
 #include <fmt/format.h>
 
 #include <set>
@@ -14,9 +14,9 @@ using campaign::Run;
 
 void AddKernels(Node section, const CampaignReport& report) {
   AddText(section, "h3", "Kernels");
-  std::set<std::string> told;
+  std::set<std::string> seen;
   for (const Run& run : report.runs) {
-    if (!told.insert(run.kernel_id).second) continue;
+    if (!seen.insert(run.kernel_id).second) continue;
     Facts facts(section);
     facts.Add("Release", run.kernel_release, true);
     facts.Add("Id", run.kernel_id, true);
@@ -26,7 +26,7 @@ void AddKernels(Node section, const CampaignReport& report) {
     facts.Add("Config SHA-256", run.provenance.config_sha256, true);
     const auto kernel = report.kernels.find(run.kernel_id);
     if (kernel == report.kernels.end()) {
-      facts.Add("Build", "removed since");
+      facts.Add("Build", "since removed");
       continue;
     }
     std::string labels;
@@ -50,7 +50,7 @@ void AddHosts(Node section, const CampaignReport& report) {
     facts.Add("Id", id, true);
     const auto it = report.hosts.find(id);
     if (it == report.hosts.end()) {
-      facts.Add("Host", "removed since; its runs say what it was");
+      facts.Add("Host", "since removed; see the details of its runs");
       continue;
     }
     const campaign::Host& host = it->second;
@@ -70,9 +70,9 @@ void AddEmulated(Node section, const CampaignReport& report) {
   for (const Run& run : report.runs) {
     if (run.emulated) ++runs[run.scenario];
   }
-  AddText(section, "h3", "What was emulated");
+  AddText(section, "h3", "Emulated hardware");
   if (runs.empty()) {
-    AddText(section, "p", "No hardware: nothing stood in for what was not there.");
+    AddText(section, "p", "No hardware was emulated.");
     return;
   }
   Node list = Add(section, "ul");
@@ -81,7 +81,7 @@ void AddEmulated(Node section, const CampaignReport& report) {
     if (const auto known = report.scenarios.find(scenario); known != report.scenarios.end()) {
       line += ": " + known->second.summary;
       const std::vector<std::string>& patches = known->second.emulation;
-      if (!patches.empty()) line += fmt::format("; its part is played by {}", fmt::join(patches, ", "));
+      if (!patches.empty()) line += fmt::format("; emulated by {}", fmt::join(patches, ", "));
     }
     AddText(list, "li", line);
   }

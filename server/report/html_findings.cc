@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was found, the most frequent first: a reader looks for the function that failed.
+// Findings: those held against a kernel first, then by the number of runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,17 +15,17 @@ namespace {
 using campaign::Finding;
 using campaign::Run;
 
-constexpr size_t kMostCards = 100;
+constexpr size_t kMaxCards = 100;
 constexpr size_t kFrames = 6;
-constexpr size_t kMostLinks = 12;
+constexpr size_t kMaxLinks = 12;
 
-// The same title in several runs.
+// All findings with the same title.
 struct Group {
-  const Finding* finding = nullptr;  // the fullest
+  const Finding* finding = nullptr;  // the one with the most frames
   std::vector<const Run*> runs;
   std::set<std::string> kernels, scenarios;
-  bool counts = false;   // against a kernel, in one run at least
-  bool control = false;  // in runs of mutants alone
+  bool counts = false;   // held against the kernel in at least one run that is not a control
+  bool control = false;  // only in runs of mutants
 };
 
 std::vector<Group> Groups(const CampaignReport& report) {
@@ -79,9 +79,9 @@ std::string Remarks(const Finding& finding) {
   if (finding.seconds_stuck > 0) text += fmt::format(", stuck for {}s", finding.seconds_stuck);
   if (!finding.taint.empty()) text += ", " + finding.taint;
   if (!finding.witnesses.empty()) text += fmt::format(", seen by {}", fmt::join(finding.witnesses, ", "));
-  if (!finding.activity.empty()) text += ", while the trigger said: " + finding.activity;
-  if (finding.corrupted) text += ", stack not to be trusted";
-  if (finding.counted) text += ", told by a counter of the kernel alone";
+  if (!finding.activity.empty()) text += ", while the trigger reported: " + finding.activity;
+  if (finding.corrupted) text += ", unreliable stack";
+  if (finding.counted) text += ", seen only in a kernel counter or the taint flags";
   return text;
 }
 
@@ -92,17 +92,17 @@ void AddCard(Node section, const Group& group) {
   AddWhere(card, finding);
   AddFrames(card, finding, kFrames);
   AddText(card, "p", Remarks(finding), "dim");
-  if (finding.tolerated) AddText(card, "p", "Tolerated by the scenario: it fails no run.", "dim");
+  if (finding.tolerated) AddText(card, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
   if (!finding.distrust.empty()) AddText(card, "p", "Not held against the kernel: " + finding.distrust, "dim");
   Node seen = Add(card, "p");
   Text(seen, fmt::format("{} on {}, {} run{}: ", Joined(group.scenarios), Joined(group.kernels), group.runs.size(),
                          group.runs.size() == 1 ? "" : "s"));
-  for (size_t i = 0; i < std::min(group.runs.size(), kMostLinks); ++i) {
+  for (size_t i = 0; i < std::min(group.runs.size(), kMaxLinks); ++i) {
     if (i > 0) Text(seen, ", ");
     RunLink(seen, *group.runs[i]);
     if (group.runs[i]->emulated) Text(seen, "*");
   }
-  if (group.runs.size() > kMostLinks) Text(seen, " ...");
+  if (group.runs.size() > kMaxLinks) Text(seen, " ...");
   if (!finding.excerpt.empty()) Pre(Details(card, "What the kernel printed"), finding.excerpt);
 }
 
@@ -121,7 +121,7 @@ void AddFrames(Node parent, const Finding& finding, size_t most) {
     }
   }
   if (finding.frames.size() > most) {
-    AddText(list, "li", fmt::format("... {} more, with the run", finding.frames.size() - most), "dim");
+    AddText(list, "li", fmt::format("... {} more, shown with the run", finding.frames.size() - most), "dim");
   }
 }
 
@@ -131,12 +131,13 @@ void AddFindings(Node body, const CampaignReport& report) {
   Node section = Section(body, "findings", "Findings");
   size_t shown = 0;
   for (const Group& group : groups) {
-    if (!group.control && shown++ < kMostCards) AddCard(section, group);
+    if (!group.control && shown++ < kMaxCards) AddCard(section, group);
   }
-  if (shown == 0) AddText(section, "p", "None but those that mutants were made to have.");
-  if (shown > kMostCards) AddText(section, "p", fmt::format("{} more are with their runs.", shown - kMostCards), "dim");
+  if (shown == 0) AddText(section, "p", "No findings except those expected from mutants.");
+  if (shown > kMaxCards)
+    AddText(section, "p", fmt::format("{} more are shown with their runs.", shown - kMaxCards), "dim");
   if (std::ranges::none_of(groups, &Group::control)) return;
-  Node wanted = Details(section, "Found in mutants, as it should be");
+  Node wanted = Details(section, "Found in mutants, as expected");
   for (const Group& group : groups) {
     if (group.control) AddCard(wanted, group);
   }

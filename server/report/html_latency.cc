@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Latencies of each probe under the same conditions, kernel under kernel on one logarithmic axis. Positions are shares
-// of the plot's width, so that text keeps its size however wide the window is.
+// Latencies of each probe under the same conditions, with all kernels on one logarithmic axis. Positions are
+// percentages of the plot's width, so that text keeps its size whatever the width of the window.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ std::map<Key, std::vector<Line>> Collect(const CampaignReport& report) {
   const KernelNames names(report);
   std::map<Key, std::vector<Line>> plots;
   for (const Run& run : report.runs) {
-    // Across a pause latencies are the host's.
+    // If the VM was paused, the host may have caused some of the latencies.
     if (run.superseded || run.state != campaign::RunState::kDone || run.paused_seconds > 0) continue;
     for (const auto& [probe, histogram] : run.latencies) {
       if (histogram.count() == 0) continue;
@@ -127,7 +127,7 @@ class Plot {
     dot.append_attribute("r") = "4";
   }
 
-  // Darker where more of the samples are; by root, so that the rare ones, which matter, can be seen.
+  // The more samples, the darker. Scaled by the square root, so that rare latencies, which matter most, remain visible.
   void Heat(const Histogram& histogram, int top) {
     std::vector<uint64_t> counts;
     uint64_t before = 0;
@@ -153,7 +153,7 @@ class Plot {
 
   const std::vector<Line>& lines_;
   Node svg_;
-  int low_ = 0;  // powers of ten, nanoseconds
+  int low_ = 0;  // low_ and high_: the axis spans 10^low_ to 10^high_ nanoseconds
   int high_ = 1;
 };
 
@@ -165,8 +165,8 @@ void AddLatencies(Node body, const CampaignReport& report) {
   Node section = Section(body, "latency", "Latency");
   AddText(
       section, "p",
-      "All runs of a kernel together: the dot is the median, the line ends at the 99th percentile, the last stroke is "
-      "the maximum; the shade tells how many of the samples are there.",
+      "All runs of a kernel are combined: the dot is the median, the line ends at the 99th percentile, and the last "
+      "tick is the maximum. Darker shades mean more samples.",
       "dim");
   for (const auto& [key, lines] : plots) {
     const auto& [scenario, profile, accelerator, emulated, probe] = key;

@@ -28,7 +28,7 @@ Node AddText(Node parent, const char* tag, std::string_view text, std::string_vi
 
 Node Pre(Node parent, std::string_view text) {
   Node node = Add(parent, "pre");
-  // What scrolls must be reachable by keyboard.
+  // Scrollable content must be reachable with the keyboard.
   node.append_attribute("tabindex") = "0";
   node.append_child(pugi::node_pcdata).set_value(Escape(text, "\n\t").c_str());
   return node;

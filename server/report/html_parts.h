@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of the HTML report are built with. All text goes into a document tree, so that none of it can become
-// markup, and through Escape first, so that none of it is anything but text.
+// The building blocks of the HTML report. All text is passed through Escape and put into a document tree, so that it
+// contains no control characters and cannot become markup.
 #pragma once
 
 #include <initializer_list>
@@ -16,21 +16,21 @@ namespace lk::report::html {
 
 using Node = pugi::xml_node;
 
-// Elements and text at the end of `parent`.
+// Add an element or text at the end of `parent`.
 Node Add(Node parent, const char* tag, std::string_view css_class = {});
 Node AddText(Node parent, const char* tag, std::string_view text, std::string_view css_class = {});
 void Text(Node parent, std::string_view text);
-// <pre>: line breaks and tabs stay.
+// <pre>: keeps newlines and tabs.
 Node Pre(Node parent, std::string_view text);
 Node Link(Node parent, const std::string& target, std::string_view text);
-// A word in a frame, coloured by what it says: a verdict, the state of a mutant, "flaky", "emulated".
+// A framed word, coloured by its meaning: a verdict, the state of a mutant, "flaky", "emulated".
 void Tag(Node parent, std::string_view word, std::string_view suffix = {});
 // A section with its heading and anchor.
 Node Section(Node body, const char* anchor, std::string_view heading);
-// What is shown when it is clicked.
+// Returns the element whose contents are shown when the summary is clicked.
 Node Details(Node parent, std::string_view summary);
 
-// A list of names and values; what has no value is left out.
+// A list of names and values. Empty values are left out.
 class Facts {
  public:
   explicit Facts(Node parent) : list_(html::Add(parent, "dl")) {}
@@ -40,13 +40,13 @@ class Facts {
   Node list_;
 };
 
-// A table that scrolls where the window is narrow. A title that begins with '>' has numbers below it.
+// A table that scrolls if the window is too narrow. A title that begins with '>' marks a column of numbers.
 class Table {
  public:
   Table(Node parent, std::initializer_list<std::string_view> titles);
   Table(Node parent, const std::vector<std::string>& titles);
   void Row();
-  // The next cell of the row; its number decides how it is aligned.
+  // Adds the next cell of the row, aligned according to its column.
   Node Cell(std::string_view text = {}, std::string_view css_class = {});
 
  private:
@@ -59,7 +59,8 @@ class Table {
 std::string RunAnchor(const std::string& run_id);  // "run-c0abc-001"
 Node RunLink(Node parent, const campaign::Run& run);
 
-// Which build a run was made with, in a few words: its release, and its id where the campaign has two of that release.
+// A short name for the build that a run used: its release, and its id if the campaign has several builds of that
+// release.
 class KernelNames {
  public:
   explicit KernelNames(const CampaignReport& report);
@@ -74,7 +75,7 @@ std::string On(const campaign::Run& run);
 // "1.23ms"
 std::string Duration(double seconds);
 
-// ---- the parts, each at the end of `body`; one that has nothing to tell adds nothing --------------------------------
+// ---- sections, each added at the end of `body` unless it would be empty ---------------------------------------------
 
 void AddFindings(Node body, const CampaignReport& report);
 void AddResults(Node body, const CampaignReport& report);
@@ -83,7 +84,7 @@ void AddLatencies(Node body, const CampaignReport& report);
 void AddRuns(Node body, const CampaignReport& report);
 void AddEnvironment(Node body, const CampaignReport& report);
 
-// The frames of a finding with those that name it marked; at most so many.
+// Adds at most `most` frames of a finding. Frames of the function that the finding is named after are highlighted.
 void AddFrames(Node parent, const campaign::Finding& finding, size_t most);
 
 }  // namespace lk::report::html

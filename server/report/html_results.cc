@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verdicts: the matrix, what did not pass, and the positive controls.
+// Verdicts: the matrix, the runs that did not pass, and the positive controls.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,9 +16,9 @@ using campaign::Run;
 using campaign::RunState;
 using campaign::Verdict;
 
-constexpr size_t kMostNotPassed = 500;
+constexpr size_t kMaxNotPassed = 500;
 
-// In a cell: how many runs have each verdict, worst first, and the first of them.
+// A cell: how many runs have each verdict, and the first of them.
 struct Square {
   struct Seen {
     size_t runs = 0;
@@ -45,7 +45,7 @@ void AddSquare(Node cell, const Square& square) {
   }
   std::string_view word = "pending";
   Square::Seen shown = square.pending;
-  // Worst first, as a campaign is judged.
+  // Worst first, as for the verdict of a campaign.
   for (const Verdict verdict :
        {Verdict::kFail, Verdict::kError, Verdict::kMiss, Verdict::kUnproven, Verdict::kPass, Verdict::kSkip}) {
     const auto seen = square.verdicts.find(verdict);
@@ -104,7 +104,7 @@ void AddNotPassed(Node section, const CampaignReport& report) {
   if (runs.empty()) return;
   AddText(section, "h3", "Not passed");
   Table table(section, {"Run", "Verdict", "Reason", "Scenario", "Kernel", "Blame"});
-  for (size_t i = 0; i < std::min(runs.size(), kMostNotPassed); ++i) {
+  for (size_t i = 0; i < std::min(runs.size(), kMaxNotPassed); ++i) {
     const Run& run = *runs[i];
     table.Row();
     RunLink(table.Cell("", "nowrap"), run);
@@ -114,9 +114,9 @@ void AddNotPassed(Node section, const CampaignReport& report) {
     table.Cell(names.Of(run), "mono nowrap");
     table.Cell(run.blame == campaign::Blame::kNone ? "-" : campaign::ToString(run.blame));
   }
-  if (runs.size() > kMostNotPassed) {
+  if (runs.size() > kMaxNotPassed) {
     AddText(section, "p",
-            fmt::format("{} more: lkctl run list --campaign {}", runs.size() - kMostNotPassed, report.campaign.id),
+            fmt::format("{} more: lkctl run list --campaign {}", runs.size() - kMaxNotPassed, report.campaign.id),
             "dim");
   }
 }
@@ -140,8 +140,8 @@ void AddControls(Node body, const CampaignReport& report) {
   Text(line, "Mutation score ");
   AddText(line, "b", fmt::format("{} of {}", score.killed, score.all), score.killed == score.all ? "pass" : "fail");
   Text(line,
-       ": kernels with the problem of one scenario put back, which that scenario has to catch. They judge no kernel; "
-       "where one survives, passes of its scenario on that profile prove nothing.");
+       ". A mutant is a kernel that reintroduces a bug that one scenario must catch. Its runs do not count as results "
+       "of a kernel, but if it survives, passes of that scenario on the same profile prove nothing.");
   Table table(section, {"Mutant", "Scenario", "State", "Runs", "Reason"});
   for (const campaign::Mutant& mutant : mutants) {
     table.Row();

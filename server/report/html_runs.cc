@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each run: where its result comes from, what was seen, how to make it again.
+// Each run: where its result comes from, what was seen, and how to repeat it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,10 +17,10 @@ using campaign::Run;
 using campaign::RunState;
 using campaign::Verdict;
 
-// With all that is known of them; those that did not pass come first. The others have a line.
-constexpr size_t kMostRuns = 500;
-constexpr size_t kMostLines = 5000;
-constexpr size_t kMostFrames = 64;
+// Maximum number of runs shown with all details, starting with those that did not pass. The others get one line each.
+constexpr size_t kMaxRuns = 500;
+constexpr size_t kMaxLines = 5000;
+constexpr size_t kMaxFrames = 64;
 
 std::string VerdictOf(const Run& run) {
   return std::string(run.state == RunState::kDone ? campaign::ToString(run.verdict) : "pending");
@@ -28,9 +28,9 @@ std::string VerdictOf(const Run& run) {
 
 void AddFinding(Node parent, const campaign::Finding& finding) {
   AddText(parent, "h3", finding.title.empty() ? detect::ToString(finding.kind) : finding.title);
-  if (finding.tolerated) AddText(parent, "p", "Tolerated by the scenario: it fails no run.", "dim");
+  if (finding.tolerated) AddText(parent, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
   if (!finding.distrust.empty()) AddText(parent, "p", "Not held against the kernel: " + finding.distrust, "dim");
-  AddFrames(parent, finding, kMostFrames);
+  AddFrames(parent, finding, kMaxFrames);
   for (const detect::CpuStack& other : finding.others) {
     std::string line = other.cpu < 0 ? "another CPU" : fmt::format("CPU {}", other.cpu);
     if (!other.task.empty()) line += ", " + other.task;
@@ -70,15 +70,15 @@ void AddProvenance(Node parent, const Run& run) {
   facts.Add("Canary", fmt::format("console: {}, kernel log: {}", run.canary_console ? "seen" : "not seen",
                                   run.canary_kmsg ? "seen" : "not seen"));
   facts.Add("Operations", std::to_string(run.operations));
-  std::string left_out;
-  for (const std::string& part : run.skipped_parts) left_out += (left_out.empty() ? "" : "; ") + part;
-  facts.Add("Left out", left_out);
+  std::string skipped;
+  for (const std::string& part : run.skipped_parts) skipped += (skipped.empty() ? "" : "; ") + part;
+  facts.Add("Skipped parts", skipped);
 }
 
 void AddPostMortem(Node parent, const Run& run) {
   if (run.post_mortem.empty()) return;
   AddText(parent, "h3", "Post-mortem");
-  Table table(parent, {"Step", "Outcome", ">Took", "What it gave"});
+  Table table(parent, {"Step", "Outcome", ">Took", "Result"});
   for (const campaign::PostMortemStep& step : run.post_mortem) {
     table.Row();
     table.Cell(campaign::ToString(step.step));
@@ -106,9 +106,9 @@ void AddConsole(Node parent, const CampaignReport& report, const Run& run) {
   }
   const ConsoleTail& tail = console->second;
   Node details =
-      Details(parent, tail.left_out == 0 ? "Console" : fmt::format("Console, its last {} bytes", tail.text.size()));
+      Details(parent, tail.left_out == 0 ? "Console" : fmt::format("Console, last {} bytes", tail.text.size()));
   if (tail.left_out > 0) {
-    AddText(details, "p", fmt::format("{} bytes before: lkctl run logs {}", tail.left_out, run.id), "dim");
+    AddText(details, "p", fmt::format("{} earlier bytes: lkctl run logs {}", tail.left_out, run.id), "dim");
   }
   Pre(details, tail.text);
 }
@@ -116,7 +116,7 @@ void AddConsole(Node parent, const CampaignReport& report, const Run& run) {
 void AddRunAgain(Node parent, const CampaignReport& report, const Run& run) {
   const StatusOr<std::string> file = campaign::OnlyRun(report.campaign, run);
   if (!file.ok()) return;
-  Node details = Details(parent, "Make this run again");
+  Node details = Details(parent, "Repeat this run");
   Pre(details, fmt::format("lkctl campaign start - --wait <<'END'\n{}END\n", *file));
 }
 
@@ -129,7 +129,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
   AddText(head, "b", run.id);
   AddText(head, "span", fmt::format("{} on {}, {}", run.scenario, names.Of(run), run.profile));
   if (run.emulated) Tag(head, "emulated");
-  if (run.control) AddText(head, "span", "positive control: it is there to fail", "tag");
+  if (run.control) AddText(head, "span", "positive control: expected to fail", "tag");
   if (run.superseded) AddText(head, "span", "superseded by a later attempt", "tag");
   if (!run.reason.empty()) AddText(card, "p", run.reason);
 
@@ -168,7 +168,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
   AddRunAgain(details, report, run);
 }
 
-// The rest, a line each.
+// The remaining runs, one line each.
 void AddLines(Node section, const KernelNames& names, const std::vector<const Run*>& runs) {
   Table table(section, {"Run", "Verdict", "Scenario", "Kernel", "Profile", "On", ">Took", ">Seed"});
   for (const Run* run : runs) {
@@ -197,14 +197,15 @@ void AddRuns(Node body, const CampaignReport& report) {
   };
   std::ranges::stable_sort(runs, {}, good);
   Node section = Section(body, "runs", "Runs");
-  const size_t whole = std::min(runs.size(), kMostRuns);
+  const size_t whole = std::min(runs.size(), kMaxRuns);
   for (size_t i = 0; i < whole; ++i) AddRun(section, report, names, *runs[i]);
   if (whole == runs.size()) return;
-  const size_t lines = std::min(runs.size() - whole, kMostLines);
+  const size_t lines = std::min(runs.size() - whole, kMaxLines);
   const auto begin = runs.begin() + static_cast<std::ptrdiff_t>(whole);
   AddLines(section, names, {begin, begin + static_cast<std::ptrdiff_t>(lines)});
   AddText(section, "p",
-          fmt::format("{} runs in all; everything about one: lkctl run show ID, or this report in JSON.", runs.size()),
+          fmt::format("{} runs in all. For the details of a run, see lkctl run show ID or this report in JSON.",
+                      runs.size()),
           "dim");
 }
 

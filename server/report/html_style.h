@@ -3,7 +3,8 @@
 
 namespace lk::report {
 
-// The style sheet of the HTML report: the system's fonts, light or dark as the reader has it, nothing fetched.
+// The style sheet of the HTML report. It uses system fonts, is light or dark as the reader prefers, and fetches
+// nothing.
 extern const char kStyle[];
 
 }  // namespace lk::report

@@ -16,14 +16,14 @@ namespace {
 using campaign::Finding;
 using campaign::Run;
 
-// Of a suite, or of all.
+// The totals of one suite, or of all suites.
 struct Tally {
   size_t tests = 0, failures = 0, errors = 0, skipped = 0;
   double seconds = 0;
 
   void Add(const Suite& suite) {
     for (const Suite::Case& test : suite.cases) {
-      const std::string_view word = WordsOf(test.told.verdict).junit;
+      const std::string_view word = WordsOf(test.reported.verdict).junit;
       ++tests;
       failures += word == "failure";
       errors += word == "error";
@@ -51,7 +51,7 @@ void Property(pugi::xml_node properties, const char* name, const std::string& va
   Set(property, "value", value);
 }
 
-// CI servers make a tree of what the dots divide.
+// CI servers split names into a tree at dots.
 std::string WithoutDots(std::string text) {
   std::ranges::replace(text, '.', '_');
   return text;
@@ -68,19 +68,19 @@ std::string Evidence(const Run& run) {
   return text;
 }
 
-// Where it comes from, for who has only this file.
+// Where the result comes from, for readers who have only this file.
 std::string Circumstances(const Suite::Case& test) {
   const Run& run = *test.run;
   const campaign::Provenance& from = run.provenance;
   std::string text = fmt::format("run {}, seed {}{}\n", run.id, run.seed,
-                                 run.emulated ? ", emulated: it tells nothing of real hardware" : "");
+                                 run.emulated ? ", emulated: says nothing about real hardware" : "");
   if (!run.host_id.empty()) {
     text += fmt::format("host {} {}, {} {}, libvirt {}, host kernel {}\n", run.host_id, from.host_uri, run.accelerator,
-                        from.hypervisor, from.libvirt, from.host_kernel.empty() ? "not known" : from.host_kernel);
+                        from.hypervisor, from.libvirt, from.host_kernel.empty() ? "unknown" : from.host_kernel);
   }
   if (!from.image_sha256.empty()) text += fmt::format("image {}\n", from.image_sha256);
   if (!run.cmdline.empty()) text += fmt::format("command line {}\n", run.cmdline);
-  if (test.flaky) text += "flaky: attempts at this repeat have passed and failed\n";
+  if (test.flaky) text += "flaky: some attempts at this repeat passed, others failed\n";
   for (const Run* before : test.superseded) {
     text += fmt::format("attempt {} ({}): {}: {}\n", before->attempt, before->id, campaign::ToString(before->verdict),
                         before->reason);
@@ -96,13 +96,14 @@ void AddCase(pugi::xml_node suite_node, const Suite& suite, const Suite::Case& t
       suite.controls ? "controls" : WithoutDots(run.kernel_release) + "." + WithoutDots(run.profile));
   Set(node, "name", CaseName(suite, test));
   Set(node, "time", fmt::format("{:.3f}", Seconds(run)));
-  if (const std::string_view word = WordsOf(test.told.verdict).junit; !word.empty()) {
+  if (const std::string_view word = WordsOf(test.reported.verdict).junit; !word.empty()) {
     pugi::xml_node result = node.append_child(std::string(word).c_str());
-    Set(result, "message", test.told.reason);
+    Set(result, "message", test.reported.reason);
     if (word != "skipped") {
       const Finding* finding = suite.controls ? nullptr : MainFinding(run);
       Set(result, "type",
-          std::string(finding != nullptr ? detect::ToString(finding->kind) : campaign::ToString(test.told.verdict)));
+          std::string(finding != nullptr ? detect::ToString(finding->kind)
+                                         : campaign::ToString(test.reported.verdict)));
       result.text() = Escape(Evidence(run), "\n\t").c_str();
     }
   }
@@ -117,7 +118,7 @@ void AddJunitSuite(pugi::xml_node root, const CampaignReport& report, const Suit
   tally.Write(node);
   absl::Time first = absl::InfiniteFuture();
   for (const Suite::Case& test : suite.cases) first = std::min(first, test.run->created);
-  // The format's times have no zone.
+  // Times in this format have no time zone.
   if (const std::string time = UtcTime(first); !time.empty()) Set(node, "timestamp", time.substr(0, 19));
 
   pugi::xml_node properties = node.append_child("properties");

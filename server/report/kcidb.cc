@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The format: https://docs.kernelci.org/kcidb/, schema 5.0 of the package kcidb-io. What it has no field for stands in
-// "misc".
+// The format: https://docs.kernelci.org/kcidb/, schema 5.0 of the package kcidb-io. Data for which the schema has no
+// field goes into "misc".
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,10 +19,10 @@ using Json = nlohmann::ordered_json;
 using campaign::KernelBuild;
 using campaign::Run;
 
-// The schema's bound; characters, so that this many bytes are always within.
-constexpr size_t kMostExcerpt = 16384;
+// The schema's limit in characters, used as a limit in bytes, which is stricter.
+constexpr size_t kMaxExcerpt = 16384;
 
-// Of one commit, whole: the schema takes no part of one.
+// A full commit id: the schema does not accept abbreviated ones.
 constexpr size_t kCommitDigits = 40;
 
 class Writer {
@@ -34,14 +34,14 @@ class Writer {
                  {"checkouts", Json::array()},
                  {"builds", Json::array()},
                  {"tests", Json::array()}};
-    std::vector<std::string> told;
+    std::vector<std::string> seen;
     for (const Run& run : report_.runs) {
-      if (std::ranges::find(told, run.kernel_id) == told.end()) {
-        told.push_back(run.kernel_id);
+      if (std::ranges::find(seen, run.kernel_id) == seen.end()) {
+        seen.push_back(run.kernel_id);
         json["checkouts"].push_back(Checkout(run));
         json["builds"].push_back(Build(run));
       }
-      // A run without a status would be one that may still pass.
+      // A test without a status would be treated as one that may still pass.
       if (run.state != campaign::RunState::kDone) continue;
       json["tests"].push_back(Test(run));
       for (const auto& [probe, histogram] : run.latencies) {
@@ -62,7 +62,7 @@ class Writer {
   Json Checkout(const Run& run) const {
     const campaign::Provenance& from = run.provenance;
     const KernelBuild* kernel = Kernel(run);
-    // There is a kernel, so it was checked out and built.
+    // The kernel exists, so it was checked out and built.
     Json json = {{"id", Id(run.kernel_id)}, {"origin", origin_}, {"valid", true}};
     if (kernel != nullptr && kernel->labels.contains("tree")) json["tree_name"] = Escape(kernel->labels.at("tree"));
     if (from.kernel_commit.size() == kCommitDigits) json["git_commit_hash"] = from.kernel_commit;
@@ -76,7 +76,7 @@ class Writer {
 
   Json Build(const Run& run) const {
     const KernelBuild* kernel = Kernel(run);
-    // KernelCI has Linux's own names of architectures.
+    // KernelCI uses the kernel's own names for architectures.
     Json json = {{"checkout_id", Id(run.kernel_id)},
                  {"id", Id(run.kernel_id)},
                  {"origin", origin_},
@@ -106,14 +106,15 @@ class Writer {
     }
     return {{"comment", Escape(fmt::format("VM of profile {}{}{}", run.profile,
                                            run.accelerator.empty() ? "" : ", " + run.accelerator,
-                                           run.emulated ? ", with hardware emulated" : ""))},
+                                           run.emulated ? ", with emulated hardware" : ""))},
             {"misc", std::move(misc)}};
   }
 
-  // What has one path has one history, and the profile is part of what is tested. "lk.<scenario>" is all its profiles.
+  // Each path has its own history, and the profile is part of what is tested. "lk.<scenario>" is the parent of the
+  // paths of all profiles.
   static std::string Path(const Run& run) { return fmt::format("lk.{}.{}", Word(run.scenario), Word(run.profile)); }
 
-  // What all tests of a run share.
+  // Fields that all tests of a run share.
   Json Begin(const Run& run, const std::string& id, const std::string& path) const {
     Json json = {{"build_id", Id(run.kernel_id)},
                  {"id", Id(id)},
@@ -142,9 +143,9 @@ class Writer {
 
   static std::string Excerpt(const std::string& text) {
     std::string excerpt = Escape(text, "\n\t");
-    if (excerpt.size() <= kMostExcerpt) return excerpt;
-    // A character that is cut in two is none.
-    size_t end = kMostExcerpt;
+    if (excerpt.size() <= kMaxExcerpt) return excerpt;
+    // Do not split a multi-byte character.
+    size_t end = kMaxExcerpt;
     while (end > 0 && (static_cast<unsigned char>(excerpt[end]) & 0xc0) == 0x80) --end;
     excerpt.resize(end);
     return excerpt;
@@ -174,7 +175,7 @@ class Writer {
     return misc;
   }
 
-  // A measurement, not a judgement: those are the budgets'.
+  // A measurement without a verdict: judging latencies is left to budgets.
   Json Latency(const Run& run, const std::string& probe, const Histogram& histogram) const {
     constexpr double kNsPerSecond = 1e9;
     const std::string name = Word(probe) + "_p99";
@@ -187,7 +188,8 @@ class Writer {
     return json;
   }
 
-  // A part of a path. Users name profiles, agents name probes.
+  // A path component. Profile and probe names come from users and agents, so characters other than letters,
+  // digits, "_" and "-" are replaced.
   static std::string Word(std::string text) {
     const auto fits = [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -213,7 +215,7 @@ Status CheckOrigin(std::string_view origin) {
   });
   if (right) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" is no origin for KCIDB: lower-case letters, digits and underscores are right", origin));
+      fmt::format("invalid KCIDB origin \"{}\" (expected lower-case letters, digits and underscores)", origin));
 }
 
 }  // namespace lk::report

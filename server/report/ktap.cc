@@ -14,10 +14,10 @@ namespace {
 using campaign::Run;
 
 constexpr char kVersion[] = "KTAP version 1\n";
-// Of an excerpt; the whole is in lk.
-constexpr size_t kMostExcerptLines = 40;
+// Maximum number of lines of an excerpt; lkd has the rest.
+constexpr size_t kMaxExcerptLines = 40;
 
-// "#" begins a directive, and a line is a line.
+// A "#" would start a directive, and a newline would start a new line of the report.
 std::string OneLine(std::string_view text) {
   std::string line = Escape(text);
   std::ranges::replace(line, '#', '-');
@@ -34,26 +34,27 @@ void DiagnoseFindings(std::string& out, std::string_view indent, const Run& run)
     for (const detect::Frame& frame : finding.frames) Diagnose(out, indent, "  " + FormatFrame(frame));
     std::istringstream excerpt(finding.excerpt);
     size_t lines = 0;
-    for (std::string line; lines < kMostExcerptLines && std::getline(excerpt, line); ++lines) {
+    for (std::string line; lines < kMaxExcerptLines && std::getline(excerpt, line); ++lines) {
       Diagnose(out, indent, "| " + line);
     }
-    if (lines == kMostExcerptLines) Diagnose(out, indent, "| ...");
+    if (lines == kMaxExcerptLines) Diagnose(out, indent, "| ...");
   }
 }
 
 // "not ok 2 baseline 1 # ERROR agent lost"
-void Result(std::string& out, std::string_view indent, size_t number, const std::string& name, const Told& told) {
-  const VerdictWords& words = WordsOf(told.verdict);
+void Result(std::string& out, std::string_view indent, size_t number, const std::string& name,
+            const ReportedVerdict& reported) {
+  const VerdictWords& words = WordsOf(reported.verdict);
   out += fmt::format("{}{} {} {}", indent, words.ktap_ok ? "ok" : "not ok", number, OneLine(name));
   if (!words.ktap_directive.empty()) {
-    out += fmt::format(" # {} {}", words.ktap_directive, OneLine(told.reason));
+    out += fmt::format(" # {} {}", words.ktap_directive, OneLine(reported.reason));
   } else if (!words.ktap_ok) {
-    out += fmt::format(" # {}", OneLine(told.reason));
+    out += fmt::format(" # {}", OneLine(reported.reason));
   }
   out += '\n';
 }
 
-// Returns whether all of it is ok.
+// Returns whether all cases are ok.
 bool AddKtapSuite(std::string& out, const Suite& suite) {
   constexpr std::string_view kIndent = "  ";
   out +=
@@ -70,10 +71,10 @@ bool AddKtapSuite(std::string& out, const Suite& suite) {
                fmt::format("attempt {} ({}): {}: {}", before->attempt, before->id, campaign::ToString(before->verdict),
                            before->reason));
     }
-    if (test.flaky) Diagnose(out, kIndent, "flaky: attempts at this repeat have passed and failed");
+    if (test.flaky) Diagnose(out, kIndent, "flaky: some attempts at this repeat passed, others failed");
     DiagnoseFindings(out, kIndent, run);
-    Result(out, kIndent, i + 1, CaseName(suite, test), test.told);
-    ok = ok && WordsOf(test.told.verdict).ktap_ok;
+    Result(out, kIndent, i + 1, CaseName(suite, test), test.reported);
+    ok = ok && WordsOf(test.reported.verdict).ktap_ok;
   }
   return ok;
 }

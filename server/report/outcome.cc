@@ -35,12 +35,12 @@ const VerdictWords& WordsOf(Verdict verdict) {
   return kWords[static_cast<size_t>(verdict)];
 }
 
-Told Tell(const Run& run) {
+ReportedVerdict Reported(const Run& run) {
   if (run.state == RunState::kDone) return {run.verdict, run.reason};
   return {Verdict::kError, fmt::format("not finished: {}", campaign::ToString(run.state))};
 }
 
-Told TellControl(const Run& run) {
+ReportedVerdict ReportedControl(const Run& run) {
   switch (campaign::StateOf(run)) {
     case ControlState::kKilled:
       return {Verdict::kPass, "killed: " + run.reason};
@@ -52,7 +52,7 @@ Told TellControl(const Run& run) {
     case ControlState::kPending:
       break;
   }
-  return {Verdict::kError, "whether the mutant is caught is not known: " + Tell(run).reason};
+  return {Verdict::kError, "unknown whether the mutant was killed: " + Reported(run).reason};
 }
 
 bool Attempts::flaky() const {
@@ -103,7 +103,8 @@ std::vector<Suite> MakeSuites(const CampaignReport& report) {
         }
         suite = &*it;
       }
-      suite->cases.push_back({run, run->control ? TellControl(*run) : Tell(*run), attempts.flaky(), superseded});
+      suite->cases.push_back(
+          {run, run->control ? ReportedControl(*run) : Reported(*run), attempts.flaky(), superseded});
       superseded.clear();
     }
   }

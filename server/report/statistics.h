@@ -3,12 +3,12 @@
 
 namespace lk::report {
 
-// Closed; a confidence interval, at the level that its function was asked for.
+// A closed confidence interval, at the level passed to the function that returns it.
 struct Interval {
   double low = 0;
   double high = 0;
 
-  // Whether all of it lies strictly between the two.
+  // Whether all of it lies strictly between `least` and `most`.
   bool Inside(double least, double most) const { return low > least && high < most; }
 };
 

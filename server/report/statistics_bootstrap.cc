@@ -10,7 +10,7 @@
 namespace lk::report {
 namespace {
 
-// One side's runs, of which only the buckets that hold something are kept: a few dozen of more than a thousand.
+// The runs of one side. Only non-empty buckets are kept: a few dozen out of more than a thousand.
 class Resampled {
  public:
   explicit Resampled(const Histograms& histograms) {
@@ -42,7 +42,7 @@ class Resampled {
     }
   }
 
-  // Of the runs drawn; the rule is Histogram::Quantile's. At least 1 ns, so that ratios are defined.
+  // The quantile of the drawn runs, as in Histogram::Quantile. At least 1 ns, so that ratios are defined.
   double Quantile(double q) const {
     const auto rank = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(q * static_cast<double>(count_))));
     uint64_t seen = 0;

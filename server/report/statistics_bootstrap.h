@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a ratio of latency percentiles may be off.
+// Confidence intervals for ratios of latency percentiles.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +20,19 @@ struct BootstrapOptions {
   uint64_t seed = 1;
 };
 
-// For each quantile (0 < q <= 1; 1: the maximum) the interval of b's over a's, of all runs of a side merged: bootstrap
-// percentile intervals (B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). What is drawn
-// anew are whole runs, since samples of one run are not independent. Percentile intervals are too narrow for few runs;
-// the tails are therefore widened as T. C. Hesterberg proposes (The American Statistician 69, 2015, 371-386, "expanded
-// percentile interval"), by the smaller side's number of runs. One seed gives one result. Fewer than two runs on a
-// side: nothing, since there is no spread between runs to be seen.
+// For each quantile (0 < q <= 1, 1 = the maximum), the interval for b's value divided by a's, each over all runs of its
+// side merged: bootstrap percentile intervals (B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993,
+// chapter 13). Whole runs are resampled, since the samples of a run are not independent. Percentile intervals are too
+// narrow for few runs, so they are widened as T. C. Hesterberg proposes (The American Statistician 69, 2015, 371-386,
+// "expanded percentile interval"), based on the number of runs of the smaller side. The same seed gives the same
+// result. Not set if a side has fewer than two runs, since a single run shows no spread between runs.
 std::vector<std::optional<Interval>> BootstrapRatios(const Histograms& a, const Histograms& b,
                                                      std::span<const double> quantiles,
                                                      const BootstrapOptions& options);
 
-// Runs without which an interval of a percentile is no more than a guess: the range of n values misses the median of
-// what they were drawn from with a probability of 2^(1-n) (H. A. David, H. N. Nagaraja, Order Statistics, 2003, section
-// 7.1); the smallest n at which that is at most 1 - confidence, 6 at 95 %.
+// The number of runs below which an interval for a percentile is a mere guess. The range of n values misses the median
+// of their distribution with a probability of 2^(1-n) (H. A. David, H. N. Nagaraja, Order Statistics, 2003, section
+// 7.1). Returns the smallest n for which this probability is at most 1 - confidence: 6 at 95%.
 uint32_t RunsToEnclose(double confidence);
 
 }  // namespace lk::report

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many comparisons at once.
+// Multiple comparisons.
 #pragma once
 
 #include <span>
@@ -7,14 +7,15 @@
 
 namespace lk::report {
 
-// p-values adjusted by S. Holm's step-down method (Scandinavian Journal of Statistics 6, 1979, 65-70): rejecting those
-// that are at most alpha makes one wrong rejection or more with a probability of at most alpha, however the comparisons
-// depend on each other. In the order given.
+// p-values adjusted by S. Holm's step-down method (Scandinavian Journal of Statistics 6, 1979, 65-70): if those that
+// are at most alpha are rejected, the probability of any wrong rejection is at most alpha, however the comparisons
+// depend on each other. Returned in the order of `p`.
 std::vector<double> HolmAdjusted(std::span<const double> p);
 
-// Which comparisons are worth making at all: those whose smallest possible p-value is low enough for a place among
-// those made (R. E. Tarone, Biometrics 46, 1990, 515-522). `smallest` must follow from the sample sizes alone, never
-// from what was seen; then the others take nothing from those made, and Holm's method over these keeps its promise.
+// Which comparisons are worth making at all: those whose smallest possible p-value can still be significant given how
+// many are made (R. E. Tarone, Biometrics 46, 1990, 515-522). `smallest` must depend on the sample sizes alone, never
+// on the data. The comparisons left out then do not weaken the others, for which the guarantee of Holm's method still
+// holds.
 std::vector<bool> WorthTesting(std::span<const double> smallest, double alpha);
 
 }  // namespace lk::report

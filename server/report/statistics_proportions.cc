@@ -14,11 +14,11 @@
 namespace lk::report {
 namespace {
 
-// Probabilities that differ by less are equal but for rounding.
+// Probabilities that differ by a smaller factor are equal apart from rounding.
 constexpr double kSlack = 1 + 1e-7;
-constexpr uint64_t kMostTables = 250'000;
-// Points over half of the common success rates, which are symmetrical around 1/2: evenly spaced in asin(sqrt(rate)), in
-// which a proportion's spread is the same everywhere.
+constexpr uint64_t kMaxTables = 250'000;
+// Number of common success rates to try, over half of their range, since the other half is symmetrical. They are evenly
+// spaced in asin(sqrt(rate)), where a proportion has the same spread everywhere.
 constexpr int kNuisancePoints = 128;
 constexpr double kHalfAngle = boost::math::constants::pi<double>() / 4;
 
@@ -30,14 +30,14 @@ double LogFactorial(uint32_t n) {
   return boost::math::lgamma(n + 1.0);
 }
 
-// logarithms of n over 0 ... n
+// Logarithms of the binomial coefficients n choose 0 ... n.
 std::vector<double> LogChoices(uint32_t n) {
   std::vector<double> logs(n + 1);
   for (uint32_t k = 0; k <= n; ++k) logs[k] = LogFactorial(n) - LogFactorial(k) - LogFactorial(n - k);
   return logs;
 }
 
-// Probabilities of 0 ... n successes, 0 < rate < 1.
+// Probabilities of 0 ... n successes, for 0 < rate < 1.
 std::vector<double> Binomial(const std::vector<double>& log_choices, double rate) {
   const double hit = std::log(rate);
   const double missed = std::log1p(-rate);
@@ -50,7 +50,7 @@ std::vector<double> Binomial(const std::vector<double>& log_choices, double rate
   return probabilities;
 }
 
-// Fisher's p of each of the tables with these row totals and one column total; the first has `first` successes in a.
+// Fisher's p of each table with the given row and column totals. The first table has `first` successes in sample a.
 struct Conditional {
   uint32_t first = 0;
   std::vector<double> p;
@@ -80,7 +80,7 @@ Conditional GivenSuccesses(const std::vector<double>& choices_a, const std::vect
   return result;
 }
 
-// All tables with two given row totals.
+// All tables with the given row totals.
 class Tables {
  public:
   struct Table {
@@ -98,12 +98,12 @@ class Tables {
     std::ranges::sort(tables_, {}, &Table::p);
   }
 
-  // How many of the tables, most extreme first, have a p of at most this.
+  // How many tables have at most this p; they come first.
   size_t AtMost(double p) const {
     return static_cast<size_t>(std::ranges::upper_bound(tables_, p * kSlack, {}, &Table::p) - tables_.begin());
   }
 
-  // Probability of the `count` most extreme tables.
+  // Total probability of the `count` most extreme tables.
   double Probability(size_t count, double rate_a, double rate_b) const {
     const std::vector<double> a = Binomial(choices_a_, rate_a);
     const std::vector<double> b = Binomial(choices_b_, rate_b);
@@ -112,7 +112,7 @@ class Tables {
     return sum;
   }
 
-  // How many of the most extreme tables together are at most so probable, whatever the common rate.
+  // The largest number of most extreme tables whose total probability is at most alpha for every common rate.
   size_t Critical(double alpha) const {
     size_t count = tables_.size();
     for (int point = 1; point <= kNuisancePoints; ++point) {
@@ -125,7 +125,7 @@ class Tables {
         if (sum > alpha) count = i;
       }
     }
-    // Equally extreme tables are all in, or all out.
+    // Equally extreme tables are either all included or all left out.
     while (count > 0 && count < tables_.size() && tables_[count].p <= tables_[count - 1].p * kSlack) --count;
     return count;
   }
@@ -139,7 +139,7 @@ double NormalQuantile(double confidence) {
   return boost::math::quantile(boost::math::normal(), 0.5 + confidence / 2);
 }
 
-// Keeps logarithms finite; no table's probability changes by more than rounding.
+// Keeps logarithms finite, and changes the probability of a table by no more than a rounding error.
 double Open(double rate) {
   return std::clamp(rate, 1e-12, 1 - 1e-12);
 }
@@ -155,7 +155,7 @@ double FisherP(Proportion a, Proportion b) {
 double BoschlooP(Proportion a, Proportion b) {
   if (a.trials == 0 || b.trials == 0) return 1;
   const double fisher = FisherP(a, b);
-  if ((uint64_t{a.trials} + 1) * (uint64_t{b.trials} + 1) > kMostTables) return fisher;
+  if ((uint64_t{a.trials} + 1) * (uint64_t{b.trials} + 1) > kMaxTables) return fisher;
   const Tables tables(a.trials, b.trials);
   const size_t extreme = tables.AtMost(fisher);
   const auto unlikely = [&](double angle) {

@@ -13,12 +13,13 @@
 namespace lk::report {
 namespace {
 
-// The number of divisions, 50 over 25, is still exact in a double.
-constexpr size_t kMostExact = 50;
+// Up to this many pooled values, a double can hold the number of ways to split them into two samples exactly. It is at
+// most 50 choose 25.
+constexpr size_t kMaxExact = 50;
 
 struct Ranks {
-  std::vector<uint32_t> doubled;  // twice the midranks of the pooled values, a whole number even with ties; ascending
-  uint64_t sum_a = 0;             // of a's
+  std::vector<uint32_t> doubled;  // twice the midranks of the pooled values, whole numbers even with ties; ascending
+  uint64_t sum_a = 0;             // sum of the doubled ranks of the values of a
   double tied = 0;                // sum of t^3 - t over the groups of t equal values
 };
 
@@ -47,7 +48,7 @@ Ranks Rank(std::span<const double> a, std::span<const double> b) {
 
 double ExactP(const Ranks& ranks, size_t size) {
   const size_t most = ranks.doubled.size() * (ranks.doubled.size() + 1);
-  // ways[k][s]: choices of k of the values so far whose doubled ranks have the sum s
+  // ways[k][s]: number of ways to choose k of the values so far such that the sum of their doubled ranks is s
   std::vector<std::vector<double>> ways(size + 1, std::vector<double>(most + 1));
   ways[0][0] = 1;
   for (const uint32_t rank : ranks.doubled) {
@@ -80,7 +81,7 @@ double NormalP(const Ranks& ranks, double size_a, double size_b) {
 double RankSumP(std::span<const double> a, std::span<const double> b) {
   if (a.empty() || b.empty()) return 1;
   const Ranks ranks = Rank(a, b);
-  if (ranks.doubled.size() <= kMostExact) return ExactP(ranks, a.size());
+  if (ranks.doubled.size() <= kMaxExact) return ExactP(ranks, a.size());
   return NormalP(ranks, static_cast<double>(a.size()), static_cast<double>(b.size()));
 }
 
@@ -118,7 +119,7 @@ std::string_view Magnitude(double cliffs_delta) {
 double NoetherSize(double cliffs_delta, double alpha, double power) {
   const boost::math::normal normal;
   const double z = boost::math::quantile(normal, 1 - alpha / 2) + boost::math::quantile(normal, power);
-  // With A12 - 1/2 = delta / 2 and halves of one size: N = z^2 / (12 * 1/4 * (delta / 2)^2), and N / 2 a side.
+  // With A12 - 1/2 = delta / 2 and samples of equal size: N = z^2 / (12 * 1/4 * (delta / 2)^2), and N / 2 a side.
   return 2 * z * z / (3 * cliffs_delta * cliffs_delta);
 }
 

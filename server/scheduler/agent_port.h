@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver's way to agents; api/agent_service implements it over gRPC.
+// The driver's interface to agents; api/agent_service implements it over gRPC.
 #pragma once
 
 #include <cstdint>
@@ -25,20 +25,20 @@ struct LeaseTerms {
   std::optional<absl::Duration> kill_worker_after;  // test hook
 };
 
-// What the agent of a run is held to.
+// The rules that the agent of a run must follow.
 struct AgentTerms {
   console::KernelLogOptions kernel_log;
-  std::set<std::string> probes;  // each may come as <probe>_cpu<N> too, N below vcpus
+  std::set<std::string> probes;  // each also as <probe>_cpu<N> with N < vcpus
   std::set<std::string> host_actions;
   uint32_t vcpus = 1;
 };
 
-// Calls never block. A session that is gone is no error: its agent comes back and is told again.
+// Calls never block. A closed session is not an error: the core resends what is needed when the agent reconnects.
 class AgentPort {
  public:
   virtual ~AgentPort() = default;
 
-  // Lets the agent of this run in (its token is in the run).
+  // Lets the agent of this run connect; `run` contains its token.
   virtual void Expect(const Run& run, AgentTerms terms) = 0;
   virtual void Forget(const std::string& run_id) = 0;
 

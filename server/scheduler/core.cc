@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The core's entry points, campaigns, and what is saved.
+// The core's entry points, campaigns, and saving.
 #include "server/scheduler/core.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 using campaign::CampaignState;
 
-// campaign, number, attempt
+// Splits a run's id into the campaign, the number and the attempt.
 std::tuple<std::string_view, uint32_t, uint32_t> Parts(std::string_view id) {
   const size_t dash = std::min(id.rfind('-'), id.size());
   uint32_t number = 0;
@@ -98,7 +98,7 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
     ++entry.active;
     auto& [vcpus, bytes] = state.allocated[t.run.host_id];
     vcpus += t.profile->vcpus;
-    bytes += t.profile->MostMemory();
+    bytes += t.profile->MaxMemory();
     t.awaiting_reattach = true;
   }
   state.restored = true;
@@ -172,13 +172,13 @@ void Core::State::On(const HostRemoved& event) {
   place = true;
 }
 
-// ---- the end of a step -------------------------------------------------------------------------
+// ---- what Step does last -----------------------------------------------------------------------
 
 void Core::State::FinishCampaigns() {
   for (auto& [id, entry] : campaigns) {
     if (entry.live > 0) continue;
     entry.campaign.state = entry.cancelled ? CampaignState::kCancelled : CampaignState::kFinished;
-    entry.campaign.verdict = campaign::Overall(entry.done);
+    entry.campaign.verdict = campaign::CampaignVerdict(entry.done);
     entry.campaign.finished = now;
     entry.changed = true;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheduler as a pure state machine: events and time in, actions out. All I/O is the driver's.
+// The scheduler as a pure state machine: events and the time go in, actions come out. The driver does all I/O.
 #pragma once
 
 #include <absl/time/time.h>
@@ -25,7 +25,7 @@ using campaign::Finding;
 using campaign::Host;
 using campaign::Run;
 
-// ---- events: what happened -------------------------------------------------------------------------------------
+// ---- events: what has happened -------------------------------------------------------------------------------------
 
 struct CampaignAdded {
   Campaign campaign;
@@ -44,28 +44,28 @@ struct HostRemoved {
 struct ImageReady {
   std::string run_id;
   double seconds = 0;
-  std::string sha256 = {};  // of Provenance.image_sha256
+  std::string sha256 = {};  // for Provenance.image_sha256
 };
 struct VmStarted {
   std::string run_id;
   double define_seconds = 0;
 };
-struct StartFailed {  // image, definition or launch; nothing is left on the host
+struct StartFailed {  // image, definition or launch failed; nothing is left on the host
   std::string run_id;
   std::string reason;
   bool host_fault = false;
 };
-// After a restart of lkd: the VM of a run that was under way is there and its console attached again, or is gone.
+// After a restart of lkd: the VM of an active run was found and its console was reattached. Otherwise, VmGone is sent.
 struct VmReattached {
   std::string run_id;
 };
-struct VmGone {  // the domain has ended, however
+struct VmGone {  // the domain no longer runs, or its host was lost
   enum class How { kStopped, kCrashed, kDestroyed, kHostLost, kMissing };
   std::string run_id;
   How how = How::kStopped;
   std::string detail;
 };
-struct VmPanicked {  // panic device
+struct VmPanicked {  // reported by the panic device
   std::string run_id;
 };
 struct VmPaused {
@@ -80,16 +80,16 @@ struct VmWatchdogFired {
   std::string run_id;
   std::string action;
 };
-// Who saw what a finding tells of.
+// The source of a finding.
 enum class Witness { kConsole, kAgent, kHypervisor };
-std::string_view ToString(Witness witness);  // "console", as Finding.witnesses has it
+std::string_view ToString(Witness witness);  // "console", as in Finding.witnesses
 
-struct ReportSeen {  // a whole report: on the console, or in the kernel log as the agent streams it
+struct ReportSeen {  // a complete report, from the console or from the kernel log that the agent streams
   std::string run_id;
   Finding finding;
   Witness witness = Witness::kConsole;
 };
-struct ReportBegan {  // on the console; the finding is open
+struct ReportBegan {  // on the console; the finding contains what has been read so far
   std::string run_id;
   Finding finding;
 };
@@ -101,12 +101,12 @@ struct ConsoleBytes {
   std::string run_id;
   uint64_t bytes = 0;
 };
-struct ConsoleEnded {  // the last byte has been seen and judged
+struct ConsoleEnded {  // the last byte has been read and examined
   std::string run_id;
 };
 struct AgentConnected {
   std::string run_id;
-  uint64_t session = 0;  // a newer session replaces an older
+  uint64_t session = 0;  // a newer session replaces an older one
   std::string boot_id;
   std::string kernel_release;
   std::string hypervisor;
@@ -115,28 +115,28 @@ struct AgentDisconnected {
   std::string run_id;
   uint64_t session = 0;
 };
-// The agent broke a rule (api/agent_policy.h): it is heard no more, and its run ends.
+// The agent violated a rule (api/agent_policy.h): it is disconnected, and its run ends.
 struct AgentMisbehaved {
   std::string run_id;
   uint64_t session = 0;
   std::string what;
 };
-// What agents say. `sequence` orders them within a boot; one that was stored already is dropped, and acknowledged
-// again.
+// Messages from agents. `sequence` orders them within a boot. If a message that is already stored arrives again, it is
+// acknowledged again and dropped.
 struct Heartbeat {
   uint64_t progress = 0;
   std::string activity;
   absl::Duration steal;  // of all CPUs since boot
 };
 struct Samples {
-  std::map<std::string, Histogram> latencies;              // to be merged
-  std::map<std::string, campaign::CounterValue> counters;  // totals
-  std::map<std::string, campaign::Table> tables;           // each replaces the one of its name
+  std::map<std::string, Histogram> latencies;              // since the last message
+  std::map<std::string, campaign::CounterValue> counters;  // totals, which replace the previous ones
+  std::map<std::string, campaign::Table> tables;           // each replaces the one with the same name
 };
 struct GuestFinding {
   Finding finding;
 };
-struct KmsgSeen {  // what a piece of the kernel log completes, see console/kernel_log.h
+struct KmsgSeen {  // the result of reading more of the kernel log; see console/kernel_log.h
   std::vector<Finding> findings;
   std::optional<std::string> canary;  // its nonce
   uint64_t lost = 0;                  // records that were overwritten before they were read
@@ -147,7 +147,7 @@ struct HostActionAsked {
   uint64_t bytes = 0;
   std::string alias;
 };
-// "attach_dimm", as descriptors have it.
+// "attach_dimm", as in descriptors.
 std::string_view ToString(HostActionAsked::Kind kind);
 struct RebootAnnounced {
   std::string reason;
@@ -170,15 +170,16 @@ struct AgentSaid {
 struct HostActionDone {
   std::string run_id;
   uint64_t id = 0;
-  std::string error;  // empty: done
+  std::string error;  // empty on success
   std::string alias;
   absl::Duration took;
 };
-// A step of the post-mortem that the driver performed.
+// The driver has performed a step of the post-mortem.
 struct PostMortemStepDone {
   std::string run_id;
   campaign::PostMortemStep step;
-  // kRegisters: QEMU answered, and all vCPUs that are not halted run with interrupts off; said in the verdict's reason.
+  // For kRegisters: QEMU responded, at least one vCPU is not halted, and all vCPUs that are not halted run with
+  // interrupts off.
   bool interrupts_off = false;
 };
 struct Tick {};
@@ -188,33 +189,34 @@ using Event = std::variant<CampaignAdded, CampaignCancelled, HostChanged, HostRe
                            ReportSeen, ReportBegan, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected,
                            AgentDisconnected, AgentMisbehaved, AgentSaid, HostActionDone, PostMortemStepDone, Tick>;
 
-// ---- actions: what to do about it --------------------------------------------------------------------------------
+// ---- actions: what the driver must do ------------------------------------------------------------------------------
 
-// Changes to store, all of one step together, before any other action of the step is performed.
+// SaveCampaign and SaveRun contain what the driver must store. All those that one call to Core::Step returns are stored
+// in one transaction, before any other action that the call returns is performed.
 struct SaveCampaign {
   Campaign campaign;
-  bool announce = true;  // watchers are told
+  bool announce = true;  // to watchers
 };
 struct SaveRun {
   Run run;
-  bool announce = false;              // watchers are told of the new state
-  std::vector<Finding> new_findings;  // watchers are told of each
+  bool announce = false;              // announce the new state to watchers
+  std::vector<Finding> new_findings;  // each is announced to watchers
 };
-struct StartVm {  // builds the image, starts the VM; answers ImageReady, then VmStarted, or StartFailed
+struct StartVm {  // builds the image (then ImageReady) and starts the VM (then VmStarted); on any error, StartFailed
   Run run;
 };
-struct DestroyVm {  // answers VmGone (also when there was none)
+struct DestroyVm {  // results in VmGone, even if there was no VM; in no event if the VM cannot be destroyed
   std::string run_id;
   std::string host_id;
 };
-// One step about a guest that hung; answers PostMortemStepDone, unless the step never comes back: the core has a
-// deadline for each and goes on.
+// One step of the post-mortem of a guest that does not respond; results in PostMortemStepDone. A step may never return,
+// so the core has a deadline for each, after which it begins the next one.
 struct PerformPostMortem {
   std::string run_id;
   std::string host_id;
   campaign::PostMortemStep::Step step = campaign::PostMortemStep::Step::kRegisters;  // kRegisters, kNmi or kDump
 };
-struct FlushConsole {  // close the report being read: nothing came for a while
+struct FlushConsole {  // closes the report being read, without waiting for more output
   std::string run_id;
 };
 struct SendLease {
@@ -237,7 +239,7 @@ struct SendHostActionReply {
   std::string run_id;
   HostActionDone reply;
 };
-struct DropSession {  // replaced, or the run is over
+struct DropSession {  // it was replaced, its agent violated the protocol, or no agent of this run is expected
   std::string run_id;
   uint64_t session = 0;
 };
@@ -246,42 +248,43 @@ struct PerformHostAction {
   std::string host_id;
   HostActionAsked action;
 };
-struct ExpectBoot {  // a further "Linux version" line on the console is announced
+struct ExpectBoot {  // another "Linux version" line on the console is expected
   std::string run_id;
 };
-struct ReleaseRun {  // the run is done: forget its console, files and session
+struct ReleaseRun {  // the run is over (IsOver): releases its console, session and temporary files
   std::string run_id;
 };
 using Action =
     std::variant<SaveCampaign, SaveRun, StartVm, DestroyVm, PerformPostMortem, FlushConsole, SendLease, SendAck,
                  SendCancel, SendFinish, SendHostActionReply, DropSession, PerformHostAction, ExpectBoot, ReleaseRun>;
 
-// Placement: a run takes its profile's vCPUs and greatest memory (hotplug included) of a host that is up, offers what
-// the profile needs (campaign/host_needs.h), is not over its capacity (a VM larger than an empty host is allowed to
-// have it alone in vCPUs, never in memory), and keeps the campaign's maxParallel. Hosts are filled least-loaded first;
-// campaigns are served in order of their ids, each run in order of its id. A run whose profile needs what no host
-// offers, up or not, ends as skip; one that fits no host there is for another reason ends as miss. Of a host that was
-// never looked at nothing is known: it is waited for.
+// Placement: a run is allocated its profile's vCPUs and maximum memory (hotplug included) on a host that is up, offers
+// what the profile needs (campaign/host_needs.h) and has enough vCPUs and memory left. At most maxParallel runs of a
+// campaign are on hosts at the same time. A VM with more vCPUs than the host is placed only on an idle host; a VM with
+// more memory than the host is never placed there. The least loaded host is chosen. Campaigns are served in the order
+// of their ids, and so are the runs of a campaign. A run whose profile needs something that no host offers, up or not,
+// ends as skip; a run that fits no host for another reason ends as miss. A host that has never been probed might offer
+// anything, so runs wait for it.
 //
-// Positive controls: a run that would pass while a control of its scenario and profile is open is done only when that
-// is; meanwhile it takes nothing of its host nor of maxParallel.
+// Positive controls (runs on a mutant, which should fail): a run that would pass is not done until all controls for its
+// scenario and profile are done. While it waits, it uses no resources on its host and does not count towards
+// maxParallel.
 class Core {
  public:
   Core(campaign::Descriptors descriptors, Limits limits, std::function<std::string(size_t)> random_hex);
 
-  // Everything that follows from the event, in the order to be done: Save* first.
+  // Returns the resulting actions in the order in which to perform them; Save* actions come first.
   std::vector<Action> Step(const Event& event, absl::Time now);
-  // When Step(Tick{}) is wanted at the latest; InfiniteFuture: not needed.
+  // The latest time at which to call Step(Tick{}); InfiniteFuture if there is no deadline.
   absl::Time NextDeadline() const;
 
-  // After a restart: what the store held. Runs that were under way wait for VmReattached or VmGone (kMissing); the
-  // driver sends one of them for each, but for those that only await controls. To be called
-  // before the first Step.
+  // Restores the state after a restart from the contents of the store. Runs that were on a host wait for VmReattached
+  // or VmGone; the driver must send one of these events for each such run. Must be called before the first Step.
   void Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::vector<Host> hosts);
 
-  // What is allocated on each host now: vCPUs, bytes. Hosts that are not in it have nothing.
+  // vCPUs and bytes that are allocated on each host; nothing is allocated on hosts that are not listed.
   const std::map<std::string, std::pair<uint32_t, uint64_t>>& Allocated() const;
-  // A run that is not done nor awaits controls, or nullptr.
+  // Null if the run is unknown, is done or awaits controls.
   const Run* Find(const std::string& run_id) const;
 
   ~Core();

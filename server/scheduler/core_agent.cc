@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What agents say, and what they ask for.
+// Handles messages from agents and the host actions that they request.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,10 +14,10 @@ namespace {
 
 using ActionKind = HostActionAsked::Kind;
 
-// A boot that asks for more is broken; bounds what is remembered of it.
-constexpr size_t kMostHostActions = 10000;
-constexpr size_t kMostHostActionsAtOnce = 16;
-// Linux onlines memory in blocks; 128 MiB is the block of x86_64 and arm64 (SECTION_SIZE_BITS in
+// At most this many host actions are remembered per boot. No working agent requests more.
+constexpr size_t kMaxHostActions = 10000;
+constexpr size_t kMaxHostActionsAtOnce = 16;
+// Linux brings memory online in blocks, which are 128 MiB on x86_64 and arm64 (SECTION_SIZE_BITS in
 // arch/{x86,arm64}/include/asm/sparsemem.h).
 constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
 
@@ -39,7 +39,8 @@ std::string_view ToString(ActionKind kind) {
 
 void Core::State::On(const AgentConnected& event) {
   Tracked* t = Find(event.run_id);
-  // A run that is ending takes its agent back only while it waits for it to power off or to say its last words.
+  // While a run is ending, its agent may reconnect only as long as the run waits for the VM to power off or for the
+  // agent's last messages.
   const bool wanted =
       t && t->run.state != RunState::kQueued && t->gone_at == kNever && event.session > t->session &&
       (!t->run.ending || (t->destroy_asked == kNever && !t->awaiting_reattach && t->run.post_mortem.empty()));
@@ -65,17 +66,17 @@ void Core::State::On(const AgentConnected& event) {
     if (action.undelivered) Do(SendHostActionReply{t->run.id, *action.reply});
   }
   if (t->run.ending && t->run.ending->kind == Ending::Kind::kDone) Do(SendFinish{t->run.id});
-  if (t->cancel_sent != kNever) Do(SendCancel{t->run.id, "over its time"});
+  if (t->cancel_sent != kNever) Do(SendCancel{t->run.id, "over the time limit"});
   if (campaign::WasCancelled(t->run)) Do(SendCancel{t->run.id, "the campaign was cancelled"});
 }
 
 bool Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
   const bool first = t.run.boot_id.empty();
   const bool announced = Rebooting(t.run);
-  Journal(t, fmt::format("agent connected {} {} on {}",
-                         first       ? "from"
-                         : announced ? "after the announced reboot from"
-                                     : "anew from",
+  Journal(t, fmt::format("agent connected{}: kernel {} on {}",
+                         first       ? ""
+                         : announced ? " after the announced reboot"
+                                     : " after an unexpected reboot",
                          event.kernel_release, event.hypervisor));
   const std::string before = std::exchange(t.run.boot_id, event.boot_id);
   t.run.agent_sequence = 0;
@@ -85,7 +86,7 @@ bool Core::State::BeginBoot(Tracked& t, const AgentConnected& event) {
     Finding finding;
     finding.kind = detect::Kind::kUnexpectedReboot;
     finding.title = "unexpected reboot";
-    finding.excerpt = fmt::format("boot id {}, before it {}", event.boot_id, before);
+    finding.excerpt = fmt::format("boot id {}, previously {}", event.boot_id, before);
     finding.kernel_release = event.kernel_release;
     finding.fatal = true;
     AddFinding(t, std::move(finding), Witness::kAgent);
@@ -99,7 +100,7 @@ void Core::State::On(const AgentDisconnected& event) {
   Tracked* t = Find(event.run_id);
   if (!t || event.session != t->session || !std::exchange(t->connected, false)) return;
   t->lost_at = now;
-  if (!t->run.ending) Journal(*t, "agent's stream ended");
+  if (!t->run.ending) Journal(*t, "agent disconnected");
 }
 
 void Core::State::On(const AgentMisbehaved& event) {
@@ -107,7 +108,7 @@ void Core::State::On(const AgentMisbehaved& event) {
   if (!t || event.session != t->session) return;
   if (std::exchange(t->connected, false)) t->lost_at = now;
   Do(DropSession{t->run.id, event.session});
-  Journal(*t, "the agent broke the rules: " + event.what);
+  Journal(*t, "the agent violated the protocol: " + event.what);
   if (t->run.ending) return Save(*t);
   End(*t, Ending::Kind::kMisbehaved, event.what);
 }
@@ -141,9 +142,9 @@ void Core::State::Said(Tracked& t, const Samples& words) {
   for (const auto& [probe, histogram] : words.latencies) t.run.latencies[probe].Merge(histogram);
   for (const auto& [name, counter] : words.counters) t.run.counters[name] = counter;
   for (const auto& [name, table] : words.tables) {
-    if (t.run.tables.contains(name) || t.run.tables.size() < campaign::kMostTables) t.run.tables[name] = table;
+    if (t.run.tables.contains(name) || t.run.tables.size() < campaign::kMaxTables) t.run.tables[name] = table;
   }
-  // Told like this as well, since a guest that hangs never says Done.
+  // `emulated` is taken from the counters as well as from Done, since a guest that hangs never sends Done.
   if (const auto emulated = words.counters.find("emulated"); emulated != words.counters.end()) {
     t.run.emulated = t.run.emulated || emulated->second.value > 0;
   }
@@ -167,7 +168,7 @@ void Core::State::Said(Tracked& t, const CanaryWritten&) {
 }
 
 void Core::State::Said(Tracked& t, const RebootAnnounced& words) {
-  // No boot is given more time than the first one.
+  // A reboot gets no more time than the first boot.
   t.run.reboot_until = now + std::clamp(words.within, absl::ZeroDuration(), limits.boot) * Factor(t);
   ++t.run.announced_boots;
   Journal(t, "reboot announced: " + words.reason);
@@ -180,7 +181,7 @@ void Core::State::Said(Tracked& t, const AgentDone& words) {
   t.run.emulated = t.run.emulated || words.emulated;
   t.run.phase_seconds["run"] = absl::ToDoubleSeconds(now - LeasedAt(t.run));
   if (t.run.ending) {
-    // Cancelled: it has said its last words.
+    // A cancelled run only waits for this message, the agent's last one.
     if (t.destroy_asked == kNever && t.run.post_mortem.empty()) Destroy(t);
     return;
   }
@@ -198,14 +199,14 @@ void Core::State::Said(Tracked& t, const HostActionAsked& words) {
   }
   if (std::string refused = WhyRefused(t, words); !refused.empty()) {
     HostActionDone reply{t.run.id, words.id, std::move(refused), words.alias, absl::ZeroDuration()};
-    if (t.host_actions.size() < kMostHostActions) t.host_actions[words.id] = {words, reply, true};
+    if (t.host_actions.size() < kMaxHostActions) t.host_actions[words.id] = {words, reply, true};
     return Do(SendHostActionReply{t.run.id, std::move(reply)});
   }
   t.host_actions[words.id] = {words, std::nullopt, false};
   Do(PerformHostAction{t.run.id, t.run.host_id, words});
 }
 
-// Empty: it may be done.
+// Returns an empty string if the action is allowed.
 std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& asked) const {
   const auto& declared = t.descriptor->host_actions();
   if (std::ranges::find(declared, ToString(asked.kind)) == declared.end()) {
@@ -213,12 +214,12 @@ std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& ask
   }
   if (t.run.ending) return "the run is ending";
   const auto pending = std::ranges::count_if(t.host_actions, [](const auto& item) { return !item.second.reply; });
-  if (pending >= static_cast<std::ptrdiff_t>(kMostHostActionsAtOnce)) return "too many host actions at once";
-  if (t.host_actions.size() >= kMostHostActions) return "too many host actions";
+  if (pending >= static_cast<std::ptrdiff_t>(kMaxHostActionsAtOnce)) return "too many concurrent host actions";
+  if (t.host_actions.size() >= kMaxHostActions) return "too many host actions";
   if (asked.kind == ActionKind::kDetachDimm) return "";
 
   if (asked.bytes % kMemoryBlock != 0) return fmt::format("{} bytes is not a multiple of 128MiB", asked.bytes);
-  if (asked.kind == ActionKind::kAttachDimm && asked.bytes == 0) return "a DIMM of no size";
+  if (asked.kind == ActionKind::kAttachDimm && asked.bytes == 0) return "invalid DIMM size: 0 bytes";
   uint64_t added = asked.bytes;
   if (asked.kind == ActionKind::kAttachDimm) {
     for (const auto& [alias, bytes] : t.dimms) added += bytes;
@@ -226,9 +227,9 @@ std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& ask
       if (!action.reply && action.asked.kind == ActionKind::kAttachDimm) added += action.asked.bytes;
     }
   }
-  const uint64_t room = t.profile->MostMemory() - t.profile->memory_bytes;
+  const uint64_t room = t.profile->MaxMemory() - t.profile->memory_bytes;
   if (added < asked.bytes || added > room) {
-    return fmt::format("{} of memory beside the base memory is more than the profile's {}", FormatBytes(added),
+    return fmt::format("{} of hotplugged memory exceeds the profile's limit of {}", FormatBytes(added),
                        FormatBytes(room));
   }
   return "";

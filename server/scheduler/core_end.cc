@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How runs end: from the decision over the end of the VM and of its console to the verdict.
+// How runs end: deciding the ending, destroying the VM, draining its console, and judging the run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,23 +17,23 @@ namespace {
 using campaign::Verdict;
 using EndingKind = Ending::Kind;
 
-constexpr size_t kMostJournalLines = 200;
-constexpr int kMostDestroyTries = 3;
-// A cancelled guest has this long to say what it saw; times the emulation factor.
+constexpr size_t kMaxJournalLines = 200;
+constexpr int kMaxDestroyTries = 3;
+// How long a cancelled guest may take to report what it has seen; multiplied by the emulation factor.
 constexpr absl::Duration kCancelGrace = absl::Seconds(5);
 
 std::string LastSeen(const Tracked& t) {
-  return t.activity.empty() ? "" : ", last seen: " + t.activity;
+  return t.activity.empty() ? "" : ", last activity: " + t.activity;
 }
 
 }  // namespace
 
 void Core::State::Journal(Tracked& t, std::string_view text) const {
-  if (t.run.journal.size() >= kMostJournalLines) return;
+  if (t.run.journal.size() >= kMaxJournalLines) return;
   t.run.journal.push_back(fmt::format("{:.3f}s {}", absl::ToDoubleSeconds(now - t.run.started), text));
 }
 
-// ---- the decision ------------------------------------------------------------------------------
+// ---- deciding the ending -----------------------------------------------------------------------
 
 void Core::State::Decide(Tracked& t, Ending ending) {
   const std::string& detail = ending.kind == EndingKind::kDone ? ending.agent_outcome : ending.detail;
@@ -46,7 +46,7 @@ void Core::State::Decide(Tracked& t, Ending ending) {
 void Core::State::End(Tracked& t, Ending ending, absl::Time destroy_by) {
   Decide(t, std::move(ending));
   t.destroy_by = destroy_by;
-  // While the driver still looks for the VM of a run from before a restart, it must not be destroyed under its hands.
+  // After a restart, the VM must not be destroyed while the driver is still reattaching to it.
   if (destroy_by <= now && !t.awaiting_reattach) Destroy(t);
 }
 
@@ -66,7 +66,7 @@ void Core::State::EndNotFound(Tracked& t) {
   t.awaiting_reattach = false;
   SkipSteps(t, "lkd was restarted");
   if (t.run.ending) return Destroy(t);
-  End(t, EndingKind::kVmLost, "not found again after a restart of lkd");
+  End(t, EndingKind::kVmLost, "not found after lkd was restarted");
 }
 
 void Core::State::EndNoAgent(Tracked& t) {
@@ -81,8 +81,8 @@ void Core::State::EndNoAgent(Tracked& t) {
 
 void Core::State::EndAgentLost(Tracked& t) {
   End(t, EndingKind::kAgentLost,
-      fmt::format("it did not come back within {}; the console {}", lk::FormatDuration(now - t.lost_at),
-                  t.last_console > t.lost_at ? "went on" : "was silent"));
+      fmt::format("the agent did not reconnect within {}; the console {}", lk::FormatDuration(now - t.lost_at),
+                  t.last_console > t.lost_at ? "was still printing" : "was silent"));
 }
 
 void Core::State::EndHang(Tracked& t) {
@@ -93,14 +93,14 @@ void Core::State::EndHang(Tracked& t) {
           {}});
 }
 
-// It worked until it was told to boot anew, so it is the new kernel that does not get as far.
+// The guest worked until it rebooted, so it is the newly booted kernel that does not come up.
 void Core::State::EndNotBack(Tracked& t) {
   const std::string console =
       t.last_console == absl::InfinitePast()
           ? "nothing was printed"
           : fmt::format("the console has been silent for {}", lk::FormatDuration(now - t.last_console));
   BeginPostMortem(t, {EndingKind::kHang,
-                      fmt::format("the guest announced a reboot and did not come back; last heard of {} ago, {}{}",
+                      fmt::format("the guest announced a reboot and did not come back; last heard from {} ago, {}{}",
                                   lk::FormatDuration(now - t.heard_at), console, LastSeen(t)),
                       {},
                       {}});
@@ -110,7 +110,7 @@ void Core::State::EndStuck(Tracked& t) {
   Finding finding;
   finding.kind = detect::Kind::kHang;
   finding.title = "trigger stuck in " + t.run.scenario;
-  finding.excerpt = fmt::format("progress stands at {} for {} while heartbeats go on{}", t.progress,
+  finding.excerpt = fmt::format("progress stuck at {} for {} while heartbeats continue{}", t.progress,
                                 lk::FormatDuration(now - t.progress_at), LastSeen(t));
   Ending ending{EndingKind::kStuck, finding.excerpt, {}, {}};
   if (!campaign::HangExplained(t.run, t.use->budgets)) AddFinding(t, std::move(finding), Witness::kAgent);
@@ -129,25 +129,25 @@ void Core::State::EndPaused(Tracked& t) {
 
 void Core::State::SendOverdue(Tracked& t) {
   t.cancel_sent = now;
-  Journal(t, "over its time: asked to stop");
+  Journal(t, "over the time limit: told the agent to stop");
   Save(t);
-  Do(SendCancel{t.run.id, "over its time"});
+  Do(SendCancel{t.run.id, "over the time limit"});
 }
 
 void Core::State::EndOverdue(Tracked& t) {
-  End(t, EndingKind::kRunTimeout, fmt::format("{} after the lease", lk::FormatDuration(now - LeasedAt(t.run))));
+  End(t, EndingKind::kRunTimeout,
+      fmt::format("still running {} after the lease was granted", lk::FormatDuration(now - LeasedAt(t.run))));
 }
 
-// ---- the end of the VM, then of its console ----------------------------------------------------
+// ---- destroying the VM and draining its console ------------------------------------------------
 
 void Core::State::Destroy(Tracked& t) {
-  if (t.destroy_tries == kMostDestroyTries) {
-    std::string unanswered =
-        fmt::format("destroying the VM was not answered; it may be left on host {}", t.run.host_id);
+  if (t.destroy_tries == kMaxDestroyTries) {
+    std::string failure = fmt::format("could not destroy the VM; it may have been left on host {}", t.run.host_id);
     if (t.run.post_mortem.empty()) {
-      Journal(t, unanswered);
+      Journal(t, failure);
     } else {
-      FinishStep(t, PostMortemStep::Outcome::kFailed, std::move(unanswered));
+      FinishStep(t, PostMortemStep::Outcome::kFailed, std::move(failure));
     }
     return Finish(t);
   }
@@ -167,7 +167,7 @@ void Core::State::BeginDrain(Tracked& t) {
   if (t.console_ended) Finish(t);
 }
 
-// ---- the verdict -------------------------------------------------------------------------------
+// ---- judging the run ---------------------------------------------------------------------------
 
 void Core::State::Finish(Tracked& t) {
   if (t.gone_at != kNever) t.run.phase_seconds["drain"] = absl::ToDoubleSeconds(now - t.gone_at);
@@ -184,10 +184,10 @@ void Core::State::Finish(Tracked& t) {
   --EntryOf(t.run).active;
   auto& [vcpus, bytes] = allocated[t.run.host_id];
   vcpus -= t.profile->vcpus;
-  bytes -= t.profile->MostMemory();
+  bytes -= t.profile->MaxMemory();
   place = true;
   if (t.run.verdict != Verdict::kPass || !MustAwait(t)) return Conclude(t, true);
-  Journal(t, "waits for its positive control");
+  Journal(t, "waiting for its positive controls");
   Enter(t, RunState::kAwaitingControls);
 }
 
@@ -213,7 +213,8 @@ void Core::State::Judge(Tracked& t) {
   t.run.reason = std::move(judgement.reason);
 }
 
-// A pass is one only if the scenario is known to fail where it should. A control itself needs no other.
+// Whether a pass must wait for positive controls, which may show that the scenario does not fail where it should.
+// Controls themselves need no controls.
 bool Core::State::MustAwait(const Tracked& t) {
   CampaignEntry& entry = EntryOf(t.run);
   return !t.run.control && !entry.cancelled && entry.ProofFor(t.run).open();
@@ -247,8 +248,8 @@ void Core::State::Conclude(Tracked& t, bool retry) {
   }
 }
 
-// An error or a miss says nothing of the kernel: a further attempt takes its place. A fail is never replaced: further
-// attempts stand beside it. That of a control is what was wanted.
+// An error or a miss says nothing about the kernel, so a retry replaces it. A fail is never replaced: its retries count
+// in addition. For a control, a fail is the expected result and is not retried.
 void Core::State::TryAgain(Tracked& t) {
   CampaignEntry& entry = EntryOf(t.run);
   const bool failed = t.run.verdict == Verdict::kFail;

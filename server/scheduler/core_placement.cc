@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which queued run goes to which host.
+// Assigns queued runs to hosts.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,35 +15,35 @@ namespace lk::scheduler {
 
 Core::State::Fit Core::State::FindHost(const Tracked& t) const {
   const uint32_t vcpus = t.profile->vcpus;
-  const uint64_t bytes = t.profile->MostMemory();
+  const uint64_t bytes = t.profile->MaxMemory();
   const std::vector<std::string_view> needs = campaign::HostNeeds(*t.profile);
   Fit fit;
   std::vector<std::string> unfit, too_small, not_up;
   std::tuple<bool, double, double> best;
   for (const auto& [id, host] : hosts) {
-    // Nothing is known of a host that was never looked at; it may turn out to be the one.
-    const bool looked_at = !host.archs.empty();
-    const auto missing = looked_at ? campaign::MissingNeeds(host, needs) : std::vector<std::string_view>();
+    // A host that has never been probed may turn out to be suitable.
+    const bool probed = !host.archs.empty();
+    const auto missing = probed ? campaign::MissingNeeds(host, needs) : std::vector<std::string_view>();
     if (!missing.empty()) {
       unfit.push_back(fmt::format("host {} lacks {} (it offers {})", id, fmt::join(missing, ", "),
                                   campaign::OfferInstead(host, missing.front())));
       continue;
     }
-    if (looked_at && bytes > host.memory_bytes) {
-      too_small.push_back(
-          fmt::format("{} has {} of memory, {} are needed", id, FormatBytes(host.memory_bytes), FormatBytes(bytes)));
+    if (probed && bytes > host.memory_bytes) {
+      too_small.push_back(fmt::format("host {} has {} of memory, but {} is needed", id, FormatBytes(host.memory_bytes),
+                                      FormatBytes(bytes)));
       continue;
     }
     fit.possible = true;
     if (host.state != Host::State::kUp) {
-      not_up.push_back(fmt::format("{} is {}{}", id, campaign::ToString(host.state),
+      not_up.push_back(fmt::format("host {} is {}{}", id, campaign::ToString(host.state),
                                    host.state_reason.empty() ? "" : " (" + host.state_reason + ")"));
       continue;
     }
     fit.up = true;
     const auto in_use = allocated.find(id);
     const auto [used_vcpus, used_bytes] = in_use == allocated.end() ? std::pair<uint32_t, uint64_t>{} : in_use->second;
-    // More vCPUs than the host has run slowly, but they run; more memory does not.
+    // On an idle host, a VM may have more vCPUs than the host: it runs, though slowly. It may not have more memory.
     const bool room = (used_vcpus == 0 || used_vcpus + vcpus <= host.vcpus) && used_bytes + bytes <= host.memory_bytes;
     if (!room) continue;
     const std::tuple rank(
@@ -55,12 +55,12 @@ Core::State::Fit Core::State::FindHost(const Tracked& t) const {
   }
   fit.offered = unfit.empty() || fit.possible || !too_small.empty();
   if (hosts.empty()) {
-    fit.reason = "there is no host (lkctl host add)";
+    fit.reason = "there are no hosts (see lkctl host add)";
   } else if (!fit.offered) {
-    fit.reason = fmt::format("profile {} needs what no host offers: {}", t.run.profile, fmt::join(unfit, "; "));
+    fit.reason = fmt::format("no host offers what profile {} needs: {}", t.run.profile, fmt::join(unfit, "; "));
   } else if (!fit.possible) {
     unfit.insert(unfit.end(), too_small.begin(), too_small.end());
-    fit.reason = fmt::format("no host can ever take it: {}", fmt::join(unfit, "; "));
+    fit.reason = fmt::format("no host can ever take this run: {}", fmt::join(unfit, "; "));
   } else if (!fit.up) {
     fit.reason = fmt::format("no suitable host is up: {}", fmt::join(not_up, "; "));
   }
@@ -69,14 +69,14 @@ Core::State::Fit Core::State::FindHost(const Tracked& t) const {
 
 void Core::State::PlaceQueued() {
   if (!std::exchange(place, false)) return;
-  // In the order of ids; runs that end here may add attempts behind themselves.
+  // In the order of the ids.
   for (auto& [id, t] : runs) {
     if (t.run.state != RunState::kQueued) continue;
     const Fit fit = FindHost(t);
     if (!fit.offered) {
       Skip(t, fit.reason);
     } else if (!fit.possible) {
-      // A further attempt would find the same.
+      // A retry would fail the same way.
       EndQueued(t, Ending::Kind::kNeverStarted, fit.reason, false);
     } else if (!fit.up) {
       t.no_host_since = std::min(t.no_host_since, now);
@@ -96,7 +96,7 @@ void Core::State::Place(Tracked& t, const Host& host) {
   ++entry.active;
   auto& [vcpus, bytes] = allocated[host.id];
   vcpus += t.profile->vcpus;
-  bytes += t.profile->MostMemory();
+  bytes += t.profile->MaxMemory();
 
   t.run.host_id = host.id;
   const bool own = !host.archs.empty() && host.archs.front() == campaign::ToString(t.profile->arch);
@@ -112,7 +112,7 @@ void Core::State::Place(Tracked& t, const Host& host) {
   Do(StartVm{t.run});
 }
 
-// As where the agent finds that its guest lacks something.
+// The same ending as when an agent finds that its guest lacks something.
 void Core::State::Skip(Tracked& t, std::string reason) {
   t.run.ending = Ending{Ending::Kind::kDone, "", "skip", std::move(reason)};
   Judge(t);
@@ -124,7 +124,7 @@ void Core::State::MissNoHost(Tracked& t) {
 }
 
 void Core::State::MissDeadline(Tracked& t) {
-  EndQueued(t, Ending::Kind::kNeverStarted, "campaign deadline", false);
+  EndQueued(t, Ending::Kind::kNeverStarted, "campaign deadline passed", false);
 }
 
 }  // namespace lk::scheduler

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest that does not answer: what is looked at before its VM is destroyed, once, in order. A step is recorded as
-// failed before it is begun, and that is replaced by what it gave.
+// The post-mortem of guests that do not respond. Its steps are performed once each, in order; the last one destroys the
+// VM. A step is recorded as failed before it begins, and its result replaces that record.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ Stage Next(Stage step) {
   return static_cast<Stage>(static_cast<int>(step) + 1);
 }
 
-// Ended since nothing was heard: it may be the kernel, the way to the agent, or QEMU.
+// Whether the run ended because the guest fell silent. The cause may be the kernel, the agent's connection, or QEMU.
 bool IsSilence(const Ending& ending) {
   return ending.kind == EndingKind::kHang || ending.kind == EndingKind::kBootTimeout;
 }
@@ -39,7 +39,7 @@ bool NmiSent(const Run& run) {
   return nmi && nmi->outcome != Outcome::kSkipped;
 }
 
-// ---- the steps ---------------------------------------------------------------------------------
+// ---- beginning and ending steps ----------------------------------------------------------------
 
 void Core::State::BeginPostMortem(Tracked& t, Ending ending) {
   Decide(t, std::move(ending));
@@ -58,12 +58,12 @@ void Core::State::BeginStep(Tracked& t, Stage step) {
   if (step != Stage::kDrain) Do(PerformPostMortem{t.run.id, t.run.host_id, step});
 }
 
-// Empty: it is to be done.
+// Returns an empty string if the step must be performed.
 std::string Core::State::WhySkipped(const Tracked& t, Stage step) const {
   if (step != Stage::kNmi && step != Stage::kDump) return "";
   const campaign::CampaignSpec& spec = campaigns.at(t.run.campaign_id).campaign.spec;
-  if (!(step == Stage::kNmi ? spec.hang_nmi : spec.hang_dump)) return "not asked for";
-  if (FindStep(t.run, Stage::kRegisters)->outcome != Outcome::kDone) return "the hypervisor does not answer";
+  if (!(step == Stage::kNmi ? spec.hang_nmi : spec.hang_dump)) return "not requested";
+  if (FindStep(t.run, Stage::kRegisters)->outcome != Outcome::kDone) return "the hypervisor does not respond";
   if (step == Stage::kNmi && t.fatal_since != kNever) return "the guest has panicked";
   return "";
 }
@@ -81,7 +81,7 @@ void Core::State::FinishStep(Tracked& t, Outcome outcome, std::string detail, co
   PostMortemStep& step = t.run.post_mortem.back();
   step.outcome = outcome;
   step.detail = std::move(detail);
-  step.text = text.substr(0, campaign::kMostExcerpt);
+  step.text = text.substr(0, campaign::kMaxExcerpt);
   if (t.step_began != kNever) step.seconds = absl::ToDoubleSeconds(now - t.step_began);
   Journal(t, fmt::format("post-mortem: {} {} in {:.3f}s: {}", ToString(step.step), ToString(outcome), step.seconds,
                          step.detail));
@@ -95,7 +95,7 @@ void Core::State::EndStep(Tracked& t, Outcome outcome, std::string detail, const
   BeginStep(t, Next(step));
 }
 
-// Nothing more is done but to destroy the VM.
+// Skips all remaining steps, except destroying the VM.
 void Core::State::SkipSteps(Tracked& t, const std::string& why) {
   if (t.run.post_mortem.empty()) return;
   for (Stage step = Stage::kDrain; step != Stage::kDestroy; step = Next(step)) {
@@ -106,7 +106,7 @@ void Core::State::SkipSteps(Tracked& t, const std::string& why) {
 void Core::State::RecordDestroy(Tracked& t) {
   if (t.run.post_mortem.empty()) return;
   if (FindStep(t.run, Stage::kDestroy)) {
-    t.step_began = now;  // begun before lkd was restarted
+    t.step_began = now;  // it first began before lkd was restarted
   } else {
     RecordStep(t, {Stage::kDestroy, Outcome::kFailed, "not finished", "", 0});
   }
@@ -115,7 +115,7 @@ void Core::State::RecordDestroy(Tracked& t) {
 void Core::State::RecordGone(Tracked& t, VmGone::How gone, const std::string& how) {
   if (t.run.post_mortem.empty()) return;
   if (t.step) {
-    // Gone before anybody had a look at it: what it did then explains why nothing was heard.
+    // The VM was gone before it could be examined, which explains the silence.
     const bool unseen = *t.step == Stage::kDrain || *t.step == Stage::kRegisters;
     FinishStep(t, Outcome::kFailed, how);
     if (unseen && IsSilence(*t.run.ending)) Decide(t, {EndingKind::kVmLost, how, {}, {}});
@@ -128,20 +128,20 @@ void Core::State::RecordGone(Tracked& t, VmGone::How gone, const std::string& ho
   }
 }
 
-// ---- what they give ----------------------------------------------------------------------------
+// ---- step results ----------------------------------------------------------------------
 
 void Core::State::On(const PostMortemStepDone& event) {
   Tracked* t = Find(event.run_id);
-  if (!t || t->step != event.step.step) return;  // past its deadline
+  if (!t || t->step != event.step.step) return;  // the step's deadline has passed
   const PostMortemStep& step = event.step;
   if (step.step == Stage::kNmi && step.outcome == Outcome::kDone) {
-    return Journal(*t, "post-mortem: NMI injected");  // the console has the answer
+    return Journal(*t, "post-mortem: NMI injected");  // the step ends when the backtraces have been read
   }
   if (step.step == Stage::kRegisters) WeighRegisters(*t, event);
   EndStep(*t, step.outcome, step.detail, step.text);
 }
 
-// Three things look alike from the agent's side: QEMU stands still, the way to the agent is cut, the kernel hangs.
+// A silent agent has three possible causes: QEMU hangs, the connection to the agent is cut, or the kernel hangs.
 void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
   t.interrupts_off = done.interrupts_off;
   if (!IsSilence(*t.run.ending)) return;
@@ -149,7 +149,7 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
   if (done.step.outcome != Outcome::kDone) {
     Decide(t, {EndingKind::kVmSilent, done.step.detail, {}, {}});
   } else if (done.interrupts_off) {
-    ending.detail += "; all vCPUs run with interrupts off";
+    ending.detail += "; all running vCPUs have interrupts off";
     if (ending.kind == EndingKind::kHang && !campaign::HangExplained(t.run, t.use->budgets)) {
       Finding hang;
       hang.kind = detect::Kind::kHang;
@@ -160,16 +160,16 @@ void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
     }
     t.run.ending = std::move(ending);
   } else if (ending.kind == EndingKind::kHang && !Rebooting(t.run) && !campaign::HangExplained(t.run, t.use->budgets)) {
-    // Interrupts are served and the guest's own detectors, which would have spoken by now, say nothing.
+    // Interrupts are being handled, and the guest's own detectors, which would have fired by now, are silent.
     Decide(t, {EndingKind::kAgentLost,
-               fmt::format("{}; its vCPUs serve interrupts, and the console {}", ending.detail,
-                           t.last_console > t.heard_at ? "went on" : "was silent"),
+               fmt::format("{}; the vCPUs are handling interrupts, and the console {}", ending.detail,
+                           t.last_console > t.heard_at ? "was still printing" : "was silent"),
                {},
                {}});
   }
 }
 
-// The panic is ours. What it shows is a hang, unless the kernel has nothing to answer for.
+// lkd caused this panic by sending an NMI. If the kernel hangs, the panic shows where.
 void Core::State::AnswerNmi(Tracked& t, const Finding& finding) {
   t.nmi_answer = finding.start_offset;
   const bool hung = t.run.ending->kind == EndingKind::kHang || t.run.ending->kind == EndingKind::kStuck ||
@@ -181,7 +181,7 @@ void Core::State::AnswerNmi(Tracked& t, const Finding& finding) {
   EndStep(t, Outcome::kDone, std::move(detail), hung ? "" : finding.excerpt);
 }
 
-// ---- timers ------------------------------------------------------------------------------------
+// ---- step deadlines --------------------------------------------------------------------
 
 absl::Time Core::State::StepDeadline(const Tracked& t) const {
   switch (*t.step) {
@@ -208,7 +208,7 @@ void Core::State::EndDrain(Tracked& t) {
 }
 
 void Core::State::EndUnanswered(Tracked& t) {
-  std::string detail = "no answer within " + lk::FormatDuration(now - t.step_began);
+  std::string detail = "no response within " + lk::FormatDuration(now - t.step_began);
   if (t.step == Stage::kRegisters) {
     WeighRegisters(t, {t.run.id, {Stage::kRegisters, Outcome::kFailed, detail, "", 0}, false});
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the core remembers, and its transitions; only core*.cc include it.
+// The core's state and its transitions. Included only by core*.cc.
 #pragma once
 
 #include <map>
@@ -21,69 +21,69 @@ using campaign::PostMortemStep;
 using campaign::RunState;
 using Stage = PostMortemStep::Step;
 
-// Run ids in the order of their numbers: "c-2", "c-2.2", "c-10"; campaigns in the order of their ids.
+// Orders run ids by campaign, then by their numbers ("c-2", "c-2.2", "c-10").
 struct RunOrder {
   bool operator()(const std::string& a, const std::string& b) const;
 };
 
-// A time that is not set: a timer on it never fires.
+// A time that is not set; a timer based on it never fires.
 constexpr absl::Time kNever = absl::InfiniteFuture();
 
 struct HostAction {
   HostActionAsked asked;
   std::optional<HostActionDone> reply;
-  bool undelivered = false;  // replied, and nothing was heard since
+  bool undelivered = false;  // replied, but the agent has sent no message since
 };
 
-// A run that is not done.
+// A run that is not done yet.
 struct Tracked {
   Run run;
   const v1::ScenarioDescriptor* descriptor = nullptr;
   const campaign::Profile* profile = nullptr;
   const campaign::ScenarioUse* use = nullptr;
-  RunState announced = RunState::kQueued;  // what watchers were told
+  RunState announced = RunState::kQueued;  // as last announced to watchers
 
   // Queued.
-  std::string avoid_host;             // where an earlier attempt could not start
-  absl::Time no_host_since = kNever;  // no suitable host is up
+  std::string avoid_host;             // host on which an earlier attempt could not start
+  absl::Time no_host_since = kNever;  // no suitable host has been up since then
 
-  absl::Time since = kNever;       // entered the present state
-  bool launching = false;          // StartVm is not answered
-  bool awaiting_reattach = false;  // lkd was restarted: VmReattached or VmGone will come
-  bool panicked = false;           // so the panic device says
+  absl::Time since = kNever;       // when the current state was entered
+  bool launching = false;          // StartVm is in progress
+  bool awaiting_reattach = false;  // lkd was restarted: VmReattached or VmGone will follow
+  bool panicked = false;           // according to the panic device
 
-  // The VM was paused by somebody: what is timed stands still.
+  // A pause that somebody requested, as opposed to QEMU itself, suspends the timers.
   absl::Time paused_at = kNever;
-  std::string distrust;                              // of stalls that a pause may have made
-  absl::Time distrust_until = absl::InfinitePast();  // they may still be told of
+  std::string distrust;                              // reason to distrust stalls that a pause may have caused
+  absl::Time distrust_until = absl::InfinitePast();  // such stalls may be reported until then
 
   // Console.
   bool report_open = false;
-  std::set<std::pair<uint64_t, detect::Kind>> announced_open;  // reports still being read, by start
+  std::set<std::pair<uint64_t, detect::Kind>> announced_open;  // reports still being read, by offset
   absl::Time last_console = absl::InfinitePast();
   absl::Time last_header = absl::InfinitePast();
   absl::Time fatal_since = kNever;
   bool console_ended = false;
 
   // Agent.
-  uint64_t session = 0;  // the newest
+  uint64_t session = 0;  // id of the latest session
   bool connected = false;
-  absl::Time lost_at = kNever;  // the stream ended
+  absl::Time lost_at = kNever;  // when the stream ended
   absl::Time heard_at = kNever;
   absl::Time progress_at = kNever;
   uint64_t progress = 0;
   std::string activity;
-  absl::Time stalled_at = kNever;               // a stall that counts was reported, and no progress since
-  absl::Time cancel_sent = kNever;              // over its time
-  std::map<uint64_t, HostAction> host_actions;  // of this boot
-  std::map<std::string, uint64_t> dimms;        // by alias, bytes
+  absl::Time stalled_at = kNever;               // when a stall held against the kernel was reported; unset by progress
+  absl::Time cancel_sent = kNever;              // when the agent was told to stop because of the time limit
+  std::map<uint64_t, HostAction> host_actions;  // of the current boot
+  std::map<std::string, uint64_t> dimms;        // alias -> bytes
 
-  // Finishing: the end is known, its stages one after the other.
-  std::optional<Stage> step;  // of the post-mortem, under way; the destroy has timers of its own
+  // Finishing: the ending has been decided.
+  std::optional<Stage> step;  // current post-mortem step, except destroying the VM, which has separate timers
   absl::Time step_began = kNever;
-  bool interrupts_off = false;         // on every vCPU that runs, so the registers say
-  std::optional<uint64_t> nmi_answer;  // where the console has it
-  absl::Time destroy_by = kNever;      // the guest may power off by itself, or say its last words, until then
+  bool interrupts_off = false;         // on every running vCPU, according to the registers
+  std::optional<uint64_t> nmi_answer;  // console offset of the panic that the NMI caused
+  absl::Time destroy_by = kNever;      // until then, the guest may power off or send its last messages
   absl::Time destroy_asked = kNever;
   absl::Time destroy_began = kNever;
   int destroy_tries = 0;
@@ -93,11 +93,11 @@ struct Tracked {
 struct CampaignEntry {
   Campaign campaign;
   bool cancelled = false;
-  bool changed = false;   // to be saved with this step
-  std::vector<Run> done;  // only what counting and retries need of them
+  bool changed = false;   // to be saved at the end of this step
+  std::vector<Run> done;  // reduced to what counting and retries need
   size_t live = 0;        // runs that are not done
-  size_t active = 0;      // of those, on a host
-  // What the positive controls have shown, by scenario and profile.
+  size_t active = 0;      // live runs that are on a host
+  // The results of the positive controls, by scenario and profile.
   std::map<std::pair<std::string, std::string>, campaign::Proof> proofs;
 
   campaign::Proof& ProofFor(const Run& run) { return proofs[{run.scenario, run.profile}]; }
@@ -107,7 +107,7 @@ struct CampaignEntry {
 struct Core::State {
   State(campaign::Descriptors known, Limits given, std::function<std::string(size_t)> hex);
 
-  // What time brings next for a run; `then` changes what the time was derived from.
+  // A run's next timer. `then` must change the state from which `at` is computed, or RunTimers would never return.
   struct Timer {
     absl::Time at = kNever;
     void (State::*then)(Tracked&) = nullptr;
@@ -128,7 +128,7 @@ struct Core::State {
   std::vector<Action> TakeActions();
 
   CampaignEntry& EntryOf(const Run& run) { return campaigns.at(run.campaign_id); }
-  // Nullptr: not there, or its VM and evidence are complete.
+  // Null if the run is unknown, is done or awaits controls.
   Tracked* Find(const std::string& run_id);
   void Save(const Tracked& t) { dirty.try_emplace(t.run.id); }
   void Do(Action action) { actions.push_back(std::move(action)); }
@@ -136,10 +136,10 @@ struct Core::State {
   // ---- core_placement.cc
   struct Fit {
     const Host* host = nullptr;
-    bool offered = true;    // some host offers all that the profile needs
-    bool possible = false;  // some host there is could take it when empty
-    bool up = false;        // one of those is up
-    std::string reason;     // why not
+    bool offered = true;    // some host offers everything that the profile needs, or there are no hosts
+    bool possible = false;  // some host could take the run if the host were up and idle
+    bool up = false;        // some such host is up
+    std::string reason;     // why there is no such host, or why none is up
   };
   Fit FindHost(const Tracked& t) const;
   void PlaceQueued();
@@ -148,7 +148,7 @@ struct Core::State {
   void MissNoHost(Tracked& t);
   void MissDeadline(Tracked& t);
 
-  // ---- core_vm.cc: the VM, its console and what the hypervisor tells
+  // ---- core_vm.cc: the VM, its console and events from the hypervisor
   void On(const ImageReady& event);
   void On(const VmStarted& event);
   void On(const StartFailed& event);
@@ -166,20 +166,20 @@ struct Core::State {
   void Enter(Tracked& t, RunState state);
   void MarkFatal(Tracked& t);
   void FlushReport(Tracked& t);
-  // What the controller knows of a finding beside the witness's own words.
+  // Adds context to a witness's finding: run state, activity, times, and whether a pause casts doubt on it.
   void Complete(const Tracked& t, Finding& finding, Witness witness) const;
   void Seen(Tracked& t, Finding finding, Witness witness);
   void AddFinding(Tracked& t, Finding finding, Witness witness);
-  // Watchers are told of what is not known in full yet; it is no finding of the run so far.
+  // Announces an incomplete finding to watchers; it is not among the run's findings yet.
   void AnnounceOpen(Tracked& t, Finding finding);
 
-  // ---- core_agent.cc: what agents say
+  // ---- core_agent.cc: messages from agents
   void On(const AgentConnected& event);
   void On(const AgentDisconnected& event);
   void On(const AgentMisbehaved& event);
   void On(const AgentSaid& event);
   void On(const HostActionDone& event);
-  // False: nobody had announced it, and the run ends.
+  // Returns false if this is a reboot that was not announced, in which case the run ends.
   bool BeginBoot(Tracked& t, const AgentConnected& event);
   void Said(Tracked& t, const Heartbeat& words);
   void Said(Tracked& t, const Samples& words);
@@ -191,18 +191,18 @@ struct Core::State {
   void Said(Tracked& t, const CanaryWritten& words);
   std::string WhyRefused(const Tracked& t, const HostActionAsked& asked) const;
 
-  // ---- core_post_mortem.cc: what is done about a guest that does not answer
+  // ---- core_post_mortem.cc: guests that do not respond
   void On(const PostMortemStepDone& event);
-  // Decides the end and begins the first step; the last one destroys the VM.
+  // Decides the ending and begins the first step; the last step destroys the VM.
   void BeginPostMortem(Tracked& t, Ending ending);
   void BeginStep(Tracked& t, Stage step);
   std::string WhySkipped(const Tracked& t, Stage step) const;
   void RecordStep(Tracked& t, PostMortemStep step);
-  // What the step under way gave.
+  // Records the result of the current step.
   void FinishStep(Tracked& t, PostMortemStep::Outcome outcome, std::string detail, const std::string& text = "");
-  // Besides, the next one begins.
+  // Records the result of the current step and begins the next one.
   void EndStep(Tracked& t, PostMortemStep::Outcome outcome, std::string detail, const std::string& text = "");
-  // These three do nothing where there is no post-mortem.
+  // These three do nothing if the run has had no post-mortem.
   void SkipSteps(Tracked& t, const std::string& why);
   void RecordDestroy(Tracked& t);
   void RecordGone(Tracked& t, VmGone::How gone, const std::string& how);
@@ -213,14 +213,14 @@ struct Core::State {
   void EndUnanswered(Tracked& t);
 
   // ---- core_end.cc: how runs end
-  // The end is decided, and kept in the run in case that lkd is restarted.
+  // Decides the ending and stores it in the run, so that it survives a restart of lkd.
   void Decide(Tracked& t, Ending ending);
-  // Besides, the VM is destroyed at `destroy_by` unless it goes before.
+  // Decides the ending, then destroys the VM at `destroy_by` unless it is gone by then.
   void End(Tracked& t, Ending ending, absl::Time destroy_by);
   void End(Tracked& t, Ending::Kind kind, std::string detail = "") {
     End(t, Ending{kind, std::move(detail), {}, {}}, now);
   }
-  // A run without a VM.
+  // Ends a run that has no VM.
   void EndQueued(Tracked& t, Ending::Kind kind, std::string reason, bool retry);
   void Cancel(Tracked& t);
   void Destroy(Tracked& t);
@@ -229,10 +229,10 @@ struct Core::State {
   void Judge(Tracked& t);
   bool MustAwait(const Tracked& t);
   void Conclude(Tracked& t, bool retry);
-  // Concludes the runs whose controls are judged.
+  // Concludes the runs that no longer have to wait for their controls.
   void ConcludeProven();
   void TryAgain(Tracked& t);
-  // Timers.
+  // Called by timers.
   void EndNotStarted(Tracked& t);
   void EndNotFound(Tracked& t);
   void EndNoAgent(Tracked& t);
@@ -258,31 +258,32 @@ struct Core::State {
   std::map<std::string, CampaignEntry> campaigns;                  // unfinished
   std::map<std::string, Tracked, RunOrder> runs;                   // not done
 
-  // Of the step being made.
+  // The current call to Core::Step, and what it leaves for the next one.
   absl::Time now = absl::InfinitePast();
-  bool restored = false;                                        // no step was made since Restore
-  bool place = false;                                           // something changed that decides over places
-  bool prove = false;                                           // controls were judged that runs may wait for
+  bool restored = false;  // Step has not been called since Restore
+  bool place = false;     // something changed that affects placement
+  bool prove = false;     // controls are done, and runs that await them may be concluded
   std::map<std::string, std::vector<Finding>, RunOrder> dirty;  // runs to save, with new findings
-  std::vector<Action> actions;                                  // after the saves
+  std::vector<Action> actions;                                  // performed after the saves
   absl::Time deadline = kNever;
 };
 
-// When the guest got its lease: derived from phases that are stored, so it survives a restart. Only when it did.
+// When the guest got its lease; requires WasLeased. Derived from the stored phase_seconds, and thus available after a
+// restart of lkd.
 absl::Time LeasedAt(const Run& run);
 inline bool WasLeased(const Run& run) {
   return run.phase_seconds.contains("boot");
 }
 
-// The guest announced a boot that has not come yet.
+// Whether the guest has announced a reboot and its agent has not reconnected yet.
 inline bool Rebooting(const Run& run) {
   return run.reboot_until != absl::InfinitePast();
 }
 
-// The post-mortem sent the guest an NMI, or may have: it answers with a panic.
+// Whether the post-mortem has sent the guest an NMI, or may have. The NMI makes the guest panic.
 bool NmiSent(const Run& run);
 
-// What stays of a done run: what counting, retries and controls need.
+// Reduces a finished run to what counting, retries and controls need.
 Run Outline(const Run& run);
 
 }  // namespace lk::scheduler

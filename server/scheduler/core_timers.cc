@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every deadline there is, derived in this one place.
+// Computes all deadlines of runs.
 #include <algorithm>
 
 #include "lk/v1/scenario.pb.h"
@@ -58,34 +58,34 @@ Core::State::Timer Core::State::NextTimer(const Tracked& t) const {
 }
 
 Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
-  // A guest that reboots is silent, and cannot be asked to stop.
+  // A rebooting guest is silent and cannot be told to stop.
   if (Rebooting(t.run)) return {t.run.reboot_until, &State::EndNotBack};
   const double factor = Factor(t);
   const absl::Duration progress_limit = ToDuration(t.descriptor->progress_limit()) * factor;
   const absl::Duration heartbeat = limits.heartbeat * factor;
-  // Where the guest's own detectors spoke, less patience is needed.
+  // Once the guest's own detectors have fired, a shorter timeout is enough.
   const absl::Time stalled = t.stalled_at + Timeouts(t).silence;
   const absl::Time hang =
       std::min(t.heard_at + std::max(progress_limit, heartbeat), std::max(stalled, t.heard_at + heartbeat));
 
-  // Ties go to what stands first.
+  // If several timers are due at the same time, the one that is considered first wins.
   Timer next;
   const auto consider = [&next](absl::Time at, void (State::*then)(Tracked&)) {
     if (at < next.at) next = {at, then};
   };
   if (!t.connected && t.lost_at - t.heard_at > limits.heartbeat) {
-    // The guest was silent before the stream ended: keepalive gave it up, nobody hung up. That is a hang.
+    // The guest fell silent before the stream ended, so gRPC's keepalive, not the agent, closed the stream: a hang.
     consider(std::max(hang, t.lost_at + limits.reconnect * factor), &State::EndHang);
   } else if (!t.connected) {
     consider(t.lost_at + limits.reconnect * factor, &State::EndAgentLost);
   } else {
     consider(hang, &State::EndHang);
-    // Stuck is only a trigger whose guest is still heard, of late: it says so every second (LeaseTerms).
+    // A trigger counts as stuck only if its guest still sends heartbeats, which are due every second (LeaseTerms).
     const absl::Time stuck = std::min(t.progress_at + progress_limit, stalled);
     if (progress_limit > absl::ZeroDuration() && stuck < t.heard_at + heartbeat / 3) consider(stuck, &State::EndStuck);
   }
 
-  // Who is away cannot be asked to stop; that it comes back is seen to above.
+  // A disconnected agent cannot be told to stop; its reconnect deadline is handled above.
   if (!t.connected) return next;
   if (t.cancel_sent != kNever) {
     consider(t.cancel_sent + limits.grace * factor, &State::EndOverdue);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of a run's VM as the hypervisor and the console tell it.
+// The life cycle of a run's VM, as reported by the hypervisor and the console.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ std::string Describe(const VmGone& gone) {
   std::string_view how;
   switch (gone.how) {
     case How::kStopped:
-      how = "it stopped by itself";
+      how = "it stopped on its own";
       break;
     case How::kCrashed:
       how = "it crashed";
@@ -30,7 +30,7 @@ std::string Describe(const VmGone& gone) {
       how = "host lost";
       break;
     case How::kMissing:
-      how = "it was gone after a restart of lkd";
+      how = "it was gone after lkd was restarted";
       break;
   }
   return gone.detail.empty() ? std::string(how) : fmt::format("{}: {}", how, gone.detail);
@@ -87,7 +87,7 @@ void Core::State::On(const StartFailed& event) {
 void Core::State::On(const VmReattached& event) {
   Tracked* t = Find(event.run_id);
   if (!t || !std::exchange(t->awaiting_reattach, false)) return;
-  Journal(*t, "lkd was restarted and has found its VM again");
+  Journal(*t, "lkd was restarted and found the VM again");
   SkipSteps(*t, "lkd was restarted");
   if (t->run.ending) return Destroy(*t);
   if (!t->connected) t->lost_at = now;
@@ -107,14 +107,14 @@ void Core::State::On(const VmGone& event) {
   } else if (t->fatal_since != kNever) {
     Decide(*t, {Ending::Kind::kFatalFinding, Describe(event), {}, {}});
   } else if (restored_run && t->run.state == RunState::kPreparing) {
-    Decide(*t, {Ending::Kind::kNeverStarted, "lkd was restarted before its VM was up", {}, {}});
+    Decide(*t, {Ending::Kind::kNeverStarted, "lkd was restarted before the VM was up", {}, {}});
   } else {
     if (event.how == VmGone::How::kStopped)
-      AddFinding(*t, VmCrash("VM stopped by itself", event.detail), Witness::kHypervisor);
+      AddFinding(*t, VmCrash("VM stopped on its own", event.detail), Witness::kHypervisor);
     if (event.how == VmGone::How::kCrashed) AddFinding(*t, VmCrash("VM crashed", event.detail), Witness::kHypervisor);
     Decide(*t, {Ending::Kind::kVmLost, Describe(event), {}, {}});
   }
-  // While a launch is under way a VM may still come; destroying it takes its turn after the launch.
+  // A launch in progress may still create the VM; DestroyVm is queued after the launch.
   if (t->launching && (t->destroy_tries == 0 || event.how != VmGone::How::kDestroyed)) {
     if (t->destroy_tries == 0) Destroy(*t);
     return;
@@ -125,7 +125,7 @@ void Core::State::On(const VmGone& event) {
 void Core::State::On(const VmPanicked& event) {
   Tracked* t = Find(event.run_id);
   if (!t || std::exchange(t->panicked, true)) return;
-  Journal(*t, "the panic device says that the guest panicked");
+  Journal(*t, "the panic device reports a guest panic");
   if (!NmiSent(t->run)) MarkFatal(*t);
 }
 
@@ -134,19 +134,19 @@ void Core::State::On(const VmPanicked& event) {
 void Core::State::On(const VmPaused& event) {
   Tracked* t = Find(event.run_id);
   if (!t || t->run.state == RunState::kQueued) return;
-  Journal(*t, fmt::format("VM paused{}: {}", event.by_itself ? " by itself" : "", event.detail));
+  Journal(*t, fmt::format("VM paused{}: {}", event.by_itself ? " on its own" : "", event.detail));
   if (event.by_itself) {
-    // A panic, and what an NMI of ours makes of it, is told of already.
+    // A panic or lkd's NMI caused the pause, and has already been recorded.
     if (t->fatal_since != kNever || NmiSent(t->run)) return;
-    AddFinding(*t, VmCrash("VM paused by itself", event.detail), Witness::kHypervisor);
-    if (!t->run.ending) End(*t, Ending::Kind::kVmLost, "it paused by itself: " + event.detail);
+    AddFinding(*t, VmCrash("VM paused on its own", event.detail), Witness::kHypervisor);
+    if (!t->run.ending) End(*t, Ending::Kind::kVmLost, "it paused on its own: " + event.detail);
   } else if (!t->run.ending && t->paused_at == kNever) {
     t->paused_at = now;
     Save(*t);
   }
 }
 
-// All that is timed begins anew or is put off: the guest could do nothing meanwhile.
+// All timers are reset or extended, since the guest could not run while it was paused.
 void Core::State::On(const VmResumed& event) {
   Tracked* t = Find(event.run_id);
   if (!t || t->paused_at == kNever) return;
@@ -169,7 +169,7 @@ void Core::State::On(const VmWatchdogFired& event) {
   AddFinding(*t, VmCrash("watchdog device fired", "action " + event.action), Witness::kHypervisor);
 }
 
-// ---- what is seen -------------------------------------------------------------------------------
+// ---- findings and the console -------------------------------------------------------------------
 
 std::string_view ToString(Witness witness) {
   switch (witness) {
@@ -189,9 +189,9 @@ void Core::State::On(const ReportSeen& event) {
 
 void Core::State::Seen(Tracked& t, Finding finding, Witness witness) {
   if (finding.kind == detect::Kind::kUnexpectedReboot) {
-    // What the run was about is gone with the boot that it was in.
+    // The state under test was lost with the old boot.
     finding.fatal = true;
-    // A kernel that is not as far as to handle it is reset by an NMI.
+    // An NMI early in boot, before the kernel has installed its handler, resets the guest.
     if (NmiSent(t.run)) {
       Journal(t, "after the NMI: the guest rebooted");
       if (t.step == Stage::kNmi) EndStep(t, PostMortemStep::Outcome::kDone, "the guest rebooted");
@@ -199,7 +199,7 @@ void Core::State::Seen(Tracked& t, Finding finding, Witness witness) {
     }
   }
   if (finding.nmi && NmiSent(t.run)) return AnswerNmi(t, finding);
-  // The guest is left to die, or a crash kernel boots.
+  // Reports that follow the panic caused by the NMI do not count: the guest is dying, or a crash kernel is booting.
   if (t.nmi_answer && finding.start_offset > *t.nmi_answer) return Journal(t, "after the NMI: " + finding.title);
   AddFinding(t, finding, witness);
   if (t.step == Stage::kNmi && finding.fatal) EndStep(t, PostMortemStep::Outcome::kDone, finding.title);
@@ -216,7 +216,7 @@ void Core::State::On(const ReportBegan& event) {
   const bool known = std::ranges::any_of(t->run.findings, [&](const Finding& kept) {
     return kept.kind == finding.kind && kept.start_offset == finding.start_offset && campaign::OnConsole(kept);
   });
-  if (known) return;  // the record is read again
+  if (known) return;  // the console log is being read again
   t->announced_open.emplace(finding.start_offset, finding.kind);
   Finding open = finding;
   Complete(*t, open, Witness::kConsole);
@@ -250,7 +250,7 @@ void Core::State::FlushReport(Tracked& t) {
   Do(FlushConsole{t.run.id});
 }
 
-// The kernel does not go on: what it still prints is waited for, nothing else.
+// The kernel is dead: from now on, lkd only waits for the rest of its output.
 void Core::State::MarkFatal(Tracked& t) {
   if (t.fatal_since == kNever) t.fatal_since = now;
 }

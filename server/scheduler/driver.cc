@@ -40,8 +40,8 @@ Status Driver::Recover() {
   for (Campaign& campaign : campaigns) {
     campaign::SpecResult parsed = campaign::ParseSpec(campaign.spec_yaml, campaign.overrides, options_.descriptors);
     if (!parsed.ok()) {
-      return absl::DataLossError(fmt::format("campaign {}: its file was good once and is not any more: {}", campaign.id,
-                                             parsed.errors.front().message));
+      return absl::DataLossError(fmt::format("campaign {}: stored spec no longer parses with this version of lkd: {}",
+                                             campaign.id, parsed.errors.front().message));
     }
     campaign.spec = std::move(parsed.spec);
     specs_[campaign.id] = campaign.spec;
@@ -59,13 +59,13 @@ Status Driver::Recover() {
       runs.push_back(std::move(run));
     }
   }
-  if (!campaigns.empty()) spdlog::info("taking up {} unfinished campaigns", campaigns.size());
-  // Of runs that were done when lkd was killed, before their directories were tidied.
+  if (!campaigns.empty()) spdlog::info("resuming {} unfinished campaigns", campaigns.size());
+  // Cleans up the directories of runs that are over, in case lkd was killed before it could do so.
   ports_.pool.Post([others = OtherRuns(options_.state_directory / "runs", unfinished)] {
     for (const std::filesystem::path& directory : others) Tidy(directory);
   });
-  // Hosts come up again as Hosts connects to them. What they offered is as old as the store: another libvirt, QEMU or
-  // lkd may find more.
+  // Hosts are down until Hosts has connected to them. Their stored features may be out of date: a different version of
+  // libvirt, QEMU or lkd may offer more.
   for (Host& host : hosts) {
     if (host.state == Host::State::kUp) host.state = Host::State::kDown;
     host.archs.clear();
@@ -166,8 +166,8 @@ bool Driver::Finish(Undone& undone) {
   const store::Change& change = undone.change;
   if (!change.runs.empty() || !change.campaigns.empty() || !change.events.empty()) {
     if (const auto stored = ports_.store.Apply(change); !stored.ok()) {
-      // Nothing may be acted on that is not stored.
-      spdlog::error("store: {}; trying again", std::string(stored.status().message()));
+      // No action may be performed before the change has been stored.
+      spdlog::error("store: {}; retrying", std::string(stored.status().message()));
       undone.next_try = ports_.clock.Now() + undone.pause;
       undone.pause = std::min(2 * undone.pause, kLongestStorePause);
       return false;
@@ -182,10 +182,10 @@ bool Driver::Finish(Undone& undone) {
     allocated_ = core_.Allocated();
   }
   if (!change.notifications.empty() && announcer_.notifications_stored) announcer_.notifications_stored();
-  std::set<std::string> told;
-  for (const auto& [campaign_id, payload] : change.events) told.insert(campaign_id);
-  for (const auto& [campaign_id, payload] : change.counting_events) told.insert(campaign_id);
-  for (const std::string& id : told) Notify(id);
+  std::set<std::string> watched;
+  for (const auto& [campaign_id, payload] : change.events) watched.insert(campaign_id);
+  for (const auto& [campaign_id, payload] : change.counting_events) watched.insert(campaign_id);
+  for (const std::string& id : watched) Notify(id);
   for (const Action& action : undone.actions) Perform(action);
   if (undone.stored) undone.stored();
   return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Performs what the core decides: stores first, then acts. One thread steps the core; what blocks runs elsewhere.
+// Performs the core's actions, storing changes first. One thread calls Core::Step; blocking work runs on other threads.
 #pragma once
 
 #include <deque>
@@ -29,13 +29,13 @@
 
 namespace lk::scheduler {
 
-// What watchers of a campaign are told, as bytes: see store::Event. The api makes them.
+// Serialises the events for watchers of a campaign (see store::Event). Provided by server/api.
 struct Announcer {
   std::function<std::string(const Campaign&, const campaign::Counts&, absl::Time)> campaign;
   std::function<std::string(const Run&, absl::Time)> run;
   std::function<std::string(const std::string& run_id, const Finding&, absl::Time)> finding;
-  // Stored with a campaign's verdict: who is named by its file to be told. May be empty, as may `notifications_stored`,
-  // which is called afterwards and must not block.
+  // Creates the notifications that a campaign's file asks for; they are stored together with the campaign's verdict.
+  // Then `notifications_stored` is called, which must not block. Either function may be empty.
   std::function<std::vector<store::Notification>(const Campaign&, const std::vector<std::string>& notify, absl::Time)>
       notifications = {};
   std::function<void()> notifications_stored = {};
@@ -51,22 +51,23 @@ struct DriverOptions {
   std::optional<absl::Duration> kill_worker_after;  // test hook
   campaign::Descriptors descriptors;
   Limits limits;
-  // That many bytes, in hexadecimal digits: tokens and nonces.
+  // Returns `bytes` random bytes as hexadecimal digits, for tokens and nonces.
   std::function<std::string(size_t bytes)> random_hex = RandomHex;
 };
 
-// What the driver works with; all outlive it, and what was posted to the executors is done before it goes.
+// The driver's dependencies. All of them must outlive the driver, and the executors must finish its tasks before it is
+// destroyed.
 struct DriverPorts {
   store::SchedulerStore& store;
   Hosts& hosts;
   vm::Images& images;
   AgentPort& agents;
   symbols::Cache& symbols;
-  // Starting and destroying VMs: one task of a run after the other.
+  // Starts and destroys VMs. The tasks of one run are executed one after another.
   Executor& pool;
-  // What may not come back while a guest hangs or its QEMU stands still, and what must not wait for that: a run's host
-  // actions, its post-mortem, detection on its console. Each has a thread of its own, so that none of them keeps the
-  // destroying of the VM, which ends them, from its turn in the pool.
+  // Performs a run's host actions and its post-mortem, which may both block while the guest or its QEMU hangs, and
+  // detection on its console. Each of the three has a separate thread: none waits for another, and none delays the task
+  // in `pool` that destroys the VM, which unblocks them.
   Executor& lanes;
   const Clock& clock;
 };
@@ -76,36 +77,36 @@ class Driver {
   Driver(DriverOptions options, DriverPorts ports, Announcer announcer);
   ~Driver();
 
-  // Takes up what the store holds unfinished. RunDue does the rest: on the driver's thread between Start and Stop, or
-  // called by who has no threads.
+  // Resumes the unfinished campaigns in the store. RunDue does everything else: between Start and Stop, the driver's
+  // thread calls it; a caller that does not use Start must call it.
   Status Recover();
   void Start();
-  // VMs go on; the next start takes them over.
+  // VMs keep running; the next lkd takes them over.
   void Stop();
-  // Handles all events posted, and the core's deadlines that have passed. Returns when it wants to be called again at
-  // the latest, unless an event comes.
+  // Handles all posted events and the core's expired deadlines. Returns the time at which to call RunDue again, unless
+  // an event is posted earlier.
   absl::Time RunDue();
 
-  // Thread-safe; never blocks. `stored` is called on the thread of RunDue when what follows from the event is stored.
+  // Thread-safe; never blocks. `stored` is called on RunDue's thread once the effects of the event have been stored.
   void Post(Event event, std::function<void()> stored = {});
 
-  // Waits until what follows from the event is stored. False: that takes too long; the event is still to be handled.
+  // Waits until the effects of the event have been stored. Returns false on timeout; the event is still handled later.
   bool PostAndWait(Event event);
 
-  // Called (on any thread, must not block) when a campaign has new events or a run's console has grown. The
-  // subscription ends with the returned handle.
+  // `notify` is called, on any thread, when the campaign has new events, or when the run's console has grown or the
+  // run is over. It must not block. The subscription ends when the returned handle is destroyed.
   using Subscription = std::shared_ptr<void>;
   Subscription Subscribe(const std::string& campaign_or_run_id, std::function<void()> notify);
 
-  // Where one of kArtifacts is, or would be.
+  // The path of one of kArtifacts, whether or not the file exists.
   std::filesystem::path Artifact(const std::string& run_id, std::string_view name) const;
-  // vCPUs and bytes in use on a host.
+  // vCPUs and bytes of memory that are allocated to runs on a host.
   std::pair<uint32_t, uint64_t> Allocated(const std::string& host_id) const;
 
-  // Campaign -> run state -> runs, of campaigns that are not finished.
+  // Campaign -> run state -> number of runs, for unfinished campaigns.
   std::map<std::string, std::map<std::string, uint64_t>> UnfinishedRuns() const;
 
-  // What Hosts is to tell.
+  // The callbacks for Hosts.
   Hosts::Listener HostListener();
 
  private:
@@ -114,7 +115,7 @@ class Driver {
     std::function<void()> stored;
   };
 
-  // What a step leads to, until the store has taken the change: then it is performed.
+  // What Core::Step has returned. The actions are performed once the store has accepted the change.
   struct Undone {
     store::Change change;
     std::vector<Action> actions;
@@ -125,9 +126,10 @@ class Driver {
 
   std::optional<Queued> TakeNext();
   void Step(Queued queued);
-  // Whether the store took the change. Where it did not, nothing is performed, and no further step is made.
+  // Returns whether the store has accepted the change. Until it has, no action is performed and no further
+  // event is handled.
   bool Finish(Undone& undone);
-  // All Save* of a step.
+  // Combines all Save* actions.
   store::Change ChangeOf(const std::vector<Action>& actions, absl::Time now) const;
   void AddNotifications(const Campaign& campaign, absl::Time now, store::Change& change) const;
   void Perform(const Action& action);
@@ -141,13 +143,13 @@ class Driver {
   void Do(const ExpectBoot& action);
   void Do(const ReleaseRun& action);
 
-  // On the pool.
+  // Runs in the pool.
   Status Launch(const Run& run, const campaign::Profile& profile, const v1::ScenarioDescriptor& descriptor);
   void Adopt(const campaign::Host& host, vm::Hypervisor& hypervisor);
   void OnVm(const std::string& host_id, const vm::VmEvent& event);
 
   StatusOr<std::shared_ptr<console::Recorder>> OpenConsole(const Run& run, const v1::ScenarioDescriptor& descriptor);
-  // Finds a finding's frames in the source, where the kernel came with debug information; that is read from disk.
+  // Adds source locations to a finding's frames if the kernel has debug information, which is read from disk.
   void Locate(const std::string& kernel_id, Finding& finding) const;
   std::shared_ptr<console::Recorder> Console(const std::string& run_id) const;
   static vm::ConsoleSink Sink(const std::shared_ptr<console::Recorder>& recorder);
@@ -164,11 +166,11 @@ class Driver {
   const Announcer announcer_;
 
   mutable Mutex mutex_;
-  // Bounded by their sources: the console's bytes are told once for each run until read, agents have a window of
-  // messages that are not acknowledged, findings are at most kMaxFindings for each run.
+  // Its length is bounded by its sources: console growth is kept separately, once per run; an agent may have only a
+  // limited number of unacknowledged messages; and a console has at most kMaxFindings findings.
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, uint64_t> grown_ ABSL_GUARDED_BY(mutex_);  // run -> console bytes not told yet
-  std::map<std::string, uint32_t> findings_told_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> grown_ ABSL_GUARDED_BY(mutex_);  // run -> console bytes, not yet reported to the core
+  std::map<std::string, uint32_t> console_findings_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<console::Recorder>> consoles_ ABSL_GUARDED_BY(mutex_);
   std::multimap<std::string, std::weak_ptr<std::function<void()>>> subscribers_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::pair<uint32_t, uint64_t>> allocated_ ABSL_GUARDED_BY(mutex_);
@@ -176,11 +178,11 @@ class Driver {
   std::map<std::string, std::map<std::string, campaign::RunState>> states_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::map<std::string, std::string> active_ ABSL_GUARDED_BY(mutex_);  // run -> host it was started on
-  // Runs that were under way when lkd ended, by host, until that host has been looked at.
+  std::map<std::string, std::string> active_ ABSL_GUARDED_BY(mutex_);  // run -> host of its VM
+  // Host -> runs that were active when lkd exited, until the first attempt to connect to that host.
   std::map<std::string, std::vector<Run>> to_adopt_ ABSL_GUARDED_BY(mutex_);
 
-  // Of the thread of RunDue.
+  // Used only on RunDue's thread.
   Core core_;
   std::map<std::string, campaign::CampaignSpec> specs_;
   std::optional<Undone> undone_;

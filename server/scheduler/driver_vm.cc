@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver's side of VMs: start, destroy, host actions, consoles, and what hosts tell.
+// The part of the driver that handles VMs: starting and destroying them, host actions, consoles, and host events.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -13,7 +13,7 @@
 namespace lk::scheduler {
 namespace {
 
-// Findings of one console that reach the core; a guest that prints more of them is broken enough.
+// At most this many findings per console are passed to the core; a guest that prints more is broken anyway.
 constexpr uint32_t kMaxFindings = 1000;
 
 constexpr char kVmPrefix[] = "lk-";
@@ -106,9 +106,9 @@ void Driver::Do(const DestroyVm& action) {
     VmGone gone{action.run_id, VmGone::How::kDestroyed, "destroyed by lkd"};
     if (const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(action.host_id)) {
       const Status status = hypervisor->Destroy(VmName(action.run_id));
-      // Destroyed again after Limits::destroy, or when the host is back.
+      // The core retries after Limits::destroy. If the host was lost, Adopt destroys the VM when the host is back.
       if (!status.ok()) {
-        spdlog::warn("run {}: destroying its VM: {}", action.run_id, std::string(status.message()));
+        spdlog::warn("run {}: cannot destroy the VM: {}", action.run_id, std::string(status.message()));
         return;
       }
     }
@@ -132,9 +132,9 @@ void Driver::Do(const PerformPostMortem& action) {
   const HungGuest guest{.run_id = action.run_id,
                         .vm = VmName(action.run_id),
                         .host_uri = host->uri,
-                        .memory_bytes = profile->MostMemory(),
+                        .memory_bytes = profile->MaxMemory(),
                         .directory = RunDirectory(action.run_id)};
-  // Not behind a host action that waits for the guest to let go of its memory.
+  // The key differs from that of host actions: one of them may be waiting for the guest to release memory.
   ports_.lanes.Post(action.run_id + "/post-mortem", [this, guest, step = action.step, hypervisor] {
     Post(PerformStep(step, guest, options_.dumps, *hypervisor));
   });
@@ -204,7 +204,7 @@ void Driver::Do(const ReleaseRun& action) {
     active_.erase(action.run_id);
     consoles_.erase(action.run_id);
     grown_.erase(action.run_id);
-    findings_told_.erase(action.run_id);
+    console_findings_.erase(action.run_id);
   }
   Notify(action.run_id);
   ports_.pool.Post(action.run_id, [directory = RunDirectory(action.run_id)] { Tidy(directory); });
@@ -219,14 +219,14 @@ StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
   events.on_finding = [this, run_id, kernel_id = run.kernel_id](detect::Finding finding) {
     {
       const MutexLock lock(&mutex_);
-      if (++findings_told_[run_id] > kMaxFindings) return;
+      if (++console_findings_[run_id] > kMaxFindings) return;
     }
     Locate(kernel_id, finding);
     Post(ReportSeen{run_id, std::move(finding), Witness::kConsole});
   };
   events.on_header = [this, run_id](detect::Finding finding) {
     const MutexLock lock(&mutex_);
-    if (findings_told_[run_id] < kMaxFindings) queue_.push_back({ReportBegan{run_id, std::move(finding)}, {}});
+    if (console_findings_[run_id] < kMaxFindings) queue_.push_back({ReportBegan{run_id, std::move(finding)}, {}});
   };
   events.on_canary = [this, run_id](std::string_view nonce) { Post(ConsoleCanary{run_id, std::string(nonce)}); };
   events.on_end = [this, run_id] { Post(ConsoleEnded{run_id}); };
@@ -265,7 +265,7 @@ vm::ConsoleSink Driver::Sink(const std::shared_ptr<console::Recorder>& recorder)
   return {[recorder](std::string_view bytes) { recorder->OnBytes(bytes); }, [recorder] { recorder->OnEnd(); }};
 }
 
-// ---- hosts and what runs on them -----------------------------------------------------------
+// ---- hosts and their VMs -------------------------------------------------------------------
 
 Hosts::Listener Driver::HostListener() {
   Hosts::Listener listener;
@@ -284,7 +284,8 @@ Hosts::Listener Driver::HostListener() {
   return listener;
 }
 
-// The connection to a host stands: VMs of runs under way are taken over, others of ours are leftovers.
+// Called after connecting to a host. Takes over the VMs of the runs that were active there when lkd was restarted, and
+// destroys lkd's other VMs on the host, which are leftovers.
 void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
   std::vector<Run> runs;
   {
@@ -297,7 +298,7 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
   }
   const auto found = hypervisor.List(options_.owner);
   if (!found.ok()) {
-    spdlog::warn("host {}: listing VMs: {}", host.uri, std::string(found.status().message()));
+    spdlog::warn("host {}: cannot list VMs: {}", host.uri, std::string(found.status().message()));
     for (const Run& run : runs) Post(VmGone{run.id, VmGone::How::kHostLost, std::string(found.status().message())});
     return;
   }
@@ -306,7 +307,7 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
     const std::string name = VmName(run.id);
     const bool there =
         std::any_of(found->begin(), found->end(), [&](const auto& vm) { return vm.name == name && vm.running; });
-    // Its console is read in any case: what it printed while lkd was away may say why it is gone.
+    // The console is read in any case: its last output may explain why the VM is gone.
     auto recorder = OpenConsole(run, Descriptor(run.scenario));
     Status status = recorder.status();
     if (status.ok() && there) {
@@ -323,7 +324,7 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
       }
     }
     Post(VmGone{run.id, VmGone::How::kMissing,
-                status.ok() ? "it ended while lkd was away" : std::string(status.message())});
+                status.ok() ? "it stopped while lkd was not running" : std::string(status.message())});
     if (recorder.ok()) {
       (*recorder)->OnEnd();
     } else {
@@ -334,7 +335,7 @@ void Driver::Adopt(const Host& host, vm::Hypervisor& hypervisor) {
     if (adopted.contains(vm.name)) continue;
     spdlog::info("host {}: destroying leftover VM {}", host.uri, vm.name);
     const Status status = hypervisor.Destroy(vm.name);
-    if (!status.ok()) spdlog::warn("host {}: {}", host.uri, std::string(status.message()));
+    if (!status.ok()) spdlog::warn("host {}: cannot destroy {}: {}", host.uri, vm.name, std::string(status.message()));
   }
 }
 

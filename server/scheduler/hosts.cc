@@ -51,7 +51,7 @@ void Hosts::Start() {
     while (true) {
       const absl::Time next = RunDue();
       const MutexLock lock(&mutex_);
-      // next_try of a host that was lost or resumed is moved up.
+      // When a host is lost or resumed, its next_try is brought forward.
       const auto due = [this, next] {
         mutex_.AssertHeld();
         return stopping_ || NextTry() < next;
@@ -68,7 +68,7 @@ void Hosts::Stop() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  // Handles are released outside the lock: closing a connection may call back.
+  // Connections are closed outside the lock, since closing one may invoke a callback.
   std::map<std::string, Entry> entries;
   {
     const MutexLock lock(&mutex_);
@@ -76,7 +76,8 @@ void Hosts::Stop() {
   }
 }
 
-// Fills in what the host says of itself. Limits that an operator set stay (vcpus, memory_bytes above 0).
+// Connects to the host and fills in the facts about it. Limits that are already set (vcpus and memory_bytes above 0)
+// are kept.
 Status Hosts::ConnectTo(Host& host, std::shared_ptr<vm::Hypervisor>& hypervisor) {
   auto connected = connect_(host.uri, [this, id = host.id](const vm::VmEvent& event) { OnVmEvent(id, event); });
   if (!connected.ok()) return connected.status();
@@ -88,7 +89,8 @@ Status Hosts::ConnectTo(Host& host, std::shared_ptr<vm::Hypervisor>& hypervisor)
                     host.uri, facts.hypervisor_version, facts.broken_reason));
   }
   if (facts.archs.empty()) {
-    return absl::FailedPreconditionError(host.uri + ": no emulator for any architecture lk knows (x86_64, aarch64)");
+    return absl::FailedPreconditionError(host.uri +
+                                         ": no emulator for an architecture that lk supports (x86_64, aarch64)");
   }
   if (host.vcpus == 0) host.vcpus = facts.cpus;
   if (host.memory_bytes == 0) host.memory_bytes = facts.memory_bytes / 4 * 3;
@@ -118,7 +120,7 @@ StatusOr<Host> Hosts::Add(const HostRequest& request) {
   {
     const MutexLock lock(&mutex_);
     if (entries_.contains(host.id)) {
-      return absl::AlreadyExistsError(fmt::format("{} is there already, as host {}", host.uri, host.id));
+      return absl::AlreadyExistsError(fmt::format("{} already exists, as host {}", host.uri, host.id));
     }
     if (stopping_) return absl::UnavailableError("lkd is stopping");
   }
@@ -128,7 +130,7 @@ StatusOr<Host> Hosts::Add(const HostRequest& request) {
   {
     const MutexLock lock(&mutex_);
     if (!entries_.try_emplace(host.id, Entry{host, hypervisor}).second) {
-      return absl::AlreadyExistsError(fmt::format("{} was added meanwhile, as host {}", host.uri, host.id));
+      return absl::AlreadyExistsError(fmt::format("{} was added in the meantime, as host {}", host.uri, host.id));
     }
   }
   listener_.on_connected(host, *hypervisor);
@@ -174,10 +176,10 @@ StatusOr<Host> Hosts::Find(const std::string& name) const {
   for (const auto& [id, entry] : entries_) {
     if (id == name || entry.host.uri == name) return entry.host;
     if (name.empty() || !id.starts_with(name)) continue;
-    if (found) return absl::NotFoundError(fmt::format("\"{}\" begins several hosts' ids", name));
+    if (found) return absl::NotFoundError(fmt::format("\"{}\" is ambiguous: it matches several hosts", name));
     found = &entry.host;
   }
-  if (!found) return absl::NotFoundError(fmt::format("no host \"{}\" (lkctl host list shows them)", name));
+  if (!found) return absl::NotFoundError(fmt::format("no host \"{}\" (see lkctl host list)", name));
   return *found;
 }
 
@@ -250,7 +252,7 @@ void Hosts::TryAgain(const std::string& id) {
   if (status.ok()) {
     spdlog::info("host {} is up: {}, {} ({})", host.uri, host.hypervisor_version, host.accelerator,
                  host.accelerator_reason);
-    // What it offers may have changed since it was added, and counts while it is down, too.
+    // The host's features may have changed since it was added, and placement uses them even while the host is down.
     if (const Status stored = store_.PutHost(host); !stored.ok()) {
       spdlog::warn("host {}: {}", host.uri, std::string(stored.message()));
     }
@@ -269,7 +271,7 @@ void Hosts::OnVmEvent(const std::string& id, const vm::VmEvent& event) {
     if (entry == entries_.end()) return;
     if (entry->second.host.state == Host::State::kUp) entry->second.host.state = Host::State::kDown;
     entry->second.host.state_reason = event.detail;
-    // TryAgain lets go of the dead connection and tells the listener what came of it.
+    // TryAgain drops the dead connection and notifies the listener of the result.
     entry->second.next_try = clock_.Now();
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The libvirt hosts lkd is connected to.
+// The libvirt hosts that lkd uses, and its connections to them.
 #pragma once
 
 #include <functional>
@@ -20,44 +20,46 @@ namespace lk::scheduler {
 struct HostRequest {
   std::string uri;
   bool allow_broken_qemu = false;
-  uint32_t max_vcpus = 0;         // 0: the host's CPUs
-  uint64_t max_memory_bytes = 0;  // 0: 3/4 of the host's memory
+  uint32_t max_vcpus = 0;         // 0 means all of the host's CPUs
+  uint64_t max_memory_bytes = 0;  // 0 means 3/4 of the host's memory
 };
 
-// Keeps a connection to each host of the store and tries again, with growing pauses, where there is none. Thread-safe.
+// Maintains a connection to each host in the store; failed attempts are retried with increasing backoff. Thread-safe.
 class Hosts {
  public:
   struct Listener {
-    // On the thread of RunDue, or of the call: a host was added, or its state changed.
+    // A host was added, or its state may have changed. Called on RunDue's thread or by Add and SetDrained.
     std::function<void(const campaign::Host&)> on_change;
-    // The same, before on_change: the connection stands (again); VMs may be there from before.
+    // lkd has connected or reconnected to a host, where earlier VMs may still exist. Called on the same thread
+    // as on_change, and before it.
     std::function<void(const campaign::Host&, vm::Hypervisor&)> on_connected;
-    // On the thread of RunDue: connecting failed.
+    // An attempt of RunDue to connect failed. Called on its thread, before on_change.
     std::function<void(const campaign::Host&)> on_lost;
-    // On the hypervisor's event thread.
+    // Called on the hypervisor's event thread.
     std::function<void(const std::string& host_id, const vm::VmEvent&)> on_vm;
   };
 
   Hosts(store::SchedulerStore& store, const Clock& clock, vm::HypervisorFactory connect);
   ~Hosts();
 
-  // Takes up the hosts that the store has. RunDue connects to them: on a thread of Hosts between Start and Stop, or
-  // called by who has no threads.
+  // Loads the hosts from the store. RunDue connects to them: between Start and Stop, a thread of Hosts calls it; a
+  // caller that does not use Start must call it.
   Status Load(Listener listener);
   void Start();
   void Stop();
-  // Connects where that is due. Returns when it wants to be called again at the latest, unless an event comes.
+  // Makes the connection attempts that are due. Returns the time of the next attempt, which a later event may bring
+  // forward.
   absl::Time RunDue();
 
-  // Blocks until the host has been looked at. Errors: see HostService.AddHost.
+  // Blocks until the host has been probed. Errors: see HostService.AddHost.
   StatusOr<campaign::Host> Add(const HostRequest& request);
   StatusOr<campaign::Host> SetDrained(const std::string& id, bool drained);
   Status Remove(const std::string& id);
 
-  // Id, a beginning of one that only one host has, or a URI. Error: NOT_FOUND.
+  // Finds a host by id, unique id prefix, or URI. Error: NOT_FOUND.
   StatusOr<campaign::Host> Find(const std::string& name) const;
   std::vector<campaign::Host> List() const;
-  // Nullptr: no connection. It stays valid while it is held.
+  // Null if there is no connection. The result stays valid while it is held.
   std::shared_ptr<vm::Hypervisor> Get(const std::string& id) const;
 
  private:

@@ -15,9 +15,9 @@ namespace {
 using campaign::PostMortemStep;
 using Outcome = PostMortemStep::Outcome;
 
-constexpr size_t kMostText = 16 << 10;
-// CPUs that the line about the registers names; all are in the text.
-constexpr size_t kMostNamed = 8;
+constexpr size_t kMaxText = 16 << 10;
+// The one-line summary lists at most this many CPUs; the text lists all CPUs, up to kMaxText bytes.
+constexpr size_t kMaxNamed = 8;
 
 void Fail(PostMortemStep& step, const Status& status) {
   step.outcome = Outcome::kFailed;
@@ -33,18 +33,18 @@ bool RunsWithInterruptsOff(const vm::Vcpu& cpu) {
   return !cpu.halted && cpu.interrupts_off;
 }
 
-// "1 of 3 CPUs run with interrupts off; CPU 0 at 0xffffffff81000000 (off), CPU 1 at 0x7f2a00000000, CPU 2 halted"
+// "1 of 3 CPUs running with interrupts off; CPU 0 at 0xffffffff81000000 (off), CPU 1 at 0x7f2a00000000, CPU 2 halted"
 std::string Summarize(const std::vector<vm::Vcpu>& cpus) {
-  std::string text = fmt::format("{} of {} CPUs run with interrupts off",
+  std::string text = fmt::format("{} of {} CPUs running with interrupts off",
                                  std::ranges::count_if(cpus, RunsWithInterruptsOff), cpus.size());
   const bool all = std::ranges::all_of(cpus, RunsWithInterruptsOff);
-  for (size_t i = 0; i < std::min(cpus.size(), kMostNamed); ++i) {
+  for (size_t i = 0; i < std::min(cpus.size(), kMaxNamed); ++i) {
     const vm::Vcpu& cpu = cpus[i];
     text += fmt::format("{} CPU {} {}{}", i == 0 ? ";" : ",", cpu.index,
                         cpu.halted ? "halted" : fmt::format("at {:#x}", cpu.instruction_pointer),
                         RunsWithInterruptsOff(cpu) && !all ? " (off)" : "");
   }
-  if (cpus.size() > kMostNamed) text += fmt::format(" and {} more", cpus.size() - kMostNamed);
+  if (cpus.size() > kMaxNamed) text += fmt::format(" and {} more", cpus.size() - kMaxNamed);
   return text;
 }
 
@@ -53,8 +53,8 @@ void ReadRegisters(const HungGuest& guest, vm::Hypervisor& hypervisor, PostMorte
   if (!cpus.ok()) return Fail(done.step, cpus.status());
   done.step.detail = Summarize(*cpus);
   for (const vm::Vcpu& cpu : *cpus) done.step.text += fmt::format("CPU {}\n{}\n", cpu.index, cpu.registers);
-  if (done.step.text.size() > kMostText) done.step.text.resize(kMostText);
-  // A CPU that is halted waits for nothing but an interrupt; where all are, no code of the kernel holds them.
+  if (done.step.text.size() > kMaxText) done.step.text.resize(kMaxText);
+  // A halted CPU is only waiting for an interrupt; if all CPUs are halted, none is stuck in kernel code.
   const auto halted = [](const vm::Vcpu& cpu) { return cpu.halted; };
   done.interrupts_off = !std::ranges::all_of(*cpus, halted) && std::ranges::all_of(*cpus, [](const vm::Vcpu& cpu) {
     return cpu.halted || cpu.interrupts_off;
@@ -68,31 +68,31 @@ void SendNmi(const HungGuest& guest, vm::Hypervisor& hypervisor, PostMortemStep&
   step.detail = "sent";
 }
 
-// Empty: the memory may be dumped.
+// Returns an empty string if the memory can be dumped.
 std::string WhyNotDumped(const HungGuest& guest, const DumpLimits& limits) {
-  if (!vm::IsLocal(guest.host_uri)) return fmt::format("the dump would stay on {}", guest.host_uri);
+  if (!vm::IsLocal(guest.host_uri)) return fmt::format("the dump would remain on the remote host {}", guest.host_uri);
   if (guest.memory_bytes > limits.max_bytes) {
-    return fmt::format("{} of memory, and dumps.maxBytes is {}", FormatBytes(guest.memory_bytes),
+    return fmt::format("{} of memory exceeds dumps.maxBytes ({})", FormatBytes(guest.memory_bytes),
                        FormatBytes(limits.max_bytes));
   }
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(guest.directory, error);
   if (error) return fmt::format("{}: {}", guest.directory.string(), error.message());
   if (space.available < limits.keep_free || space.available - limits.keep_free < guest.memory_bytes) {
-    return fmt::format("{} of memory, {} free on the disk, and dumps.keepFree is {}", FormatBytes(guest.memory_bytes),
-                       FormatBytes(space.available), FormatBytes(limits.keep_free));
+    return fmt::format("{} of memory, but only {} is free on the disk, and dumps.keepFree is {}",
+                       FormatBytes(guest.memory_bytes), FormatBytes(space.available), FormatBytes(limits.keep_free));
   }
   return "";
 }
 
 void Dump(const HungGuest& guest, const DumpLimits& limits, vm::Hypervisor& hypervisor, PostMortemStep& step) {
   if (std::string reason = WhyNotDumped(guest, limits); !reason.empty()) return Skip(step, std::move(reason));
-  // Under its name it is whole.
+  // The dump gets its final name once it is complete.
   const std::filesystem::path path = guest.directory / kVmcore;
   std::filesystem::path part = path;
   part += ".part";
   std::error_code error;
-  std::filesystem::remove(part, error);  // of an lkd that ended meanwhile
+  std::filesystem::remove(part, error);  // left over if lkd was killed
   if (const Status dumped = hypervisor.DumpMemory(guest.vm, part); !dumped.ok()) return Fail(step, dumped);
   std::filesystem::rename(part, path, error);
   const uint64_t size = error ? 0 : std::filesystem::file_size(path, error);
@@ -119,7 +119,7 @@ PostMortemStepDone PerformStep(PostMortemStep::Step step, const HungGuest& guest
       break;
     case PostMortemStep::Step::kDrain:
     case PostMortemStep::Step::kDestroy:
-      Skip(done.step, "done by other actions");
+      Skip(done.step, "performed by another action");
       break;
   }
   return done;

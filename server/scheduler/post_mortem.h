@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver does about a guest that hung: asks its QEMU for the registers, sends it an NMI, dumps its memory.
+// The post-mortem steps that the driver performs on a hung guest: reading its registers from QEMU, sending it an NMI,
+// and dumping its memory.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +16,16 @@ namespace lk::scheduler {
 struct HungGuest {
   std::string run_id;
   std::string vm;                   // name of the domain
-  std::string host_uri;             // libvirt's
-  uint64_t memory_bytes = 0;        // at most, hotplug included
-  std::filesystem::path directory;  // of the run; the dump goes there
+  std::string host_uri;             // libvirt URI
+  uint64_t memory_bytes = 0;        // maximum, hotplug included
+  std::filesystem::path directory;  // of the run; the dump is written there
 };
 
 // Name of a memory dump in the run's directory.
 inline constexpr char kVmcore[] = "vmcore";
 
-// Performs kRegisters, kNmi or kDump; blocks as the hypervisor's call does. What fails or is skipped is told in the
-// step; `seconds` is left to the core, which knows when it asked.
+// Performs kRegisters, kNmi or kDump. Blocks for as long as the hypervisor call does. Failures and skips are recorded
+// in the step; the core sets its `seconds`.
 PostMortemStepDone PerformStep(campaign::PostMortemStep::Step step, const HungGuest& guest, const DumpLimits& limits,
                                vm::Hypervisor& hypervisor);
 

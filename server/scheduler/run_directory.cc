@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 Status MakeSparseFile(const fs::path& path, uint64_t bytes) {
   std::error_code ignored;
   fs::remove(path, ignored);
-  // Of this user alone, like the initrd: where QEMU runs as another one, libvirt hands it over while the VM runs.
+  // Private to lkd's user, like the initrd. If QEMU runs as a different user, libvirt makes that user the owner while
+  // the VM runs.
   const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd && ftruncate(fd.get(), static_cast<off_t>(bytes)) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, path.string());
@@ -42,7 +43,7 @@ StatusOr<std::vector<vm::ScratchDisk>> MakeScratchDisks(const v1::ScenarioDescri
   const fs::space_info space = fs::space(directory, error);
   if (error) return absl::InternalError(fmt::format("{}: {}", directory.string(), error.message()));
   if (space.available < total) {
-    return absl::ResourceExhaustedError(fmt::format("scratch disks of {} need {}, and {} has {} free",
+    return absl::ResourceExhaustedError(fmt::format("scratch disks of {} need {}, but {} has {} free",
                                                     descriptor.name(), FormatBytes(total), directory.string(),
                                                     FormatBytes(space.available)));
   }

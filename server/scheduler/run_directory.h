@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in a run's directory: what is kept of it, and what only its VM needs.
+// The files in a run's directory: those that are kept, and those that only its VM needs.
 #pragma once
 
 #include <array>
@@ -15,19 +15,20 @@
 
 namespace lk::scheduler {
 
-// What is kept of a run once it is over, by name in its directory.
+// Names of the files in a run's directory that are kept when the run is over.
 inline constexpr std::array<const char*, 2> kArtifacts = {console::kFileName, kVmcore};
 
-// The descriptor's scratch disks, as sparse files in an existing directory; what an earlier attempt at the run left
-// there is replaced. Errors: RESOURCE_EXHAUSTED (the file system could not hold them, were they full), what file
-// operations say.
+// Creates the descriptor's scratch disks as sparse files in an existing directory; existing files with the same names
+// are replaced. Errors: RESOURCE_EXHAUSTED (the file system has less free space than the total size of the disks);
+// those of file operations.
 StatusOr<std::vector<vm::ScratchDisk>> MakeScratchDisks(const v1::ScenarioDescriptor& descriptor,
                                                         const std::filesystem::path& directory);
 
-// Removes what is no artifact: initrd, scratch disks, firmware variables, the host's copy of the console, half a dump.
+// Removes all files that are not artifacts: initrd, scratch disks, firmware variables, the host's copy of the console,
+// partial dumps.
 void Tidy(const std::filesystem::path& run_directory);
 
-// The directories of runs under `runs` but for these.
+// The directories under `runs` except those of `run_ids`.
 std::vector<std::filesystem::path> OtherRuns(const std::filesystem::path& runs, const std::set<std::string>& run_ids);
 
 }  // namespace lk::scheduler

@@ -48,7 +48,8 @@ Status AddToken(soci::session& sql, const Token& token) {
   for (const Token& other : ListTokens(sql)) {
     if (other.name == token.name && other.Live(token.created)) {
       return absl::AlreadyExistsError(
-          fmt::format("token {} ({}) has that name; revoke it, or take another name", other.name, other.id));
+          fmt::format("duplicate token name \"{}\": it belongs to token {}; revoke that token, or choose another name",
+                      other.name, other.id));
     }
   }
   const std::string role(ToString(token.role));
@@ -73,7 +74,7 @@ StatusOr<Token> FindToken(soci::session& sql, const std::string& hash) {
 
 StatusOr<Token> RevokeToken(soci::session& sql, const std::string& name, absl::Time now) {
   std::vector<Token> tokens = ListTokens(sql);
-  // An id names one token ever; a name, the live one.
+  // An id always identifies the same token; a name identifies the live token that has it.
   auto found = std::ranges::find(tokens, name, &Token::id);
   if (found == tokens.end()) {
     found = std::ranges::find_if(tokens, [&](const Token& t) { return t.name == name && t.Live(now); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens and the audit log in SQL. Throws what SOCI throws.
+// Stores tokens and the audit log in SQL. Throws SOCI's exceptions.
 #pragma once
 
 #include <soci/soci.h>
@@ -12,7 +12,7 @@
 
 namespace lk::store {
 
-// What Store says of each.
+// See Store.
 Status AddToken(soci::session& sql, const access::Token& token);
 std::vector<access::Token> ListTokens(soci::session& sql);
 StatusOr<access::Token> FindToken(soci::session& sql, const std::string& hash);

@@ -20,13 +20,13 @@ namespace {
 using nlohmann::json;
 using FieldName = std::string_view;
 
-// A field that has a column, of its own name or of another.
+// A field that has a column. Their names may differ.
 struct Column {
   FieldName field;
   const char* name;
 };
 
-// What is not in the body of a row; all other fields are.
+// Fields that are not in the body of a row. All other fields are.
 template <typename T>
 struct Kept {
   static constexpr std::array<Column, 0> columns = {};
@@ -53,17 +53,17 @@ struct Kept<campaign::Run> {
                                                          {"control", "control"},
                                                          {"emulated", "emulated"},
                                                          {"finished", "finished"}});
-  // Rows of their own.
+  // Stored in separate tables.
   static constexpr auto elsewhere = std::to_array<FieldName>({"findings", "latencies"});
 };
 template <>
 struct Kept<detect::Finding> {
   static constexpr std::array<Column, 0> columns = {};
-  // Nowhere: they matter while it is folded into others.
+  // Not stored, since they matter only until the finding is folded into another one.
   static constexpr auto elsewhere = std::to_array<FieldName>({"transient", "saturated"});
 };
 
-// nullptr: the field has none.
+// Returns nullptr if the field has no column.
 template <typename T>
 constexpr const char* ColumnOf(FieldName field) {
   const auto& columns = Kept<T>::columns;
@@ -79,9 +79,9 @@ constexpr bool IsInBody(FieldName field) {
   return ColumnOf<T>(field) == nullptr && !Includes(Kept<T>::elsewhere, field);
 }
 
-// Enumerations are kept as their words.
+// Enumerations are stored as words.
 void FromWord(const std::string& word, detect::Kind& kind) {
-  if (!detect::ParseKind(word, kind)) throw Damaged(fmt::format("\"{}\" is not a kind of finding", word));
+  if (!detect::ParseKind(word, kind)) throw Damaged(fmt::format("unknown finding kind \"{}\"", word));
 }
 void FromWord(const std::string& word, campaign::Arch& arch) {
   arch = Sound(campaign::ParseArch(word));
@@ -120,7 +120,7 @@ template <typename T>
 void FromJson(const json& j, T& value) {
   j.get_to(value);
 }
-// A guest may count to NaN; JSON has no word for it and writes null.
+// A guest may report NaN, which JSON cannot represent, so it is written as null.
 void FromJson(const json& j, double& value) {
   value = j.is_null() ? std::numeric_limits<double>::quiet_NaN() : j.get<double>();
 }
@@ -132,7 +132,7 @@ void PutFields(const T& value, json& body) {
     if constexpr (IsInBody<T>(field.name)) body[std::string(field.name)] = part;
   });
 }
-// A key that is missing leaves its field as it is.
+// A missing key leaves its field unchanged.
 template <typename T>
 void GetFields(const json& body, T& value) {
   ForEachField(value, [&](auto field, auto& part) {
@@ -157,7 +157,8 @@ struct nlohmann::adl_serializer<T> {
   static void from_json(const nlohmann::json& j, T& value) { lk::store::GetFields(j, value); }
 };
 
-// Of the file only this much is kept, beside its text: a reader that needs the rest parses that again.
+// Apart from the text of the campaign file, only these fields are stored; a reader that needs the rest parses the text
+// again.
 template <>
 struct nlohmann::adl_serializer<lk::campaign::CampaignSpec> {
   static void to_json(json& j, const lk::campaign::CampaignSpec& spec) {
@@ -200,14 +201,14 @@ struct nlohmann::adl_serializer<std::optional<T>> {
 namespace lk::store {
 namespace {
 
-// Guests say what they like: bytes that are not UTF-8 become U+FFFD, and all that is not ASCII is escaped, because
-// PostgreSQL takes neither NUL nor bad UTF-8.
+// Guests can send anything: bytes that are not UTF-8 become U+FFFD, and everything that is not ASCII is escaped,
+// because PostgreSQL accepts neither NUL nor invalid UTF-8.
 template <typename T>
 std::string Encode(const T& value) {
   return json(value).dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
 }
 
-// Over what the columns have given.
+// Called after the fields that have columns have been set.
 template <typename T>
 void Decode(const std::string& body, T& value) {
   GetFields(json::parse(body), value);
@@ -221,7 +222,7 @@ std::string ToBase64(std::string_view bytes) {
 
 std::string FromBase64(const std::string& text) {
   std::string bytes;
-  if (!absl::Base64Unescape(text, &bytes)) throw Damaged("bad base64");
+  if (!absl::Base64Unescape(text, &bytes)) throw Damaged("invalid base64");
   return bytes;
 }
 
@@ -231,7 +232,7 @@ std::string EncodeHistogram(const Histogram& histogram) {
 
 Histogram DecodeHistogram(const std::string& body) {
   v1::Histogram proto;
-  if (!proto.ParseFromString(FromBase64(body))) throw Damaged("not a histogram");
+  if (!proto.ParseFromString(FromBase64(body))) throw Damaged("invalid histogram");
   return Sound(HistogramFromProto(proto));
 }
 
@@ -298,7 +299,7 @@ void Get(const values& row, const std::string& column, bool& value) {
 void Get(const values& row, const std::string& column, Word auto& value) {
   FromWord(row.get<std::string>(column), value);
 }
-// Nothing is the empty word.
+// An empty string means no value.
 template <Word T>
 void Get(const values& row, const std::string& column, std::optional<T>& value) {
   if (!row.get<std::string>(column).empty()) Get(row, column, value.emplace());
@@ -374,7 +375,8 @@ void type_conversion<lk::campaign::Campaign>::to_base(const lk::campaign::Campai
 
 void type_conversion<lk::campaign::Run>::from_base(const values& row, indicator, lk::campaign::Run& run) {
   lk::store::FromRow(row, run);
-  // Both states are stored as "finishing": a verdict that is a pass tells them apart.
+  // Both kFinishing and kAwaitingControls are stored as "finishing". Only a run that awaits its controls has the
+  // verdict pass already.
   if (run.state == lk::campaign::RunState::kFinishing && run.verdict == lk::campaign::Verdict::kPass) {
     run.state = lk::campaign::RunState::kAwaitingControls;
   }

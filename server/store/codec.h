@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domain values as the database keeps them.
+// How domain values are stored in the database.
 #pragma once
 
 #include <absl/time/time.h>
@@ -14,7 +14,7 @@
 
 namespace lk::store {
 
-// Something stored does not read back. Stays inside this room: the store makes DATA_LOSS of it.
+// Thrown if a stored value cannot be decoded. Never leaves the store, which converts it to DATA_LOSS.
 struct Damaged : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -25,16 +25,16 @@ T Sound(StatusOr<T> value) {
   return *std::move(value);
 }
 
-// Text columns cannot hold any byte in every database.
+// Not every database can hold arbitrary bytes in text columns.
 std::string ToBase64(std::string_view bytes);
 std::string FromBase64(const std::string& text);
 
-// Without the probe, which has a column.
+// The name of the probe is not included, since it has its own column.
 std::string EncodeHistogram(const Histogram& histogram);
 Histogram DecodeHistogram(const std::string& body);
 
-// JSON of what has no column of its own. A key that is missing reads as the default, so that fields can be added
-// without a migration.
+// JSON of the fields that have no column. A missing key gives the default value, so that fields can be added without a
+// migration.
 std::string EncodeBody(const campaign::Campaign& campaign);
 std::string EncodeBody(const campaign::Run& run);
 std::string EncodeBody(const campaign::Finding& finding);
@@ -46,18 +46,18 @@ void DecodeBody(const std::string& body, campaign::Finding& finding);
 void DecodeBody(const std::string& body, campaign::KernelBuild& kernel);
 void DecodeBody(const std::string& body, campaign::Host& host);
 
-// The columns of a campaign's and a run's row, but for its id.
+// The columns of campaigns and of runs, except the id.
 const std::vector<std::string>& CampaignColumns();
 const std::vector<std::string>& RunColumns();
 
-// Sorts run ids by campaign, then by their numbers: each number after the last '-' is filled up to nine digits.
+// A key that sorts run ids by campaign, then by their numbers: each number after the last '-' is padded to nine digits.
 std::string Position(std::string_view run_id);
 
 }  // namespace lk::store
 
 namespace soci {
 
-// Microseconds since 1970; NULL: InfinitePast.
+// Microseconds since 1970; NULL for InfinitePast.
 template <>
 struct type_conversion<absl::Time> {
   using base_type = long long;

@@ -12,17 +12,17 @@
 
 namespace lk::store {
 
-// What /metrics shows of a Histogram: how many observations are within each of some bounds. A fiftieth of its size,
-// since there may be tens of thousands.
+// The part of a Histogram that /metrics shows: for each of a fixed set of upper bounds, how many observations are
+// within it. There may be tens of thousands of these objects; each takes a fiftieth of a Histogram's memory.
 class LatencySums {
  public:
   static constexpr size_t kBounds = 22;
-  // Upper bounds in ns: 1, 2 and 5 times each power of ten, 1 us ... 10 s.
+  // Upper bounds in ns: 1, 2 and 5 times each power of ten, from 1 us to 10 s.
   static std::span<const uint64_t, kBounds> Bounds();
 
   LatencySums() = default;
-  // A bound counts what is certainly within it: up to 1/32 below it some may be missing, which the next one has (see
-  // lk::Histogram).
+  // Only observations known to be within a bound are counted for it; those less than 1/32 of the bound below it may be
+  // counted for the next one instead (see lk::Histogram).
   explicit LatencySums(const Histogram& histogram);
   void Add(const LatencySums& other);
 
@@ -37,7 +37,8 @@ class LatencySums {
   std::array<uint64_t, kBounds> at_most_{};
 };
 
-// Those of each probe. Copies share them: there may be tens of thousands, and each scrape reads all.
+// The LatencySums of each probe. Copies share the map, since each scrape copies all of them, which may be tens of
+// thousands.
 class ProbeLatencies {
  public:
   using Map = std::map<std::string, LatencySums>;
@@ -47,7 +48,7 @@ class ProbeLatencies {
   size_t size() const { return map_->size(); }
   const LatencySums& at(const std::string& probe) const { return map_->at(probe); }
 
-  // Other copies keep what they have.
+  // Does not change other copies.
   void Set(const std::string& probe, const LatencySums& sums);
   void Add(const std::string& probe, const LatencySums& sums);
 

@@ -12,8 +12,8 @@
 namespace lk::store {
 namespace {
 
-// Drivers prepare one statement at a time, and see parameters in comments. In the migrations a statement ends with ; at
-// the end of a line, and a comment is a line of its own.
+// Database drivers prepare one statement at a time and look for parameters even in comments. In migrations, every
+// statement must therefore end with ; at the end of a line, and every comment must be on a separate line.
 void Execute(soci::session& sql, const std::string& script) {
   std::istringstream lines(script);
   std::string statement;
@@ -34,10 +34,10 @@ Status Migrate(soci::session& sql, const Dialect& dialect, const std::vector<Mig
   sql << "SELECT COALESCE(MAX(version), 0) FROM schema_migrations", soci::into(current);
   const long long known = migrations.empty() ? 0 : migrations.back().version;
   if (current > known) {
-    return absl::DataLossError(
-        fmt::format("the store's schema is version {}, this lkd knows versions up to {}: a newer lkd has written it; "
-                    "use that one, or another store",
-                    current, known));
+    return absl::DataLossError(fmt::format(
+        "the store has schema version {}, but this lkd supports only versions up to {}: the store was written by a "
+        "newer lkd; use that lkd, or a different store",
+        current, known));
   }
   if (current == 0) {
     for (const std::string& statement : dialect.before_first_migration) sql << statement;

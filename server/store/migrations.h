@@ -12,7 +12,7 @@
 namespace lk::store {
 
 struct Migration {
-  int version = 0;  // 1, 2 ...; the number that its file begins with
+  int version = 0;  // 1, 2 ...; the number at the beginning of the file name
   const char* name = "";
   const char* sql = "";
 };
@@ -20,8 +20,8 @@ struct Migration {
 // The files of server/store/migrations, embedded at build time, in order.
 const std::vector<Migration>& Migrations();
 
-// Brings the schema up to date in one transaction. Error: DATA_LOSS: the schema is newer than the last migration known
-// here, so a newer lkd has written it. Throws what SOCI throws.
+// Brings the schema up to date in one transaction. Error: DATA_LOSS if the schema is newer than the last of
+// `migrations`, which means that a newer lkd has written it. Throws SOCI's exceptions.
 Status Migrate(soci::session& sql, const Dialect& dialect, const std::vector<Migration>& migrations);
 
 }  // namespace lk::store

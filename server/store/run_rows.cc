@@ -25,7 +25,8 @@ std::map<std::string, std::string> Children(soci::session& sql, const std::strin
   return children;
 }
 
-// Writes only what differs; `changed` is told the bodies of such a row, before and after ("": no row).
+// Writes only rows that differ. Calls `changed` for each with the old and the new body; a row that does not exist has
+// an empty body.
 void PutChildren(soci::session& sql, const std::string& table, const std::string& run_id,
                  const std::map<std::string, std::string>& wanted,
                  const std::function<void(const std::string&, const std::string&)>& changed) {
@@ -60,7 +61,8 @@ void GetEvidence(soci::session& sql, Run& run) {
 }
 
 void PutRun(soci::session& sql, const Run& run) {
-  // Only a run that has counted already must be taken out of the sums first; the others come every second.
+  // A run that has already been counted must first be subtracted from the sums. Others are stored every second, so
+  // their old version is not read.
   std::string state;
   sql << "SELECT state FROM runs WHERE id = :id", soci::into(state), soci::use(run.id);
   std::optional<Run> counted;

@@ -91,7 +91,8 @@ class SqlStore final : public Store {
 
   StatusOr<std::string> ResolveCampaign(const std::string& prefix) override {
     return Call("resolve_campaign", [&](soci::session& sql) -> StatusOr<std::string> {
-      // The first two ids not before the prefix tell: what begins with it comes next in order, itself first.
+      // The first two ids from the prefix onwards are enough: those that begin with the prefix sort directly after it,
+      // an exact match first.
       std::vector<std::string> ids = All<std::string>(
           (sql.prepare << "SELECT id FROM campaigns WHERE id >= :prefix ORDER BY id LIMIT 2", soci::use(prefix)));
       std::erase_if(ids, [&](const std::string& id) { return !id.starts_with(prefix); });
@@ -293,8 +294,8 @@ class SqlStore final : public Store {
     });
   }
 
-  StatusOr<bool> AddInbound(const InboundWebhook& webhook, uint32_t most_queued) override {
-    return Call("add_inbound", [&](soci::session& sql) { return InsertInbound(sql, webhook, most_queued); });
+  StatusOr<bool> AddInbound(const InboundWebhook& webhook, uint32_t max_queued) override {
+    return Call("add_inbound", [&](soci::session& sql) { return InsertInbound(sql, webhook, max_queued); });
   }
   Status UpdateInbound(const InboundWebhook& webhook) override {
     return Call("update_inbound", [&](soci::session& sql) { return ReplaceInbound(sql, webhook); });
@@ -346,8 +347,8 @@ class SqlStore final : public Store {
   }
 
  private:
-  // Runs `body` in a transaction (unless it makes its own) with the one session there is; makes a Status of what is
-  // thrown, and tells the observer.
+  // Runs `body` with the only session, in a transaction if `transaction` is set, converts exceptions to a Status, and
+  // calls the observer.
   template <typename Body>
   auto Call(std::string_view operation, Body body, bool transaction = true)
       -> decltype(body(std::declval<soci::session&>())) {
@@ -363,12 +364,11 @@ class SqlStore final : public Store {
         return outcome;
       } catch (const soci::soci_error& error) {
         const absl::StatusCode code = dialect_.code(error);
-        // Beginning anew costs little, and a connection that was cut is never used again.
+        // Reconnecting is cheap, and ensures that a broken connection is not used again.
         if (code == absl::StatusCode::kUnavailable) connected_ = false;
         return Status(code, fmt::format("store: {}: {}", operation, error.get_error_message()));
       } catch (const std::exception& error) {
-        return absl::DataLossError(
-            fmt::format("store: {}: what is stored does not read back: {}", operation, error.what()));
+        return absl::DataLossError(fmt::format("store: {}: corrupt record: {}", operation, error.what()));
       }
     }();
     if (observe_) {

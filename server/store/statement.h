@@ -6,8 +6,8 @@
 
 namespace lk::store {
 
-// "INSERT INTO table (keys, columns) VALUES (:key, :column ...) ON CONFLICT (keys) DO UPDATE SET column =
-// excluded.column". `add` names those columns whose values are added to what is there.
+// Returns "INSERT INTO table (keys, columns) VALUES (:key, :column ...) ON CONFLICT (keys) DO UPDATE SET column =
+// excluded.column". The values of the columns in `add` are added to the stored ones instead.
 std::string Upsert(const std::string& table, const std::vector<std::string>& keys,
                    const std::vector<std::string>& columns, const std::vector<std::string>& add = {});
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lkd remembers, in words of the domain. Only what watchers are told is kept as the API puts it: see Event.
+// lkd's persistent storage. It stores domain types; only events are stored as API messages (see Event).
 #pragma once
 
 #include <cstdint>
@@ -20,30 +20,30 @@
 
 namespace lk::store {
 
-// Something a watcher of a campaign is told. `payload` is a serialized lk.v1.CampaignEvent without its sequence.
+// An event for the watchers of a campaign. `payload` is a serialised lk.v1.CampaignEvent without its sequence.
 struct Event {
-  uint32_t sequence = 0;  // 1, 2 ... within the campaign, given by the store
+  uint32_t sequence = 0;  // 1, 2 ... within the campaign, assigned by the store
   absl::Time time;
   std::string payload;
 };
 
-// What lkd counts of its own work.
+// Counters of lkd's own work.
 struct Work {
-  uint64_t agent_samples = 0;              // sample messages of agents
-  std::map<std::string, Histogram> calls;  // operation of the store -> durations
+  uint64_t agent_samples = 0;              // sample messages from agents
+  std::map<std::string, Histogram> calls;  // store operation -> durations
 };
 
-// What /metrics is made of. Sums over finished runs (superseded attempts counted too: they happened), and over findings
-// as they are stored, of kernels that are stored: a removed kernel's sums leave, and come back with it. Builds of one
-// release are one kernel here.
+// The data behind /metrics: sums over finished runs (including superseded attempts), and over findings as soon as they
+// are stored. `rows`, `mutants` and `kernels` include only kernels in the store: the rows of a removed kernel
+// disappear, and reappear if it is added again. Builds of the same release count as one kernel.
 struct RunStatistics {
   struct Key {
     std::string kernel, arch, profile, scenario;   // kernel: its release
-    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): a false positive
   };
   struct Title {
     uint64_t findings = 0;
-    long long first = 0;  // grows with the time when the cell first had it
+    long long first = 0;  // the later the title first appeared in this Row, the greater
   };
   struct LastRun {
     std::string id;
@@ -53,48 +53,49 @@ struct RunStatistics {
     Key key;
     // (verdict, emulated) -> runs
     std::map<std::pair<std::string, bool>, uint64_t> verdicts;
-    // verdict -> of those, runs of positive controls
+    // verdict -> how many of these runs were positive controls
     std::map<std::string, uint64_t> controls;
-    // verdict -> the run finished last
+    // verdict -> the run that finished last
     std::map<std::string, LastRun> last_runs;
-    // kind -> whole findings, of runs under way too; tolerated and distrusted ones are left out
+    // kind -> complete findings, including those of unfinished runs, except tolerated and distrusted ones
     std::map<std::string, uint64_t> findings;
-    // (kind, title as LabelValue makes it) -> the same
+    // (kind, title as returned by LabelValue) -> the same findings, and when the first one appeared
     std::map<std::pair<std::string, std::string>, Title> titles;
     ProbeLatencies latencies;  // of all runs together
     absl::Time last_finished = absl::InfinitePast();
   };
-  // What the campaign that was finished last found of it; where that decided nothing, the last one that did.
+  // The result of the last finished campaign that was conclusive for the mutant.
   struct Mutant {
     std::string kernel, scenario, state;  // state: killed, survived
   };
-  // Every release and architecture that is stored, but mutants, by release then architecture.
+  // Each release and architecture for which the store has a build that is not a mutant. Sorted by release, then by
+  // architecture.
   struct Kernel {
     std::string release, arch;
-    std::string tree;  // its label "tree"; of several builds the one's that was added last. Empty: none
+    std::string tree;  // label "tree" of the build added last, or empty if it has none
   };
   std::vector<Row> rows;
   std::vector<Mutant> mutants;
   std::vector<Kernel> kernels;
   std::map<std::string, Histogram> phases;  // phase -> durations
   uint64_t console_bytes = 0;
-  // Since the store was made, of all lkd that use it.
+  // Since the store was created, by all instances of lkd that use it.
   Work work;
 };
 
-// Calls block; each is a transaction of its own. Thread-safe. Errors: NOT_FOUND; UNAVAILABLE (database locked or gone,
-// may be tried again); DATA_LOSS (schema newer than this lkd, or damaged).
+// Calls block; each is a separate transaction. Thread-safe. Errors: NOT_FOUND; UNAVAILABLE (the database is locked or
+// gone; the call can be retried); DATA_LOSS (the schema is newer than this lkd, or data is damaged).
 //
-// What Apply and Put* have returned OK for survives a killed lkd. With SQLite (WAL, synchronous=NORMAL) the last
-// changes before a power failure may be missing, but the file is never inconsistent: https://sqlite.org/wal.html.
+// Changes for which Apply or Put* has returned OK survive if lkd is killed. With SQLite (WAL, synchronous=NORMAL), the
+// last changes before a power failure may be lost, but the file is never inconsistent: https://sqlite.org/wal.html.
 class Store : public SchedulerStore, public WebhookStore {
  public:
-  // A campaign comes back with only name and labels in `spec`; who needs the rest parses `spec_yaml` with
+  // The campaign's `spec` contains only the name and the labels; callers that need the rest must parse `spec_yaml` with
   // `overrides` again.
   virtual StatusOr<campaign::Campaign> GetCampaign(const std::string& id) = 0;
-  // Id, or a beginning that only one has (several: FAILED_PRECONDITION).
+  // Finds a campaign by its id, or by a unique prefix of it (FAILED_PRECONDITION if several campaigns match).
   virtual StatusOr<std::string> ResolveCampaign(const std::string& prefix) = 0;
-  // Newest first, those with id < before (empty: all), at most limit.
+  // Newest first, those with id < `before` (all if empty), at most `limit`.
   virtual StatusOr<std::vector<campaign::Campaign>> ListCampaigns(const std::string& before, int limit) = 0;
 
   virtual StatusOr<campaign::Run> GetRun(const std::string& id) = 0;
@@ -107,40 +108,41 @@ class Store : public SchedulerStore, public WebhookStore {
   // Newest first by `added`.
   virtual StatusOr<std::vector<campaign::KernelBuild>> ListKernels() = 0;
   virtual Status RemoveKernel(const std::string& id) = 0;
-  // Finished runs.
+  // The number of the kernel's finished runs.
   virtual StatusOr<uint32_t> RunsOfKernel(const std::string& id) = 0;
-  // Those of one scenario (empty: all), newest first as campaigns go, that stand before the run `before` (empty: all)
-  // in that order; at most limit.
+  // The kernel's finished runs of one scenario (of all if empty), in descending order of campaign and run number.
+  // Starts after the run `before` (with the first one if empty); at most `limit`.
   virtual StatusOr<std::vector<campaign::Run>> DoneRunsOfKernel(const std::string& id, const std::string& scenario,
                                                                 const std::string& before, int limit) = 0;
 
   // Errors: ALREADY_EXISTS (a live token has the name).
   virtual Status AddToken(const access::Token& token) = 0;
-  // Newest first; expired and revoked ones, too.
+  // Newest first, including expired and revoked ones.
   virtual StatusOr<std::vector<access::Token>> ListTokens() = 0;
-  // Whatever its state. Errors: NOT_FOUND.
+  // Finds a token in any state. Errors: NOT_FOUND.
   virtual StatusOr<access::Token> FindToken(const std::string& hash) = 0;
-  // By id, or by the name of a live one. One that is revoked stays as it is. Errors: NOT_FOUND.
+  // Revokes a token by id, or a live one by name. A token that is already revoked is left unchanged. Errors: NOT_FOUND.
   virtual StatusOr<access::Token> RevokeToken(const std::string& name, absl::Time now) = 0;
 
   virtual Status AddAudit(const access::AuditEntry& entry) = 0;
-  // Newest first, those with id < before (empty: all), at most limit.
+  // Newest first, those with id < `before` (all if empty), at most `limit`.
   virtual StatusOr<std::vector<access::AuditEntry>> ListAudit(const std::string& before, int limit) = 0;
   virtual Status TrimAudit(absl::Time before) = 0;
 
   virtual StatusOr<RunStatistics> Statistics() = 0;
-  // Adds to what Statistics tells of the work of lkd.
+  // Adds `more` to the counters that Statistics returns.
   virtual Status Count(const Work& more) = 0;
 
-  // Those finished since `since` that MarkPushed has not been called for, the longest finished first, at most limit.
+  // Campaigns that have finished since `since` and for which MarkPushed has not been called, in the order in which they
+  // finished; at most `limit`.
   virtual StatusOr<std::vector<campaign::Campaign>> UnpushedCampaigns(absl::Time since, int limit) = 0;
   virtual Status MarkPushed(const std::string& campaign_id) = 0;
 };
 
-// "sqlite:PATH" (file made with mode 0600: it holds the runs' tokens) or "postgresql://..." (also "postgres://", as
-// libpq takes it). Creates the schema or brings it up to date, migration by migration.
-// Errors beside those above: INVALID_ARGUMENT (neither kind of URL).
-// `observe(operation, seconds)` is told how long each call took; may be empty.
+// `url` is "sqlite:PATH" (created with mode 0600, since it holds the runs' tokens) or "postgresql://..." (or
+// "postgres://", which libpq also accepts). Creates the schema or brings it up to date, migration by migration. Errors
+// in addition to those of Store: INVALID_ARGUMENT (invalid URL). `observe(operation, seconds)` is called with the
+// duration of each call; it may be empty.
 using Observer = std::function<void(std::string_view operation, double seconds)>;
 StatusOr<std::unique_ptr<Store>> Open(const std::string& url, Observer observe = {});
 

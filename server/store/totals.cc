@@ -23,7 +23,7 @@ std::vector<std::string> CellAnd(std::initializer_list<std::string> more) {
   return keys;
 }
 
-// What a run counts for, beside its findings; nothing before it is done.
+// A run's contribution to the sums, except for its findings; zero until the run is done.
 struct Share {
   long long runs = 0;
   long long controls = 0;
@@ -39,13 +39,13 @@ struct Share {
 
 class Writer {
  public:
-  // The lock on this row orders all writers, so revisions become visible in their order.
+  // The UPDATE locks the row, which serialises all writers, so revisions become visible in order.
   explicit Writer(soci::session& sql, const Run& run) : sql_(sql), run_(run), arch_(ToString(run.arch)) {
     sql_ << "UPDATE meta SET value = value + 1 WHERE name = 'totals_revision'";
     sql_ << "SELECT value FROM meta WHERE name = 'totals_revision'", soci::into(revision_);
   }
 
-  // `sign`: 1 to put in, -1 to take out.
+  // `sign`: 1 to add, -1 to remove.
   void AddRuns(const Run& run, const Share& share, long long sign) {
     static const std::string statement =
         Upsert("run_totals", CellAnd({"verdict", "emulated"}), {"revision"}, {"runs", "controls", "console_bytes"});
@@ -63,7 +63,7 @@ class Writer {
               "AND (last_finished IS NULL OR last_finished <= :last_finished)");
       return;
     }
-    // Whichever is left.
+    // Finds the last of the remaining runs.
     std::string id;
     absl::Time finished = absl::InfinitePast();
     sql_ << "SELECT id, finished FROM runs WHERE kernel = :kernel AND arch = :arch AND profile = :profile AND "
@@ -83,7 +83,7 @@ class Writer {
   }
 
   void AddTitle(const std::string& kind, const std::string& title, long long findings) {
-    // "first" stays what it was.
+    // An existing row keeps its "first".
     sql_ << "INSERT INTO title_totals (kernel, arch, profile, scenario, kind, title, findings, first, revision) "
             "VALUES (:kernel, :arch, :profile, :scenario, :kind, :title, :findings, :revision, :revision) "
             "ON CONFLICT (kernel, arch, profile, scenario, kind, title) DO UPDATE SET "
@@ -181,7 +181,7 @@ void UpdateMutants(soci::session& sql, const std::string& campaign_id) {
   const soci::rowset<Run> rows =
       (sql.prepare << "SELECT * FROM runs WHERE campaign_id = :campaign AND control = 1 ORDER BY position",
        soci::use(campaign_id));
-  // Builds of one release are one kernel here, as good as the worst of them.
+  // Builds of the same release count as one kernel, which has the worst state of all its builds.
   std::map<std::pair<std::string, std::string>, campaign::ControlState> states;
   for (const campaign::Mutant& mutant : campaign::Mutants({rows.begin(), rows.end()})) {
     campaign::ControlState& state = states[{mutant.kernel_release, mutant.scenario}];

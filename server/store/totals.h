@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums over runs, kept in the database so that reading them does not depend on how many runs there are.
+// Sums over runs, kept in the database so that the time to read them does not depend on the number of runs.
 #pragma once
 
 #include <soci/soci.h>
@@ -13,11 +13,11 @@
 
 namespace lk::store {
 
-// How many more findings count after a change of those stored of a run: whole ones that are held against the kernel,
-// which tolerated and distrusted ones are not. Never fewer: the sums are counters.
+// By how much a change to a run's stored findings increases the number of findings that count: those that are complete
+// and neither tolerated nor distrusted. Never negative, since the sums are counters.
 class FindingDelta {
  public:
-  // A finding as it was stored or will be; empty: there is none. Throws Damaged.
+  // A finding's old and new body; either may be empty if there is none. Throws Damaged.
   void Replace(const std::string& before, const std::string& after) {
     Add(before, -1);
     Add(after, 1);
@@ -34,30 +34,30 @@ class FindingDelta {
   Increase delta_;
 };
 
-// Takes a replaced run (null: new) out of the sums and puts its successor in; only runs that are done count, but
-// findings count as they are stored. Part of the caller's transaction. Histograms and phases are added once, when the
-// run becomes done: nothing changes them later.
+// Subtracts the old version of a run (null if it has not been counted) from the sums and adds the new one. Only runs
+// that are done count, but findings count as soon as they are stored. Histograms and phases are added once, when the
+// run is done, since they do not change later. Part of the caller's transaction.
 void UpdateTotals(soci::session& sql, const campaign::Run* before, const campaign::Run& after,
                   const FindingDelta& findings);
 
-// Keeps what a campaign that is finished has found of its mutants. Part of the caller's transaction.
+// Stores which of a finished campaign's mutants were killed and which survived. Part of the caller's transaction.
 void UpdateMutants(soci::session& sql, const std::string& campaign_id);
 
-// Adds to the work of lkd. Part of the caller's transaction.
+// Adds to the counters of lkd's own work. Part of the caller's transaction.
 void AddWork(soci::session& sql, const Work& more);
 
-// What a kernel has columns for, beside its id, release and time.
+// The columns of a kernel in addition to id, release, added and body.
 struct KernelColumns {
   explicit KernelColumns(const campaign::KernelBuild& kernel);
   std::string arch, tree, mutant;
 };
-// Fills in columns of kernels that a store of before did not have.
+// Fills in these columns for kernels that were stored by an older lkd, which did not have them.
 void CompleteKernels(soci::session& sql);
 
-// What has been read of the sums so far.
+// Reads the sums and caches them.
 class TotalsReader {
  public:
-  // Reads what has changed since the last call, by whichever process; gives the sums of kernels that are stored.
+  // Reads what any process has changed since the last call. Returns the sums of the kernels in the store.
   RunStatistics Read(soci::session& sql);
 
  private:

@@ -3,14 +3,14 @@
 #include <set>
 #include <utility>
 
-#include "server/campaign/spec.h"
+#include "server/campaign/kernel_selection.h"
 #include "server/store/codec.h"
 #include "server/store/totals.h"
 
 namespace lk::store {
 namespace {
 
-// Release and architecture -> tree, of all builds but mutants; and every release, mutants too.
+// (release, architecture) -> tree, for all builds except mutants; and all releases, including those of mutants.
 struct Kernels {
   std::map<std::pair<std::string, std::string>, std::string> trees;
   std::set<std::string> releases;
@@ -19,7 +19,7 @@ struct Kernels {
 Kernels ReadKernels(soci::session& sql) {
   Kernels kernels;
   std::string release, arch, tree, mutant;
-  // A later build's tree takes the place of an earlier one's.
+  // A later build's tree replaces an earlier one's.
   soci::statement rows = (sql.prepare << "SELECT release, arch, tree, mutant FROM kernels ORDER BY added, id",
                           soci::into(release), soci::into(arch), soci::into(tree), soci::into(mutant));
   for (rows.execute(); rows.fetch();) {
@@ -82,7 +82,7 @@ RunStatistics TotalsReader::Read(soci::session& sql) {
   return statistics;
 }
 
-// A row is read with its absolute values, so one that changes while this reads is only read again the next time.
+// Rows hold absolute values, so a row that changes while the rows are being read is simply read again the next time.
 void TotalsReader::ReadNewer(soci::session& sql) {
   long long newest = 0;
   sql << "SELECT value FROM meta WHERE name = 'totals_revision'", soci::into(newest);

@@ -85,7 +85,7 @@ const std::vector<std::string> kInboundColumns = {"source",   "delivery",     "d
 const std::vector<std::string> kOutboxColumns = {"target",       "event",    "campaign_id", "state", "created",
                                                  "next_attempt", "attempts", "last_status", "error"};
 
-// Whether a row was written: not if one of its unique values is there already.
+// Returns false if a stored row already has one of the unique values.
 template <typename Row>
 bool InsertNew(soci::session& sql, const std::string& table, const std::vector<std::string>& columns, const Row& row) {
   std::string names = "id", places = ":id";
@@ -104,11 +104,11 @@ template <typename Row>
 StatusOr<Row> Find(soci::session& sql, const std::string& table, const std::string& id) {
   Row row;
   sql << "SELECT * FROM " << table << " WHERE id = :id", soci::into(row), soci::use(id);
-  if (!sql.got_data()) return absl::NotFoundError(fmt::format("no webhook \"{}\" (lkctl webhook list shows them)", id));
+  if (!sql.got_data()) return absl::NotFoundError(fmt::format("no webhook \"{}\" (see lkctl webhook list)", id));
   return row;
 }
 
-// `time` is the column by which they are ordered, newest first.
+// `time` is the column to sort by, newest first.
 template <typename Row>
 std::vector<Row> Page(soci::session& sql, const std::string& table, const std::string& time, const std::string& state,
                       const std::string& before, int limit) {
@@ -130,7 +130,7 @@ Status Replace(soci::session& sql, const std::string& table, const std::vector<s
 
 }  // namespace
 
-StatusOr<bool> InsertInbound(soci::session& sql, const InboundWebhook& webhook, uint32_t most_queued) {
+StatusOr<bool> InsertInbound(soci::session& sql, const InboundWebhook& webhook, uint32_t max_queued) {
   long long known = 0;
   sql << "SELECT COUNT(*) FROM webhook_inbound WHERE source = :source AND (delivery = :delivery OR digest = :digest)",
       soci::into(known), soci::use(webhook.source), soci::use(webhook.delivery), soci::use(webhook.digest);
@@ -138,9 +138,10 @@ StatusOr<bool> InsertInbound(soci::session& sql, const InboundWebhook& webhook, 
   if (webhook.state == "queued") {
     long long queued = 0;
     sql << "SELECT COUNT(*) FROM webhook_inbound WHERE state = 'queued'", soci::into(queued);
-    if (queued >= most_queued) return absl::ResourceExhaustedError(fmt::format("{} webhooks are queued", queued));
+    if (queued >= max_queued)
+      return absl::ResourceExhaustedError(fmt::format("{} webhooks are already queued", queued));
   }
-  // Two controllers may share the database: the second finds the first one's row.
+  // Returns false if another controller that shares the database has inserted the webhook in the meantime.
   return InsertNew(sql, kInbound, kInboundColumns, webhook);
 }
 

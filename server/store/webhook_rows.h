@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The statements behind WebhookStore. Each is part of the caller's transaction and throws what SOCI throws.
+// The SQL behind WebhookStore. Each function is part of the caller's transaction and throws SOCI's exceptions.
 #pragma once
 
 #include <soci/soci.h>
@@ -13,7 +13,7 @@
 
 namespace lk::store {
 
-StatusOr<bool> InsertInbound(soci::session& sql, const InboundWebhook& webhook, uint32_t most_queued);
+StatusOr<bool> InsertInbound(soci::session& sql, const InboundWebhook& webhook, uint32_t max_queued);
 Status ReplaceInbound(soci::session& sql, const InboundWebhook& webhook);
 StatusOr<InboundWebhook> FindInbound(soci::session& sql, const std::string& id);
 std::optional<InboundWebhook> FirstInbound(soci::session& sql);

@@ -16,7 +16,7 @@ StatusOr<std::shared_ptr<const Symbols>> Cache::SymbolsOf(const std::string& ker
     return known->second;
   }
   const std::vector<std::filesystem::path> files = files_(kernel_id);
-  if (files.empty()) return absl::NotFoundError(fmt::format("kernel {} came without debug information", kernel_id));
+  if (files.empty()) return absl::NotFoundError(fmt::format("kernel {} has no debug information", kernel_id));
   LK_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> symbols, Symbols::Open(files));
   open_.emplace_front(kernel_id, symbols);
   if (open_.size() > capacity_) open_.pop_back();

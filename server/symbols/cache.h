@@ -15,18 +15,18 @@
 
 namespace lk::symbols {
 
-// The symbols of kernel builds, opened when first asked for; those used last stay open. Thread-safe.
+// Symbols of kernel builds, opened on first use; the most recently used ones stay open. Thread-safe.
 class Cache {
  public:
-  // The files with debug information of a build, by its id; none: it came without.
+  // Returns the files with debug information for a build; empty if there are none.
   using Files = std::function<std::vector<std::filesystem::path>(const std::string& kernel_id)>;
 
-  // Open symbols hold an index of the kernel's functions: some 10 MB a build.
+  // Open symbols hold an index of the kernel's functions: about 10 MB per build.
   explicit Cache(Files files, size_t capacity = 4) : files_(std::move(files)), capacity_(capacity) {}
 
-  // Whether SymbolsOf has anything to open.
+  // Whether the build has files with debug information.
   bool Has(const std::string& kernel_id) const { return !files_(kernel_id).empty(); }
-  // May read hundreds of megabytes from disk, with others waiting meanwhile. Errors: NOT_FOUND (the build has no debug
+  // May read hundreds of megabytes from disk while other callers wait. Errors: NOT_FOUND (the build has no debug
   // information), or those of Symbols::Open.
   StatusOr<std::shared_ptr<const Symbols>> SymbolsOf(const std::string& kernel_id);
 
@@ -34,7 +34,7 @@ class Cache {
   const Files files_;
   const size_t capacity_;
   Mutex mutex_;
-  std::list<std::pair<std::string, std::shared_ptr<const Symbols>>> open_;  // last used first
+  std::list<std::pair<std::string, std::shared_ptr<const Symbols>>> open_;  // most recently used first
 };
 
 }  // namespace lk::symbols

@@ -30,8 +30,8 @@ std::string BuildIdOf(int fd) {
   return size <= 0 ? "" : std::string(static_cast<const char*>(bits), static_cast<size_t>(size));
 }
 
-// libdwfl asks for the debug information of a file that has none. Its own search may go to servers of the network; ours
-// never does. Returns a file descriptor, or -1.
+// libdwfl calls this for a file without debug information. Unlike libdwfl's default, which may query debuginfod
+// servers, this function never uses the network. Returns a file descriptor, or -1.
 int FindDebugInfo(Dwfl_Module* module, void**, const char*, Dwarf_Addr, const char* file, const char*, GElf_Word,
                   char**) {
   const unsigned char* bits = nullptr;
@@ -65,7 +65,6 @@ std::string_view CompilationDirectory(Dwarf_Die* unit) {
   return Text(dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute)));
 }
 
-// Whether the section holds code.
 bool IsCode(Elf* elf, GElf_Word index) {
   GElf_Shdr header;
   return gelf_getshdr(elf_getscn(elf, index), &header) != nullptr && (header.sh_flags & SHF_EXECINSTR) != 0;
@@ -76,7 +75,7 @@ struct Line {
   int number = 0;
 };
 
-// Where the function that others were inlined into calls the outermost of them; number 0: nothing is inlined there.
+// The call site of the outermost function inlined at `pc`; its line number is 0 if no function is inlined there.
 Line InliningCall(Dwarf_Die* unit, Dwarf_Addr pc) {
   Dwarf_Die* list = nullptr;
   const int count = dwarf_getscopes(unit, pc, &list);
@@ -97,7 +96,7 @@ Line InliningCall(Dwarf_Die* unit, Dwarf_Addr pc) {
   return line;
 }
 
-// The rest of a path below a directory; the path itself where it is elsewhere.
+// Returns the path relative to `directory` if it is under that directory, otherwise the path unchanged.
 std::string_view Below(std::string_view path, std::string_view directory) {
   if (directory.empty() || !path.starts_with(directory)) return path;
   const std::string_view rest = path.substr(directory.size());
@@ -119,7 +118,7 @@ StatusOr<std::unique_ptr<DebugFile>> DebugFile::Open(const fs::path& path) {
   if (file->module_ == nullptr) return absl::InvalidArgumentError(error("not an ELF file"));
   Dwarf_Addr bias = 0;
   if (dwfl_module_getdwarf(file->module_, &bias) == nullptr) {
-    return absl::InvalidArgumentError(error("it has no debug information (CONFIG_DEBUG_INFO)"));
+    return absl::InvalidArgumentError(error("no debug information (CONFIG_DEBUG_INFO)"));
   }
   file->ReadSymbols();
   file->source_root_ = file->FindSourceRoot();
@@ -136,7 +135,7 @@ void DebugFile::ReadSymbols() {
     Dwarf_Addr bias = 0;
     const std::string_view name = Text(dwfl_module_getsym_info(module_, i, &symbol, &address, &section, &elf, &bias));
     const auto type = GELF_ST_TYPE(symbol.st_info);
-    // Assembly has functions without a type. '$' begins arm64's marks of code and data (AAELF64).
+    // Functions written in assembly may lack a type. '$' starts the mapping symbols of arm64 (AAELF64).
     if ((type != STT_FUNC && type != STT_NOTYPE) || name.empty() || name.front() == '$' || elf == nullptr) continue;
     if (IsCode(elf, section)) functions_.push_back({name, address, symbol.st_size});
   }
@@ -154,7 +153,7 @@ std::string DebugFile::FindSourceRoot() const {
 }
 
 void DebugFile::Locate(std::string_view function, uint32_t offset, bool exact, std::set<std::string>& locations) const {
-  // What a return address follows is the call, which may be the last instruction of its function.
+  // A return address points after the call, which may be the last instruction of the function.
   const uint64_t at = exact || offset == 0 ? offset : uint64_t{offset} - 1;
   const auto [begin, end] = std::equal_range(functions_.begin(), functions_.end(), Symbol{function, 0, 0},
                                              [](const Symbol& a, const Symbol& b) { return a.name < b.name; });
@@ -166,7 +165,7 @@ void DebugFile::Locate(std::string_view function, uint32_t offset, bool exact, s
 std::string DebugFile::LocationOf(Dwarf_Addr address) const {
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = dwfl_module_addrdie(module_, address, &bias);
-  // clang writes no .debug_aranges; without it every unit is asked.
+  // clang does not emit .debug_aranges, without which dwfl_module_addrdie finds no unit: search every unit.
   if (unit == nullptr) {
     do unit = dwfl_module_nextcu(module_, unit, &bias);
     while (unit != nullptr && dwarf_haspc(unit, address - bias) <= 0);

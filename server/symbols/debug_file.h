@@ -15,22 +15,22 @@
 
 namespace lk::symbols {
 
-// An ELF file and its debug information: in the file itself, or in one of the same build id that stands beside it
-// (<file>.debug, .build-id/xx/yyyy.debug) or below /usr/lib/debug. Modules need not be linked (.ko), and may be
-// compressed (gzip, xz; zstd where libdwfl was built with it); then they are held in memory. Not thread-safe, like
+// An ELF file and its debug information, which is either in the file itself or in a separate file with the same build
+// ID, next to it (<file>.debug, .build-id/xx/yyyy.debug) or under /usr/lib/debug. Modules may be relocatable (.ko) and
+// compressed (gzip, xz; zstd if libdwfl was built with it); compressed ones are held in memory. Not thread-safe, like
 // libdw.
 class DebugFile {
  public:
-  // Errors: NOT_FOUND (can't be opened), INVALID_ARGUMENT (not ELF, no debug information); the file is named.
+  // Errors: NOT_FOUND (cannot be opened), INVALID_ARGUMENT (not ELF, no debug information), with the path of the file.
   static StatusOr<std::unique_ptr<DebugFile>> Open(const std::filesystem::path& path);
 
-  // Adds where each function of this name has its `offset`: "file:line", or "" where the line is not known. `offset` is
-  // that of a return address (see Symbols) unless `exact`. Functions that end before it are left out.
+  // Adds the location of `offset` in each function with this name: "file:line", or "" if the line is unknown. Unless
+  // `exact` is set, `offset` is that of a return address (see Symbols). Skips functions that end before `offset`.
   void Locate(std::string_view function, uint32_t offset, bool exact, std::set<std::string>& locations) const;
 
-  // Where the kernel's sources lay when the kernel was built: the directory of init/main.c; empty: not known.
+  // The directory of the kernel sources at build time, derived from the path of init/main.c; empty if unknown.
   const std::string& source_root() const { return source_root_; }
-  // A source file named relative to this directory as well as to its own compilation directory.
+  // Paths of source files are given relative to their compilation directory if they are under it, otherwise to `root`.
   void set_source_root(const std::string& root) { source_root_ = root; }
 
  private:
@@ -38,9 +38,9 @@ class DebugFile {
     void operator()(Dwfl* dwfl) const { dwfl_end(dwfl); }
   };
   struct Symbol {
-    std::string_view name;  // libdw's memory
+    std::string_view name;  // in libdw's memory
     GElf_Addr address;
-    GElf_Xword size;  // 0: not said (assembly)
+    GElf_Xword size;  // 0 if unknown (assembly)
   };
 
   DebugFile() = default;
@@ -51,7 +51,7 @@ class DebugFile {
 
   std::unique_ptr<Dwfl, DwflEnd> dwfl_;
   Dwfl_Module* module_ = nullptr;
-  std::vector<Symbol> functions_;  // by name
+  std::vector<Symbol> functions_;  // sorted by name
   std::string source_root_;
 };
 

@@ -20,19 +20,19 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kModuleEndings[] = {".ko", ".ko.debug", ".ko.gz", ".ko.xz", ".ko.zst"};
 
-// Of the files in a directory, those that may have debug information of the kernel or of a module.
+// Whether a file found in a directory may contain debug information for the kernel or a module.
 bool IsCandidate(const fs::path& file) {
   const std::string name = file.filename();
   if (name.starts_with("vmlinux")) {
     const std::string rest = name.substr(sizeof "vmlinux" - 1);
-    // The boot loader of x86 has a vmlinux of its own (arch/x86/boot/compressed).
+    // The x86 decompressor has its own vmlinux (arch/x86/boot/compressed).
     return (rest.empty() || rest.front() == '-' || rest == ".debug") && file.parent_path().filename() != "compressed";
   }
   return std::any_of(std::begin(kModuleEndings), std::end(kModuleEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-// "virtio_net" for virtio-net.ko.debug, as the kernel prints it; "" for what is no module: the kernel itself.
+// The module name as printed by the kernel: "virtio_net" for virtio-net.ko.debug; "" for the kernel itself.
 std::string ModuleName(const fs::path& file) {
   std::string name = file.filename();
   const size_t end = name.find(".ko");
@@ -55,23 +55,24 @@ StatusOr<std::vector<fs::path>> Search(const fs::path& directory) {
   if (error) return absl::NotFoundError(fmt::format("{}: {}", directory.string(), error.message()));
   if (found.empty()) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: neither vmlinux nor a module (.ko) is in it", directory.string()));
+        fmt::format("{}: contains neither vmlinux nor a module (.ko)", directory.string()));
   }
   return found;
 }
 
-// The kernel prints functions with offset and size; the latter is known from the symbol as well.
+// Whether the report shows the frame as an instruction pointer. The kernel prints function+offset/size; the
+// part before the size is enough to compare.
 bool IsExact(const detect::Frame& frame, std::string_view report) {
-  const std::string place = fmt::format("{}+{:#x}/", frame.function, frame.offset);
-  return report.find("RIP: 0010:" + place) != std::string_view::npos ||
-         report.find("pc : " + place) != std::string_view::npos;
+  const std::string location = fmt::format("{}+{:#x}/", frame.function, frame.offset);
+  return report.find("RIP: 0010:" + location) != std::string_view::npos ||
+         report.find("pc : " + location) != std::string_view::npos;
 }
 
 }  // namespace
 
 class Symbols::Impl {
  public:
-  // A file that was named must have debug information; of those found in a directory, the kernel's.
+  // A file must have debug information; in a directory, only the kernel must.
   Status Add(const fs::path& path) {
     std::error_code ignored;
     if (!fs::is_directory(path, ignored)) return Add(path, true);
@@ -88,7 +89,8 @@ class Symbols::Impl {
     for (File& file : files->second) {
       if (const DebugFile* debug = Read(file)) debug->Locate(frame.function, frame.offset, exact, locations);
     }
-    // Rather none than a wrong one: static functions may share a name, and a directory may hold several builds.
+    // Return no location rather than a wrong one: static functions may share a name, and a directory may contain
+    // several builds.
     return locations.size() == 1 ? *locations.begin() : "";
   }
 
@@ -96,7 +98,7 @@ class Symbols::Impl {
   struct File {
     fs::path path;
     bool read = false;
-    std::unique_ptr<DebugFile> debug = nullptr;  // null although read: there is none
+    std::unique_ptr<DebugFile> debug = nullptr;  // still null after reading if there is no debug information
   };
 
   Status Add(const fs::path& path, bool now) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a function's offset stands in the source: file:line out of a kernel's debug information, read with elfutils.
-// lkctl links it too.
+// Resolves a function and offset to file:line from the debug information of a kernel, using elfutils. Also linked into
+// lkctl.
 #pragma once
 
 #include <filesystem>
@@ -13,22 +13,23 @@
 
 namespace lk::symbols {
 
-// Thread-safe, one call at a time. Nothing is fetched from the network.
+// Thread-safe; calls are serialised. Never uses the network.
 class Symbols {
  public:
-  // Files with debug information: vmlinux, modules (.ko, .ko.debug, .ko.xz ...), or directories that are searched for
-  // them. The kernel's own is read at once (hundreds of megabytes), a module's when a frame asks for it; in a directory
-  // modules without it are passed over. Debug information may also stand apart: see DebugFile.
-  // Errors: NOT_FOUND (no such file), INVALID_ARGUMENT (not ELF, without debug information, nothing in a directory).
+  // Opens files with debug information: vmlinux, modules (.ko, .ko.debug, .ko.xz ...), or directories to search for
+  // them. Files given by path, and the kernel in a directory, are read immediately (hundreds of megabytes). Modules in
+  // a directory are read when a frame needs them, and skipped if they have no debug information. Debug information may
+  // also be in separate files; see DebugFile. Errors: NOT_FOUND (no such file), INVALID_ARGUMENT (not ELF, no debug
+  // information, neither a kernel nor a module in a directory).
   static StatusOr<std::unique_ptr<Symbols>> Open(const std::vector<std::filesystem::path>& files);
   ~Symbols();
 
-  // "drivers/iommu/intel/dmar.c:1364", in the function itself where others are inlined into it; empty: not known, or
-  // functions of the same name stand at several places. `offset` is that of a return address (the line of the call is
-  // given) unless `exact`: the instruction pointer itself.
+  // "drivers/iommu/intel/dmar.c:1364". For inlined code, the line of the call in the function that it was inlined
+  // into. Empty if unknown, or if functions with the same name have different locations. The offset in `frame` is that
+  // of a return address (the result is the line of the call) or, if `exact` is set, of the instruction pointer itself.
   std::string Locate(const detect::Frame& frame, bool exact) const;
-  // Fills in `location` of all frames of a finding, its own and those of other CPUs. Exact are those that its excerpt
-  // has as instruction pointers ("RIP: 0010:f+0x1/0x2", arm64 "pc : f+0x1/0x2").
+  // Fills in `location` in all frames of a finding, including those of other CPUs. Frames that its excerpt shows as
+  // instruction pointers ("RIP: 0010:f+0x1/0x2", on arm64 "pc : f+0x1/0x2") are exact.
   void Locate(detect::Finding& finding) const;
 
  private:
@@ -37,7 +38,7 @@ class Symbols {
   std::unique_ptr<Impl> impl_;
 };
 
-// Whether an ELF file has debug information in it.
+// Whether an ELF file itself contains debug information.
 bool HasDebugInfo(const std::filesystem::path& file);
 
 }  // namespace lk::symbols

@@ -17,11 +17,11 @@ using campaign::Confidential;
 using campaign::Iommu;
 using campaign::MemoryHotplug;
 
-// Granularity of a virtio-mem device. 2 MiB is the least that x86_64 and arm64 with 4 KiB pages take
+// Granularity of a virtio-mem device. 2 MiB is the minimum on x86_64, and on arm64 with 4 KiB pages
 // (QEMU hw/virtio/virtio-mem.c: the size of a transparent huge page).
 constexpr uint64_t kVirtioMemBlock = uint64_t{2} << 20;
 
-// <launchSecurity>: libvirt's name of each type, and which of its settings are attributes, not child elements
+// <launchSecurity>: libvirt's name for each type, and which of its settings are attributes rather than child elements
 // (libvirt's schema, domaincommon.rng, and formatdomain.html#launch-security).
 struct LaunchSecurity {
   Confidential::Type type;
@@ -69,34 +69,34 @@ std::string Print(const pugi::xml_node& node) {
 }
 
 // /dev/vda to /dev/vdz.
-constexpr size_t kMostDisks = 26;
+constexpr size_t kMaxDisks = 26;
 
-// What is wrong with the combination; empty: nothing.
+// Why the combination is impossible; empty if it is valid.
 std::string Refusal(const VmSpec& spec) {
   const auto& profile = spec.profile;
-  if (spec.disks.size() > kMostDisks)
-    return fmt::format("{} scratch disks, {} are possible", spec.disks.size(), kMostDisks);
+  if (spec.disks.size() > kMaxDisks)
+    return fmt::format("{} scratch disks are too many (maximum: {})", spec.disks.size(), kMaxDisks);
   const bool x86 = profile.arch == Arch::kX86_64;
   if (profile.iommu) {
     const auto& iommu = *profile.iommu;
     const bool intel = iommu.model == Iommu::Model::kIntel;
-    if (intel && (!x86 || profile.machine != "q35")) return "iommu intel needs x86_64 and machine q35";
-    if (iommu.model == Iommu::Model::kSmmuv3 && x86) return "iommu smmuv3 needs aarch64";
+    if (intel && (!x86 || profile.machine != "q35")) return "iommu intel requires x86_64 and machine q35";
+    if (iommu.model == Iommu::Model::kSmmuv3 && x86) return "iommu smmuv3 requires aarch64";
     if (!intel && (iommu.intremap || iommu.caching_mode || iommu.device_iotlb || iommu.scalable)) {
-      return "intremap, cachingMode, deviceIotlb and scalable are settings of iommu intel";
+      return "intremap, cachingMode, deviceIotlb and scalable require iommu intel";
     }
   }
   if (profile.memory_hotplug && profile.memory_hotplug->max_bytes <= profile.memory_bytes) {
-    return "memoryHotplug.max must be above memory";
+    return "memoryHotplug.max must be greater than memory";
   }
   if (profile.memory_hotplug && profile.memory_hotplug->model == MemoryHotplug::Model::kVirtioMem &&
       (profile.memory_hotplug->max_bytes - profile.memory_bytes) % kVirtioMemBlock != 0) {
-    return "memoryHotplug.max less memory must be a multiple of 2MiB, the block size of virtio-mem";
+    return "memoryHotplug.max minus memory must be a multiple of 2MiB, the block size of virtio-mem";
   }
   if (profile.confidential.type != Confidential::Type::kNone) {
-    if (!x86) return "sev, sev-snp and tdx need x86_64";
-    if (!profile.uefi) return "sev, sev-snp and tdx need firmware: uefi";
-    if (spec.accelerator != "kvm") return "sev, sev-snp and tdx need KVM";
+    if (!x86) return "sev, sev-snp and tdx require x86_64";
+    if (!profile.uefi) return "sev, sev-snp and tdx require firmware: uefi";
+    if (spec.accelerator != "kvm") return "sev, sev-snp and tdx require KVM";
   }
   return {};
 }
@@ -130,8 +130,8 @@ void AddOs(pugi::xml_node domain, const VmSpec& spec) {
     auto feature = Child(Child(os, "firmware"), "feature");
     Set(feature, "enabled", "no");
     Set(feature, "name", "secure-boot");
-    // SNP and TDX firmware is a ROM without variables. A file of our own otherwise: libvirt would leave the one it
-    // makes for a transient domain behind.
+    // SNP and TDX firmware is a ROM without variables. For other firmware, lk specifies the file with the variables,
+    // because libvirt would create one and leave it behind when the transient domain ends.
     const auto confidential = profile.confidential.type;
     if (confidential != Confidential::Type::kSevSnp && confidential != Confidential::Type::kTdx) {
       Child(os, "nvram", NvramPath(spec).string());
@@ -145,17 +145,18 @@ void AddOs(pugi::xml_node domain, const VmSpec& spec) {
 void AddFeatures(pugi::xml_node domain, const campaign::Profile& profile) {
   auto features = Child(domain, "features");
   const bool x86 = profile.arch == Arch::kX86_64;
-  // On arm64 ACPI comes with UEFI; without it the guest reads a device tree.
+  // On arm64, ACPI requires UEFI; without it, the guest uses a device tree.
   if (x86 || profile.uefi) Child(features, "acpi");
   if (x86) Child(features, "apic");
   if (!x86) Set(Child(features, "gic"), "version", "3");
-  // Interrupt remapping needs the I/O APIC in QEMU, not in KVM (QEMU hw/i386/intel_iommu.c).
+  // Interrupt remapping requires that QEMU rather than KVM emulates the I/O APIC (QEMU hw/i386/intel_iommu.c).
   if (profile.iommu && profile.iommu->intremap) Set(Child(features, "ioapic"), "driver", "qemu");
 }
 
-// Under KVM the host's CPU as it is. Under TCG on x86_64 everything that TCG has ("maximum"): Debian's 6.1 and 6.12
-// cloud kernels reach /init with it as quickly as with qemu64, Nehalem or Haswell (1.8 s and 2.2 s), and kernels built
-// for newer ISA levels run too. On arm64 TCG's maximum spends its time on pointer authentication, hence a Cortex-A57.
+// With KVM, guests have the host's own CPU. With TCG on x86_64, they have everything that TCG implements ("maximum"):
+// Debian's 6.1 and 6.12 cloud kernels reach /init as fast with it as with qemu64, Nehalem or Haswell (1.8 s and 2.2 s),
+// and kernels built for newer ISA levels run as well. On arm64, TCG's maximum CPU would spend its time on pointer
+// authentication, so guests have a Cortex-A57.
 void AddCpu(pugi::xml_node domain, const VmSpec& spec) {
   const auto& profile = spec.profile;
   auto cpu = Child(domain, "cpu");
@@ -181,7 +182,7 @@ bool UsesIommuPlatform(const campaign::Profile& profile) {
   return profile.iommu || profile.confidential.type != Confidential::Type::kNone;
 }
 
-// A virtio device sees the vIOMMU, and is kept out of encrypted memory, only when told to.
+// Virtio devices use the vIOMMU, and avoid encrypted memory, only if they are configured to.
 void SetIommuPlatform(pugi::xml_node driver, const campaign::Profile& profile) {
   if (!UsesIommuPlatform(profile)) return;
   Set(driver, "iommu", "on");
@@ -193,7 +194,7 @@ void AddNetwork(pugi::xml_node devices, const campaign::Profile& profile) {
   Set(interface, "type", "user");
   Set(Child(interface, "model"), "type", "virtio");
   if (UsesIommuPlatform(profile)) SetIommuPlatform(Child(interface, "driver"), profile);
-  // Without an option ROM the firmware does not look for a network to boot from.
+  // Without an option ROM, the firmware does not try to boot from the network.
   Set(Child(interface, "rom"), "enabled", "no");
 }
 
@@ -205,8 +206,9 @@ void AddDisks(pugi::xml_node devices, const VmSpec& spec) {
     auto driver = Child(disk, "driver");
     Set(driver, "name", "qemu");
     Set(driver, "type", "raw");
-    // Through the host's page cache, since not every file system has O_DIRECT (tmpfs before Linux 6.6, overlays), and
-    // with flushes ignored: after a crash of the host nobody reads these files. In the guest, O_DIRECT is what it is.
+    // Use the host's page cache, because not every file system supports O_DIRECT (tmpfs before Linux 6.6, overlays).
+    // Ignore flushes, because nobody reads these files after the host has crashed. O_DIRECT in the guest is not
+    // affected.
     Set(driver, "cache", "unsafe");
     Set(driver, "io", "threads");
     Set(driver, "discard", "unmap");
@@ -224,7 +226,7 @@ void AddConsole(pugi::xml_node devices, const VmSpec& spec) {
   auto serial = Child(devices, "serial");
   Set(serial, "type", "pty");
   if (!spec.console_log.empty()) {
-    // Begun anew: byte n of the log is byte n of the console.
+    // Truncate an old log, so that byte n of the log is byte n of the console.
     auto log = Child(serial, "log");
     Set(log, "file", spec.console_log.string());
     Set(log, "append", "off");
@@ -244,8 +246,9 @@ void AddIommu(pugi::xml_node devices, const Iommu& iommu) {
   if (iommu.device_iotlb) Set(driver, "iotlb", "on");
 }
 
-// libvirt's <iommu> (11.3) has no setting for VT-d scalable mode, QEMU has an experimental one:
-// https://libvirt.org/drvqemu.html#overriding-properties-of-qemu-devices. iommu0 is what libvirt calls its one IOMMU.
+// libvirt's <iommu> (as of 11.3) has no setting for VT-d scalable mode, but QEMU has an experimental one:
+// https://libvirt.org/drvqemu.html#overriding-properties-of-qemu-devices. libvirt's alias for the only IOMMU of a
+// domain is iommu0.
 void AddScalableMode(pugi::xml_node domain) {
   Set(domain, "xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0");
   auto device = Child(Child(domain, "qemu:override"), "qemu:device");
@@ -259,7 +262,7 @@ void AddScalableMode(pugi::xml_node domain) {
 void AddDevices(pugi::xml_node domain, const VmSpec& spec) {
   const auto& profile = spec.profile;
   auto devices = Child(domain, "devices");
-  // libvirt adds a USB controller, a balloon and (on request only) video of its own accord; none is wanted.
+  // By default, libvirt adds a USB controller and a memory balloon (but no video device). Neither is wanted.
   auto usb = Child(devices, "controller");
   Set(usb, "type", "usb");
   Set(usb, "model", "none");
@@ -312,7 +315,7 @@ std::set<std::string, std::less<>> MemoryAliases(std::string_view domain_xml) {
 }
 
 uint64_t Bytes(const pugi::xml_node& node) {
-  // libvirt writes KiB whatever it was given.
+  // libvirt always writes KiB, whatever unit it was given.
   return node.text().as_ullong() << 10;
 }
 
@@ -332,7 +335,8 @@ StatusOr<std::string> DomainXml(const VmSpec& spec) {
   AddOs(domain, spec);
   AddFeatures(domain, spec.profile);
   AddCpu(domain, spec);
-  // A crashed guest stays for the controller to look at; a guest that reboots (kexec does not even tell QEMU) goes on.
+  // A crashed guest is kept for inspection by the controller. A guest that reboots (QEMU does not notice kexec) keeps
+  // running.
   Child(domain, "on_poweroff", "destroy");
   Child(domain, "on_reboot", "restart");
   Child(domain, "on_crash", "preserve");

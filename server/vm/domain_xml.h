@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libvirt's XML for lk's VMs. Pure: made and read with pugixml, no connection needed.
+// The libvirt XML of lk's VMs. Pure functions, which need no connection.
 #pragma once
 
 #include <cstdint>
@@ -13,32 +13,33 @@ namespace lk::vm {
 // The namespace of the <lk:run> element in a domain's <metadata>.
 inline constexpr char kMetadataUri[] = "https://lk.dev/xmlns/run/1";
 
-// The domain as https://libvirt.org/formatdomain.html describes it. Error: INVALID_ARGUMENT (kOurs), naming the
-// combination that no libvirt of this version can run.
+// Returns the XML of the domain (https://libvirt.org/formatdomain.html). Error: INVALID_ARGUMENT (kOurs) for a
+// combination of settings that libvirt cannot run; the message names the combination.
 StatusOr<std::string> DomainXml(const VmSpec& spec);
 
-// Firmware variables of a UEFI guest: beside the console log, so that they go with the run's directory.
+// The file with a UEFI guest's firmware variables. It is next to the console log, so that it is removed together with
+// the run's directory.
 std::filesystem::path NvramPath(const VmSpec& spec);
 
-// Who a domain belongs to; `xml` is the content of its lk metadata element. Empty strings where it has none.
+// The owner of a domain, from its lk metadata element. The strings are empty if there is no such element.
 struct Ownership {
   std::string run_id;
   std::string owner;
 };
 Ownership ParseOwnership(std::string_view xml);
 
-// A DIMM of so many bytes on NUMA node 0.
+// A DIMM of this size on NUMA node 0.
 std::string DimmXml(uint64_t bytes, const std::string& alias);
-// How aliases of DIMMs begin; nothing else is a guest's to have unplugged.
+// The prefix of DIMM aliases. Only devices with this prefix can be unplugged.
 inline constexpr std::string_view kDimmAlias = "ua-lk-dimm-";
-// "ua-lk-dimm-N" with the lowest N that the domain (its whole XML) has no device of.
+// "ua-lk-dimm-N" with the lowest N that is not in use. `domain_xml` is the XML of the whole domain.
 std::string FreeDimmAlias(std::string_view domain_xml);
 
-// Whether the domain has a memory device of that alias.
+// Whether the domain has a memory device with that alias.
 bool HasMemoryDevice(std::string_view domain_xml, std::string_view alias);
 
-// The domain's virtio-mem device with another requested size; what virDomainUpdateDeviceFlags() takes.
-// Errors: INVALID_ARGUMENT (more than the device's size, not a multiple of its block size), FAILED_PRECONDITION (no
+// The domain's virtio-mem device with a different requested size, in the form that virDomainUpdateDeviceFlags()
+// expects. Errors: INVALID_ARGUMENT (larger than the device, not a multiple of its block size), FAILED_PRECONDITION (no
 // such device).
 StatusOr<std::string> VirtioMemXml(std::string_view domain_xml, uint64_t bytes);
 

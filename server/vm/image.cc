@@ -27,10 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 using kernels::Errno;
 
-// Goes up when the content of a base changes for the same kernel, agent and modules.
+// Incremented when the contents of a base change for the same kernel, agent and modules.
 constexpr int kBaseFormat = 2;
 constexpr size_t kMaxBases = 20;
-constexpr size_t kMostHashes = 1000;
+constexpr size_t kMaxHashes = 1000;
 constexpr std::string_view kUnfinished = ".tmp-";
 #if defined(__aarch64__)
 constexpr campaign::Arch kOwnArch = campaign::Arch::kAarch64;
@@ -38,13 +38,13 @@ constexpr campaign::Arch kOwnArch = campaign::Arch::kAarch64;
 constexpr campaign::Arch kOwnArch = campaign::Arch::kX86_64;
 #endif
 
-// Writes one "newc" cpio (Documentation/driver-api/early-userspace/buffer-format.rst). Times and inode numbers are
-// left out, so that the same content gives the same bytes. The first error is kept and returned by Finish.
+// Writes a "newc" cpio archive (Documentation/driver-api/early-userspace/buffer-format.rst). Times and inode numbers
+// are left out, so that the same contents always give the same bytes. Finish returns the first error.
 class CpioWriter {
  public:
   CpioWriter() : archive_(archive_write_new()) {
     archive_write_set_format_cpio_newc(archive_.get());
-    // The kernel wants each archive to begin at a multiple of four bytes; 512 is what cpio pads to.
+    // The kernel expects each archive to begin at a multiple of four bytes; archives are padded to 512.
     archive_write_set_bytes_per_block(archive_.get(), 512);
     archive_write_set_bytes_in_last_block(archive_.get(), 512);
   }
@@ -60,7 +60,7 @@ class CpioWriter {
   void Directory(const std::string& path, mode_t mode = 0755) { Add(path, S_IFDIR | mode, {}); }
   void File(const std::string& path, mode_t mode, std::string_view content) { Add(path, S_IFREG | mode, content); }
   void CharacterDevice(const std::string& path, mode_t mode, dev_t device) { Add(path, S_IFCHR | mode, {}, device); }
-  // The directories above a path, each once. The kernel makes none by itself.
+  // Adds the directories above a path, each of them once, because the kernel does not create them on its own.
   void DirectoriesAbove(const fs::path& path) {
     const fs::path parent = path.parent_path();
     if (parent.empty() || !directories_.insert(parent).second) return;
@@ -100,7 +100,8 @@ class CpioWriter {
   Status status_;
 };
 
-// Appends a whole file. Shares the blocks where the file system can (copy_file_range(2)), else copies in the kernel.
+// Appends a whole file. Shares its blocks if the file system supports that (copy_file_range(2)), otherwise copies them
+// in the kernel (sendfile(2)).
 Status AppendFile(int from, int to) {
   struct stat info;
   if (fstat(from, &info) != 0) return Errno("fstat");
@@ -111,13 +112,15 @@ Status AppendFile(int from, int to) {
     const ssize_t copied =
         share ? copy_file_range(from, &offset, to, nullptr, rest, 0) : sendfile(to, from, &offset, rest);
     if (copied > 0 || (copied < 0 && errno == EINTR)) continue;
-    if (!share) return copied == 0 ? absl::InternalError("the base shrank while it was copied") : Errno("sendfile");
+    if (!share)
+      return copied == 0 ? absl::InternalError("the base initramfs shrank while it was being copied")
+                         : Errno("sendfile");
     share = false;
   }
   return absl::OkStatus();
 }
 
-// Whether the kernel has virtio networking as far as can be told: a bare image without a configuration may.
+// Whether the kernel has virtio networking. True if that is unknown, as for a bare image without a configuration.
 bool MayHaveVirtioNetwork(const kernels::Library& library, const std::string& id, const kernels::ModuleTree& modules,
                           const std::vector<fs::path>& closure) {
   const auto is_driver = [](const fs::path& module) { return kernels::ModuleName(module) == "virtio_net"; };
@@ -141,7 +144,8 @@ StatusOr<std::string> RunArchive(const RunFiles& files) {
   std::string config;
   for (const auto& [key, value] : files.config) {
     if (key.find_first_of("=\n") != std::string::npos || value.find('\n') != std::string::npos) {
-      return absl::InvalidArgumentError(fmt::format("run configuration: \"{}\" cannot be written as a line", key));
+      return absl::InvalidArgumentError(
+          fmt::format("run configuration: invalid character in key \"{}\" or its value", key));
     }
     config += fmt::format("{}={}\n", key, value);
   }
@@ -188,8 +192,8 @@ Status ImageBuilder::HasAgent(campaign::Arch arch) const {
   std::string archs(ToString(kOwnArch));
   if (arch != kOwnArch) archs = fmt::format("{},{}", archs, ToString(arch));
   return absl::NotFoundError(fmt::format(
-      "lkd has no lk-agent for {} guests: {} does not exist; LK_AGENT_ARCHS={} ./deploy/build, in lk's source "
-      "tree, builds it",
+      "lkd has no lk-agent for {} guests: {} does not exist; build it with LK_AGENT_ARCHS={} ./deploy/build in "
+      "lk's source tree",
       ToString(arch), path.string(), archs));
 }
 
@@ -215,8 +219,8 @@ Status ImageBuilder::WriteBase(const Request& request, const std::string& releas
   LK_ASSIGN_OR_RETURN(const std::vector<fs::path> closure, modules.Closure(ModulesOf(request)));
   if (!MayHaveVirtioNetwork(library_, request.kernel_id, modules, closure)) {
     return absl::FailedPreconditionError(
-        fmt::format("kernel {} ({}) has no virtio network, neither built in nor as a module; its guest could not reach "
-                    "the controller",
+        fmt::format("kernel {} ({}) has no virtio network driver, neither built in nor as a module; the guest could "
+                    "not reach the controller",
                     request.kernel_id, release));
   }
   LK_ASSIGN_OR_RETURN(const std::string init, ReadFile(agent));
@@ -225,12 +229,13 @@ Status ImageBuilder::WriteBase(const Request& request, const std::string& releas
   cpio.OpenFile(fd);
   for (const char* directory : {"dev", "proc", "sys", "run", "etc", "lk"}) cpio.Directory(directory);
   cpio.Directory("tmp", 01777);
-  // init's standard streams, opened before it can mount devtmpfs (init/main.c: console_on_rootfs).
+  // The kernel opens /dev/console for init's standard streams, before init can mount devtmpfs (init/main.c:
+  // console_on_rootfs).
   cpio.CharacterDevice("dev/console", 0600, makedev(5, 1));
   cpio.File("init", 0755, init);
   std::string listing;
   for (const fs::path& module : closure) {
-    // Decompressed, so its name ends in .ko.
+    // The module is stored decompressed, so its name ends in .ko.
     std::string path = fs::path("lib/modules") / release / module;
     path.resize(path.rfind(".ko") + 3);
     LK_ASSIGN_OR_RETURN(const std::string content, library_.ReadModule(request.kernel_id, module));
@@ -254,7 +259,7 @@ StatusOr<ImageBuilder::BaseFile> ImageBuilder::Base(const Request& request) {
   for (const std::string& module : ModulesOf(request)) key.Update(module + "\n");
   const fs::path path = cache_ / (key.Hex() + ".cpio");
 
-  // An open file stays readable when another thread drops it from the cache.
+  // An open file stays readable even if another thread removes it from the cache.
   const auto open_base = [&] { return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)); };
   UniqueFd fd = open_base();
   if (!fd) {
@@ -276,7 +281,7 @@ StatusOr<ImageBuilder::BaseFile> ImageBuilder::Base(const Request& request) {
       if (!fd) return Errno(path.string());
     }
   }
-  futimens(fd.get(), nullptr);  // the age in the cache is the time since it was last used
+  futimens(fd.get(), nullptr);  // marks the base as recently used (see ForgetOldBases)
   return BaseFile{std::move(fd), path};
 }
 
@@ -287,11 +292,11 @@ StatusOr<std::string> ImageBuilder::ImageHash(const std::string& kernel_id, cons
   }
   kernels::Sha256 hash;
   LK_RETURN_IF_ERROR(hash.UpdateFile(library_.Image(kernel_id)));
-  // By its descriptor: the cache may have dropped its name.
+  // Through its descriptor, because the file may already have been removed from the cache.
   LK_RETURN_IF_ERROR(hash.UpdateFile(fmt::format("/proc/self/fd/{}", base.fd.get())));
   std::string hex = hash.Hex();
   const std::lock_guard lock(known_);
-  if (hashes_.size() >= kMostHashes) hashes_.clear();
+  if (hashes_.size() >= kMaxHashes) hashes_.clear();
   return hashes_[base.path] = std::move(hex);
 }
 
@@ -312,7 +317,7 @@ StatusOr<ImageBuilder::Image> ImageBuilder::Build(const Request& request) {
   std::error_code ignored;
   fs::create_directories(request.directory, ignored);
   const fs::path initrd = request.directory / "initrd.img";
-  // It holds the run's token. One of an earlier attempt at this run is replaced.
+  // Mode 0600, because it contains the run's token. Replaces the file of an earlier attempt at this run.
   fs::remove(initrd, ignored);
   LK_ASSIGN_OR_RETURN(const UniqueFd fd, kernels::CreateFile(initrd, 0600));
   LK_RETURN_IF_ERROR(AppendFile(base.fd.get(), fd.get()));

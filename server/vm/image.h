@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds what a guest boots from: kernel and initramfs.
+// Builds the files that a guest boots from: kernel and initramfs.
 #pragma once
 
 #include <filesystem>
@@ -19,23 +19,25 @@ namespace lk::vm {
 
 // Layout inside the initramfs (agent/init reads it):
 //   /init                  lk-agent, static
-//   /lk/modules            one "path" a line, relative to /, in the order to load them
+//   /lk/modules            one path per line, relative to /, in load order
 //   /lib/modules/<release>/....ko   uncompressed
-//   /lk/kernel             the kernel image, where the scenario asks for it
+//   /lk/kernel             the kernel image, if the scenario requests it
 //   /lk/run/config         "key=value" lines: run_id, token, controller (host:port), address (10.0.2.15/24),
 //                          gateway, server_name
 //   /lk/run/ca.pem         the CA of the controller's certificate
-// The first four are the base, cached per kernel, agent and module list; /lk/run is a small cpio appended per run.
+// The first four are the base, which is cached per kernel, agent and module list; /lk/run is in a small cpio archive
+// that is appended for each run.
 struct RunFiles {
   std::map<std::string, std::string> config;
   std::string ca_pem;
 };
 
-// One "newc" cpio, uncompressed (decompression under emulation costs more than reading it). Bytes, to be appended to
-// the base as they are. Error: INVALID_ARGUMENT (a key with "=", or a key or value with a line break).
+// Returns a "newc" cpio archive, to be appended to the base as is. It is uncompressed, because under emulation
+// decompressing it costs more than reading it. Error: INVALID_ARGUMENT (a key contains "=", or a key or value contains
+// a newline).
 StatusOr<std::string> RunArchive(const RunFiles& files);
 
-// Where the driver gets from what a run's VM boots from.
+// Provides the files that a run's VM boots from.
 class Images {
  public:
   virtual ~Images() = default;
@@ -45,43 +47,43 @@ class Images {
     std::vector<std::string> extra_modules;
     bool kernel_image = false;
     RunFiles run;
-    std::filesystem::path directory;  // where the run's own initrd goes
+    std::filesystem::path directory;  // for the run's own initrd
   };
   struct Image {
     std::filesystem::path kernel;
     std::filesystem::path initrd;
-    // What the guest boots from, without the run's own files: SHA-256 of the kernel image and, behind it, the base.
+    // SHA-256 of the kernel image followed by the base, without the run's own files.
     std::string sha256;
   };
-  // Thread-safe. Errors: NOT_FOUND (kernel, agent binary for the architecture), FAILED_PRECONDITION (no virtio network
-  // in the kernel, neither built in nor as a module), what file operations say.
+  // Thread-safe. Errors: NOT_FOUND (no such kernel, no agent for its architecture), FAILED_PRECONDITION (the kernel has
+  // no virtio network driver, neither built in nor as a module), those of file operations.
   virtual StatusOr<Image> Build(const Request& request) = 0;
 };
 
 class ImageBuilder final : public Images {
  public:
-  // Caches under `cache`. The agent for lkd's own architecture is <agents>/lk-agent, that for another one
-  // <agents>/lk-agent-<arch>.
+  // Caches bases under `cache`. The agent for lkd's own architecture is <agents>/lk-agent; for other architectures, it
+  // is <agents>/lk-agent-<arch>.
   ImageBuilder(const kernels::Library& library, std::filesystem::path agents, std::filesystem::path cache);
 
-  // Two runs that need the same base build it once.
+  // Builds a base only once, even if two runs need it at the same time.
   StatusOr<Image> Build(const Request& request) override;
 
-  // Whether guests of that architecture can have an agent. Error: NOT_FOUND (with the command that builds it).
+  // Whether there is an agent for guests of that architecture. Error: NOT_FOUND (with the command that builds it).
   Status HasAgent(campaign::Arch arch) const;
 
  private:
-  // What is looked at once: kernels are stored by content, and an agent is known by its file's identity.
+  // An agent is hashed again only when its identity has changed.
   struct AgentFile {
     std::filesystem::path path;
-    std::string identity;  // inode, size and time of change
+    std::string identity;  // inode, size and ctime
     std::string sha256;
   };
 
   StatusOr<kernels::ImageInfo> KernelInfo(const std::string& id);
   std::filesystem::path AgentPath(campaign::Arch arch) const;
   StatusOr<AgentFile> Agent(campaign::Arch arch);
-  // The cached base, open; built first if need be. It is named by what it is made from.
+  // Opens the cached base, and builds it first if necessary. The file name is a hash of the inputs.
   struct BaseFile {
     UniqueFd fd;
     std::filesystem::path path;
@@ -95,11 +97,11 @@ class ImageBuilder final : public Images {
   std::filesystem::path agents_;
   std::filesystem::path cache_;
 
-  std::mutex building_;  // held while a base is built, so that the next who asks for it finds it
-  std::mutex known_;     // guards those below
+  std::mutex building_;  // held while a base is built, so that the next caller finds it
+  std::mutex known_;     // guards the maps below
   std::map<std::string, kernels::ImageInfo> kernels_;
   std::map<std::filesystem::path, AgentFile> agent_files_;
-  std::map<std::filesystem::path, std::string> hashes_;  // by base, whose name holds the kernel
+  std::map<std::filesystem::path, std::string> hashes_;  // by path of the base, which depends on the kernel
 };
 
 }  // namespace lk::vm

@@ -35,8 +35,8 @@ constexpr std::array<Network, 15> kIpv4 = {{{"0.0.0.0", 8},
                                             {"224.0.0.0", 4},
                                             {"240.0.0.0", 4}}};
 
-// Global unicast is 2000::/3 (https://www.iana.org/assignments/ipv6-address-space); of it these are not for anybody, or
-// lead to an IPv4 address: Teredo and other protocol assignments, documentation, 6to4.
+// Global unicast is 2000::/3 (https://www.iana.org/assignments/ipv6-address-space). Within it, the networks in kIpv6
+// are unreachable or lead to an IPv4 address: Teredo and other protocol assignments, documentation, 6to4.
 constexpr Network kGlobalUnicast = {"2000::", 3};
 constexpr std::array<Network, 4> kIpv6 = {{{"2001::", 23}, {"2001:db8::", 32}, {"2002::", 16}, {"3fff::", 20}}};
 
@@ -83,7 +83,7 @@ StatusOr<IpAddress> ParseIpAddress(const std::string& text) {
   IpAddress ip;
   ip.v6 = text.find(':') != std::string::npos;
   if (inet_pton(ip.v6 ? AF_INET6 : AF_INET, text.c_str(), ip.bytes.data()) == 1) return ip;
-  return absl::InvalidArgumentError(fmt::format("\"{}\" is no IP address", text));
+  return absl::InvalidArgumentError(fmt::format("\"{}\" is not an IP address", text));
 }
 
 bool IsPublic(const IpAddress& address) {

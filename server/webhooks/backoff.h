@@ -10,11 +10,11 @@
 
 namespace lk::webhooks {
 
-// From 0 to below 1. Injected, so that tests own chance.
+// Returns a random number in [0, 1). Injected, so that tests control it.
 using Chance = std::function<double()>;
 
-// The pause after the `attempts`th attempt (from 1): `first`, doubled each time up to `most`, less up to half of it by
-// chance, so that those who failed together do not come again together.
+// The delay after attempt number `attempts` (counted from 1). It starts at `first`, doubles up to `most`, and is
+// reduced at random by up to half, so that attempts that failed together are not retried together.
 inline absl::Duration Backoff(absl::Duration first, absl::Duration most, uint32_t attempts, double chance) {
   const double doubled = std::exp2(std::min<uint32_t>(attempts - 1, 60));
   return std::min(first * doubled, most) * (1 - chance / 2);

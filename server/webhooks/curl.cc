@@ -63,7 +63,7 @@ StatusOr<Url> ParseUrl(const std::string& text) {
     return absl::InvalidArgumentError(fmt::format("\"{}\" is not an https URL", text));
   }
   if (!Part(parts, CURLUPART_USER).empty() || !Part(parts, CURLUPART_PASSWORD).empty()) {
-    return absl::InvalidArgumentError("a URL with a user in it is not taken");
+    return absl::InvalidArgumentError("a URL with a user or password is not accepted");
   }
   curl_url_set(parts.get(), CURLUPART_FRAGMENT, nullptr, 0);
   url.host = absl::AsciiStrToLower(Part(parts, CURLUPART_HOST));
@@ -72,7 +72,7 @@ StatusOr<Url> ParseUrl(const std::string& text) {
   const std::string port = Part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::from_chars(port.data(), port.data() + port.size(), url.port);
   url.origin = fmt::format("{}://{}:{}", url.scheme, url.host, url.port);
-  if (url.host.empty() || url.port == 0) return absl::InvalidArgumentError(fmt::format("\"{}\" names no host", text));
+  if (url.host.empty() || url.port == 0) return absl::InvalidArgumentError(fmt::format("\"{}\" has no host", text));
   return url;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl, tamed. Internal to this room.
+// Wrappers for libcurl. Internal to this component.
 #pragma once
 
 #include <curl/curl.h>
@@ -19,25 +19,26 @@ struct CurlDelete {
 using CurlHandle = std::unique_ptr<CURL, CurlDelete>;
 using CurlList = std::unique_ptr<curl_slist, CurlDelete>;
 
-// A handle that takes nothing from its surroundings: no proxies, no .netrc, no redirects, no signals. https alone, with
-// verified certificates (`ca_file`: instead of the system's), and http if `plain`. Never null.
+// A handle that ignores its environment: no proxies, no .netrc, no redirects, no signals. Allows https, with
+// certificates verified against `ca_file` (the system's CA certificates if it is empty), and also http if `plain` is
+// set. Never null.
 CurlHandle NewCurl(const std::string& ca_file, bool plain);
 
 void Append(CurlList& list, const std::string& line);
 
-// What is wrong with a transfer, for people. UNAVAILABLE, which may pass; but PERMISSION_DENIED for a certificate that
-// is not good.
+// Converts the error of a transfer to a readable one: PERMISSION_DENIED for a bad certificate, otherwise UNAVAILABLE,
+// which may be temporary.
 Status CurlError(CURLcode code, const char* detail, const std::string& url);
 
-// A URL taken apart, the host in the form that is connected to: lower case, and numbers as dotted decimals ("0x7f.1" is
-// 127.0.0.1).
+// A parsed URL, with the host in the form that is used to connect: lower case, and numbers as dotted decimals ("0x7f.1"
+// is 127.0.0.1).
 struct Url {
   std::string scheme, host, path;
   uint16_t port = 0;
-  std::string text;    // whole, without user and fragment
-  std::string origin;  // scheme://host:port, the port always there
+  std::string text;    // the whole URL, without the fragment
+  std::string origin;  // scheme://host:port, always with the port
 };
-// Errors: INVALID_ARGUMENT (no URL, no https or http, a user or a password in it).
+// Errors: INVALID_ARGUMENT (not a URL, neither https nor http, contains a user or password).
 StatusOr<Url> ParseUrl(const std::string& text);
 
 }  // namespace lk::webhooks

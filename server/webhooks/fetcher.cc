@@ -21,13 +21,13 @@
 
 namespace lk::webhooks {
 
-// Where a body goes.
+// Receives a response body.
 struct Sink {
   UniqueFd file;
   uint64_t most_bytes = 0;
   uint64_t bytes = 0;
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest{EVP_MD_CTX_new(), EVP_MD_CTX_free};
-  // Bodies of other answers are not kept.
+  // The transfer. Asked for the response status, since only the body of a 200 response is kept.
   CURL* curl = nullptr;
   std::vector<IpAddress> allowed;
   Status error;
@@ -36,9 +36,9 @@ struct Sink {
 
 namespace {
 
-constexpr int kMostRedirects = 5;
+constexpr int kMaxRedirects = 5;
 constexpr absl::Duration kConnect = absl::Seconds(15);
-// Slower than this for so long is as good as not coming.
+// A transfer that stays below this rate for this long is aborted.
 constexpr long kLeastBytesPerSecond = 1024;
 constexpr long kSlowSeconds = 60;
 
@@ -63,16 +63,16 @@ size_t Write(char* data, size_t, size_t size, void* user) {
 
 int StopFetching(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& sink = *static_cast<Sink*>(user);
-  if (*sink.stop) sink.error = absl::CancelledError("lkd stops");
+  if (*sink.stop) sink.error = absl::CancelledError("lkd is stopping");
   return *sink.stop ? 1 : 0;
 }
 
-// The last word on where a connection goes: nothing but an address that was checked.
+// libcurl calls this to connect. Accepts only the addresses in Sink::allowed.
 curl_socket_t OpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& sink = *static_cast<Sink*>(user);
   const StatusOr<IpAddress> ip = FromSockaddr(&address->addr);
   if (!ip.ok() || std::ranges::find(sink.allowed, *ip) == sink.allowed.end()) {
-    sink.error = absl::PermissionDeniedError("a connection to an address that was not checked");
+    sink.error = absl::PermissionDeniedError("refusing to connect to an unchecked address");
     return CURL_SOCKET_BAD;
   }
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -101,7 +101,7 @@ StatusOr<Fetcher> Fetcher::Create(const config::Webhooks::Artifacts& config, Res
 StatusOr<const Fetcher::Origin*> Fetcher::Allowed(const Url& url) const {
   const auto origin = std::ranges::find(origins_, url.origin, &Origin::origin);
   if (origin == origins_.end()) {
-    return absl::PermissionDeniedError(fmt::format("{}: its origin is not among webhooks.artifacts.origins", url.text));
+    return absl::PermissionDeniedError(fmt::format("{}: origin not listed in webhooks.artifacts.origins", url.text));
   }
   return &*origin;
 }
@@ -114,7 +114,7 @@ StatusOr<std::vector<IpAddress>> Fetcher::Addresses(const Url& url, const Origin
   for (const IpAddress& address : addresses) {
     if (IsPublic(address) || origin.private_addresses) continue;
     return absl::PermissionDeniedError(
-        fmt::format("{}: {} leads to {}, which is no public address", url.text, url.host, address.ToString()));
+        fmt::format("{}: {} resolves to {}, which is not a public address", url.text, url.host, address.ToString()));
   }
   return addresses;
 }
@@ -129,7 +129,7 @@ StatusOr<std::string> Fetcher::Once(const Url& url, Sink& sink, absl::Time deadl
   LK_ASSIGN_OR_RETURN(const Origin* origin, Allowed(url));
   LK_ASSIGN_OR_RETURN(sink.allowed, Addresses(url, *origin));
   const absl::Duration left = deadline - absl::Now();
-  if (left <= absl::ZeroDuration()) return absl::UnavailableError(fmt::format("{}: too slow", url.text));
+  if (left <= absl::ZeroDuration()) return absl::UnavailableError(fmt::format("{}: timed out", url.text));
 
   const CurlHandle curl = NewCurl(config_.ca_file, false);
   std::array<char, CURL_ERROR_SIZE> detail{};
@@ -140,7 +140,7 @@ StatusOr<std::string> Fetcher::Once(const Url& url, Sink& sink, absl::Time deadl
     if (!pinned.empty()) pinned += ',';
     pinned += address.v6 ? fmt::format("[{}]", address.ToString()) : address.ToString();
   }
-  // The name is not asked for again: what was checked is what is connected to. An IPv6 address is no name.
+  // Pins the checked addresses, so that the name is not resolved again. Literal IPv6 addresses are not resolved at all.
   if (!url.host.starts_with('[')) Append(resolved, fmt::format("{}:{}:{}", url.host, url.port, pinned));
   for (const Secret& token : origin->token) Append(headers, fmt::format("Authorization: Bearer {}", token.Reveal()));
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, detail.data());
@@ -170,7 +170,7 @@ StatusOr<std::string> Fetcher::Once(const Url& url, Sink& sink, absl::Time deadl
   const char* location = nullptr;
   curl_easy_getinfo(curl.get(), CURLINFO_REDIRECT_URL, &location);
   if (status >= 300 && status < 400 && location != nullptr) return location;
-  const std::string text = fmt::format("{}: the server answers {}", url.text, status);
+  const std::string text = fmt::format("{}: the server responded with {}", url.text, status);
   const bool passing = status >= 500 || status == 408 || status == 429;
   return passing ? absl::UnavailableError(text) : absl::NotFoundError(text);
 }
@@ -187,8 +187,8 @@ Status Fetcher::Fetch(const std::string& text, const std::filesystem::path& file
   std::string next = text;
   int redirects = 0;
   do {
-    if (redirects++ > kMostRedirects) {
-      return absl::NotFoundError(fmt::format("{}: more than {} redirects", text, kMostRedirects));
+    if (redirects++ > kMaxRedirects) {
+      return absl::NotFoundError(fmt::format("{}: more than {} redirects", text, kMaxRedirects));
     }
     LK_ASSIGN_OR_RETURN(const Url url, ParseUrl(next));
     LK_ASSIGN_OR_RETURN(next, Once(url, sink, deadline));
@@ -198,7 +198,7 @@ Status Fetcher::Fetch(const std::string& text, const std::filesystem::path& file
   EVP_DigestFinal_ex(sink.digest.get(), digest.data(), &size);
   const std::string got = ToHex(std::string(digest.begin(), digest.begin() + size));
   if (!sha256.empty() && got != sha256) {
-    return absl::DataLossError(fmt::format("{}: its SHA-256 is {}, and {} was told", text, got, sha256));
+    return absl::DataLossError(fmt::format("{}: expected SHA-256 {}, found {}", text, sha256, got));
   }
   return absl::OkStatus();
 }

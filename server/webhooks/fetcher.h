@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files from elsewhere, to places that strangers name: over https, from origins that the configuration allows, and from
-// no address that is not public, by whatever name, redirect or notation one is led there.
+// Downloads files from URLs that strangers can influence: only over https, only from origins that the configuration
+// allows, and only from public addresses, whatever name, redirect or notation leads to them.
 #pragma once
 
 #include <atomic>
@@ -20,24 +20,24 @@ struct Url;
 
 class Fetcher {
  public:
-  // Errors: FAILED_PRECONDITION (a token file, an origin that is no URL).
+  // Errors: FAILED_PRECONDITION (unusable token file, invalid origin).
   static StatusOr<Fetcher> Create(const config::Webhooks::Artifacts& config, Resolver resolver);
 
-  // Writes what is at `url` to `file`, which is new. `sha256` ("": any) is what it must be. Stops soon when `stop`
-  // becomes true. Errors: PERMISSION_DENIED (origin not allowed, here or where a redirect leads; an address that is not
-  // public; bad certificate); INVALID_ARGUMENT (no https URL); DATA_LOSS (other checksum); RESOURCE_EXHAUSTED (larger
-  // than allowed); NOT_FOUND (404 and other 4xx); UNAVAILABLE (may pass: no connection, too slow, 5xx, disk full);
-  // CANCELLED.
+  // Downloads `url` to `file`, which must not exist, and checks the SHA-256 of the file, unless `sha256` is empty.
+  // Stops soon after `stop` becomes true. Errors: PERMISSION_DENIED (the origin of `url` or of a redirect is not
+  // allowed; an address is not public; bad certificate); INVALID_ARGUMENT (see ParseUrl); DATA_LOSS (wrong SHA-256);
+  // RESOURCE_EXHAUSTED (larger than allowed); NOT_FOUND (no such host, too many redirects, or a status other than 200
+  // and those below); UNAVAILABLE (may be temporary: no connection, too slow, 408, 429, 5xx, disk full); CANCELLED.
   Status Fetch(const std::string& url, const std::filesystem::path& file, const std::string& sha256,
                const std::atomic<bool>& stop) const;
 
-  // Where `url` may be fetched: the addresses of its host, all of them good. One step of Fetch, without a connection.
-  // Errors: as of Fetch.
+  // Returns the addresses of the host in `url`, if all are allowed. Fetch makes the same checks before it connects.
+  // Errors as above.
   StatusOr<std::vector<IpAddress>> Check(const std::string& url) const;
 
  private:
   struct Origin {
-    std::string origin;  // as of Url::origin
+    std::string origin;  // as in Url::origin
     bool private_addresses = false;
     Secrets token;  // none or one
   };
@@ -47,7 +47,7 @@ class Fetcher {
 
   StatusOr<const Origin*> Allowed(const Url& url) const;
   StatusOr<std::vector<IpAddress>> Addresses(const Url& url, const Origin& origin) const;
-  // One request. Gives where it redirects to, or "" when the file is there.
+  // One request. Returns the target of a redirect, or "" if the file was downloaded.
   StatusOr<std::string> Once(const Url& url, Sink& sink, absl::Time deadline) const;
 
   config::Webhooks::Artifacts config_;

@@ -11,7 +11,7 @@
 
 namespace lk::webhooks {
 
-// Bytes that must not be told. There is no way to print one.
+// Secret bytes, which cannot be printed by accident.
 class Secret {
  public:
   explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
@@ -22,12 +22,12 @@ class Secret {
 };
 using Secrets = std::vector<Secret>;
 
-// What the file holds, without the line break at its end. Errors, which name the file and never its content:
-// FAILED_PRECONDITION (cannot be read, is empty, larger than 4 KiB, or readable by everybody).
+// Returns the contents of the file without trailing newlines. Error: FAILED_PRECONDITION (unreadable, empty, larger
+// than 4 KiB, or readable by everybody); the message names the file but never quotes its contents.
 StatusOr<Secret> ReadSecret(const std::filesystem::path& path);
 
-// A signing secret as the Standard Webhooks specification writes it: "whsec_" and base64 of 24 to 64 bytes.
-// Errors: those above; FAILED_PRECONDITION (another form).
+// A signing secret in the form of the Standard Webhooks specification: "whsec_" and base64 of 24 to 64 bytes.
+// Errors: those above; FAILED_PRECONDITION (not in that form).
 StatusOr<Secret> ReadSigningSecret(const std::filesystem::path& path);
 StatusOr<Secret> ParseSigningSecret(std::string_view text);
 

@@ -24,8 +24,8 @@ namespace {
 constexpr size_t kDigestBytes = 32;
 using Digest = std::array<unsigned char, kDigestBytes>;
 
-// Signatures of one header that are looked at.
-constexpr size_t kMostSignatures = 16;
+// Limit on signatures checked per header.
+constexpr size_t kMaxSignatures = 16;
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -43,7 +43,7 @@ Digest Sha256(std::string_view text) {
   return digest;
 }
 
-// A signature of another length is compared as zeros, which no HMAC is.
+// A signature of a different length is compared as zeros and is never equal.
 bool Equal(const Digest& right, std::string_view given) {
   Digest other{};
   const bool sized = given.size() == other.size();
@@ -51,7 +51,7 @@ bool Equal(const Digest& right, std::string_view given) {
   return (CRYPTO_memcmp(right.data(), other.data(), right.size()) == 0) & sized;
 }
 
-// The bytes that "prefix" and their hexadecimal stand for; "" if it is not that.
+// Decodes the hexadecimal digits after the prefix. Returns "" if `given` does not have this form.
 std::string FromHex(std::string_view prefix, std::string_view given) {
   if (!given.starts_with(prefix)) return "";
   const std::string text(given.substr(prefix.size()));
@@ -63,7 +63,7 @@ std::string FromHex(std::string_view prefix, std::string_view given) {
   return absl::HexStringToBytes(text);
 }
 
-// Whether any of the signatures is that of any of the secrets.
+// Whether any of the signatures was made with any of the secrets.
 bool AnyGood(const Secrets& secrets, std::string_view text, std::span<const std::string> signatures) {
   static const std::string missing;
   if (signatures.empty()) signatures = {&missing, 1};
@@ -93,7 +93,7 @@ bool GitHubSignatureGood(const Secrets& secrets, std::string_view header, std::s
 }
 
 bool TokenGood(const Secrets& secrets, std::string_view header) {
-  // Digests are of one length, and tell nothing of the token by how they differ.
+  // Digests always have the same length, and the position where two differ reveals nothing about the token.
   const Digest given = Sha256(header);
   bool good = false;
   for (const Secret& secret : secrets) {
@@ -107,12 +107,12 @@ StandardResult CheckStandard(const Secrets& secrets, const StandardHeaders& head
                              absl::Time now, absl::Duration tolerance) {
   std::vector<std::string> signatures;
   for (absl::string_view signature : absl::StrSplit(headers.signature, ' ', absl::SkipEmpty())) {
-    if (signatures.size() == kMostSignatures) break;
-    // Those of other schemes (v1a: ed25519) are for others.
+    if (signatures.size() == kMaxSignatures) break;
+    // Signatures of other schemes (v1a: ed25519) are ignored.
     std::string bytes;
     if (absl::ConsumePrefix(&signature, "v1,") && absl::Base64Unescape(signature, &bytes)) signatures.push_back(bytes);
   }
-  // "." separates the parts that are signed: an id that has one could be read in two ways.
+  // "." separates the signed parts, so an id that contains one would be ambiguous.
   const bool formed = !headers.id.empty() && headers.id.find('.') == std::string::npos;
   int64_t seconds = 0;
   const bool timed =

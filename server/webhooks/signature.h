@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signatures of webhooks. Checking takes the same time whatever is wrong with a signature, one that is missing ("")
-// included: all secrets are tried, and compared whole.
+// Webhook signatures. Checking takes the same time whatever is wrong with a signature, even if it is missing (""): all
+// secrets are tried, and digests are compared in full.
 #pragma once
 
 #include <absl/time/time.h>
@@ -12,9 +12,9 @@
 
 namespace lk::webhooks {
 
-// 32 bytes.
+// Returns 32 bytes.
 std::string HmacSha256(std::string_view key, std::string_view text);
-// Hexadecimal.
+// Returns hexadecimal digits.
 std::string Sha256Hex(std::string_view text);
 
 // GitHub, X-Hub-Signature-256: "sha256=" and the body's HMAC in hexadecimal.
@@ -28,16 +28,16 @@ bool TokenGood(const Secrets& secrets, std::string_view header);
 struct StandardHeaders {
   std::string id;         // webhook-id
   std::string timestamp;  // webhook-timestamp: seconds since 1970
-  std::string signature;  // webhook-signature: "v1,BASE64", several with a space between them
+  std::string signature;  // webhook-signature: "v1,BASE64", several separated by spaces
 };
 enum class StandardResult {
   kGood,
-  kWrong,  // no signature fits
-  kStale,  // one fits, and the timestamp is further than the tolerance from `now`
+  kWrong,  // no signature matches, or the id or the timestamp is malformed
+  kStale,  // a signature matches, but the timestamp differs from `now` by more than the tolerance
 };
 StandardResult CheckStandard(const Secrets& secrets, const StandardHeaders& headers, std::string_view body,
                              absl::Time now, absl::Duration tolerance);
-// A signature for each secret: a receiver that knows one of them is content.
+// Returns the headers with a signature for each secret, so that a receiver needs only one of the secrets.
 StandardHeaders SignStandard(const Secrets& secrets, std::string id, absl::Time now, std::string_view body);
 
 }  // namespace lk::webhooks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is remembered of a webhook that failed.
+// Error messages of failed webhooks, as stored.
 #pragma once
 
 #include <absl/time/time.h>
@@ -11,10 +11,10 @@
 
 namespace lk::webhooks {
 
-// Until the store is asked again after it failed.
+// Delay before a retry after a store error.
 inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 
-// At most `most` bytes of an error, of any bytes, for a column of text and a terminal.
+// Truncates an error message, which may contain any bytes, to `most` bytes and makes it printable.
 inline std::string StoredError(std::string_view text, size_t most) {
   std::string printable(text.substr(0, most));
   std::ranges::replace_if(

@@ -8,8 +8,8 @@
 namespace lk::webhooks {
 namespace {
 
-// Read and dropped; more than this ends the connection, whose answer is known by then.
-constexpr size_t kMostReplyBytes = 1 << 20;
+// Response bodies up to this size are read and dropped. A larger one ends the connection, after the status is known.
+constexpr size_t kMaxReplyBytes = 1 << 20;
 
 size_t Drop(char*, size_t, size_t size, void* user) {
   auto& left = *static_cast<size_t*>(user);
@@ -32,10 +32,10 @@ class CurlTransport final : public Transport {
     std::array<char, CURL_ERROR_SIZE> detail{};
     CurlList headers;
     Append(headers, "Content-Type: application/json");
-    // Without a pause for a "100 Continue".
+    // Do not wait for "100 Continue".
     Append(headers, "Expect:");
     for (const std::string& header : request.headers) Append(headers, header);
-    size_t left = kMostReplyBytes;
+    size_t left = kMaxReplyBytes;
     curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, detail.data());
     curl_easy_setopt(curl.get(), CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -48,7 +48,7 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &stop_);
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(timeout_)));
     const CURLcode code = curl_easy_perform(curl.get());
-    if (code == CURLE_ABORTED_BY_CALLBACK) return absl::CancelledError("lkd stops");
+    if (code == CURLE_ABORTED_BY_CALLBACK) return absl::CancelledError("lkd is stopping");
     long status = 0;
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK && (code != CURLE_WRITE_ERROR || status == 0)) {

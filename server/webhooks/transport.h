@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to those who are told of campaigns.
+// Sends requests to notification targets.
 #pragma once
 
 #include <absl/time/time.h>
@@ -17,26 +17,26 @@ namespace lk::webhooks {
 
 struct PostRequest {
   std::string url;
-  std::vector<std::string> headers;  // "Name: value"; may hold secrets, never to be logged
+  std::vector<std::string> headers;  // "Name: value"; may contain secrets; must not be logged
   std::string body;                  // JSON
 };
 
 struct PostReply {
   uint32_t status = 0;
-  std::optional<absl::Duration> retry_after;  // where it is given in seconds
+  std::optional<absl::Duration> retry_after;  // from the header Retry-After
 };
 
-// Injected, so that tests own what receivers say.
+// Injected, so that tests control the receivers' replies.
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Any answer is OK; its body is not kept. Errors: UNAVAILABLE (none came), PERMISSION_DENIED (bad certificate),
-  // CANCELLED.
+  // Returns OK for any HTTP response; the body is dropped. Errors: UNAVAILABLE (no response), PERMISSION_DENIED (bad
+  // certificate), CANCELLED.
   virtual StatusOr<PostReply> Post(const PostRequest& request) = 0;
 };
 
-// By libcurl: https, or http where a URL says so (the configuration takes that on the loopback only). Redirects are not
-// followed. Requests end soon when `stop` becomes true.
+// Uses libcurl. Allows https and http; the configuration accepts http only on loopback. Does not follow redirects.
+// Requests are aborted soon after `stop` becomes true.
 std::unique_ptr<Transport> NewTransport(const std::filesystem::path& ca_file, absl::Duration timeout,
                                         const std::atomic<bool>& stop);
 

@@ -8,8 +8,9 @@
 
 namespace lk::yaml {
 
-// Where each YAML document in a text begins; of more than two the first two. Throws YAML::Exception if it is not YAML.
-// YAML::LoadAll finds documents without end behind a stray bracket (tests/fuzz/campaigns).
+// Returns where the YAML documents in a text begin, at most the first two. Throws YAML::Exception if the text is not
+// YAML. Used instead of YAML::LoadAll, which never stops finding documents after a stray bracket
+// (tests/fuzz/campaigns).
 std::vector<YAML::Mark> Documents(const std::string& text);
 
 }  // namespace lk::yaml

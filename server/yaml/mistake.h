@@ -6,7 +6,7 @@
 
 namespace lk::yaml {
 
-// A mistake, with its place in the file (1-based; 0: none) and what would be right.
+// A mistake in a file. Line and column are 1-based, or 0 if the mistake has no position in the file.
 struct Mistake {
   uint32_t line = 0;
   uint32_t column = 0;

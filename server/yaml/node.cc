@@ -14,8 +14,8 @@
 namespace lk::yaml {
 namespace {
 
-constexpr size_t kMostText = 4096;
-constexpr size_t kMostName = 63;
+constexpr size_t kMaxText = 4096;
+constexpr size_t kMaxName = 63;
 
 std::string_view TypeName(const YAML::Node& node) {
   switch (node.Type()) {
@@ -32,11 +32,11 @@ std::string_view TypeName(const YAML::Node& node) {
 
 bool Expect(const Item& item, Mistakes& mistakes, YAML::NodeType::value type, std::string_view wanted) {
   if (item.node.Type() == type) return true;
-  mistakes.Add(item.path, fmt::format("{} is expected here, not {}", wanted, TypeName(item.node)));
+  mistakes.Add(item.path, fmt::format("expected {}, found {}", wanted, TypeName(item.node)));
   return false;
 }
 
-// Keys and values; what is said of a mapping's keys stands at the key, of its values at the value.
+// Reports mistakes in a key at the position of the key, and mistakes in a value at the position of the value.
 void EachPair(const Item& item, Mistakes& mistakes,
               const std::function<void(const std::string& key, const YAML::Node& key_node, const Item& value)>& read) {
   if (!Expect(item, mistakes, YAML::NodeType::Map, "a mapping (key: value)")) return;
@@ -44,18 +44,29 @@ void EachPair(const Item& item, Mistakes& mistakes,
   for (const auto& pair : item.node) {
     if (mistakes.full()) return;
     if (!pair.first.IsScalar()) {
-      mistakes.AddAt(pair.first.Mark(), item.path, "a key must be a single word");
+      mistakes.AddAt(pair.first.Mark(), item.path, "a key must be a single value");
       continue;
     }
     const std::string& key = pair.first.Scalar();
     const Item value = item.Child(key, pair.second);
     if (!seen.insert(key).second) {
-      mistakes.AddAt(pair.first.Mark(), value.path, fmt::format("\"{}\" stands here twice; keep one", key));
+      mistakes.AddAt(pair.first.Mark(), value.path, fmt::format("duplicate key \"{}\"", key));
       continue;
     }
     mistakes.Remember(value.path, pair.second.IsNull() ? pair.first.Mark() : pair.second.Mark());
     read(key, pair.first, value);
   }
+}
+
+// The end of a message about an unknown word: the word that was probably meant, and all valid words.
+std::string Instead(std::string_view word, const std::vector<std::string>& valid) {
+  if (valid.empty()) return " (there are none)";
+  const auto nearest =
+      std::ranges::min_element(valid, {}, [&](const std::string& known) { return EditDistance(word, known); });
+  // Up to two wrong letters, or a third of the letters, count as a typo.
+  const bool typo = EditDistance(word, *nearest) <= std::max<size_t>(2, nearest->size() / 3) && word.size() > 1;
+  return (typo ? fmt::format("; did you mean \"{}\"? Valid", *nearest) : "; valid") +
+         fmt::format(": {}", fmt::join(valid, ", "));
 }
 
 }  // namespace
@@ -105,10 +116,10 @@ void ReadMap(const Item& item, Mistakes& mistakes, const std::vector<Field>& fie
   EachPair(item, mistakes, [&](const std::string& key, const YAML::Node& key_node, const Item& value) {
     const auto field = std::ranges::find(fields, key, &Field::key);
     if (field == fields.end()) {
-      std::vector<std::string> right;
-      right.reserve(fields.size());
-      for (const Field& known : fields) right.emplace_back(known.key);
-      mistakes.AddAt(key_node.Mark(), value.path, NotOneOf(key, "a key here", right));
+      std::vector<std::string> valid;
+      valid.reserve(fields.size());
+      for (const Field& known : fields) valid.emplace_back(known.key);
+      mistakes.AddAt(key_node.Mark(), value.path, Unknown("key", key, valid));
       return;
     }
     present.insert(field->key);
@@ -129,7 +140,8 @@ void ReadAnyMap(const Item& item, Mistakes& mistakes,
 
 void ReadList(const Item& item, Mistakes& mistakes, bool may_be_empty, const std::function<void(const Item&)>& read) {
   if (!Expect(item, mistakes, YAML::NodeType::Sequence, "a list")) return;
-  if (item.node.size() == 0 && !may_be_empty) mistakes.Add(item.path, "the list is empty; it needs at least one entry");
+  if (item.node.size() == 0 && !may_be_empty)
+    mistakes.Add(item.path, "the list is empty; at least one entry is required");
   for (size_t i = 0; i < item.node.size() && !mistakes.full(); ++i) {
     const Item entry{item.node[i], fmt::format("{}[{}]", item.path, i)};
     mistakes.Remember(entry.path, entry.node.Mark());
@@ -140,12 +152,12 @@ void ReadList(const Item& item, Mistakes& mistakes, bool may_be_empty, const std
 std::optional<std::string> ReadText(const Item& item, Mistakes& mistakes) {
   if (!Expect(item, mistakes, YAML::NodeType::Scalar, "a single value")) return std::nullopt;
   const std::string& text = item.node.Scalar();
-  if (text.size() > kMostText) {
-    mistakes.Add(item.path, fmt::format("{} bytes of text; at most {} are right", text.size(), kMostText));
+  if (text.size() > kMaxText) {
+    mistakes.Add(item.path, fmt::format("text of {} bytes is too long (maximum: {})", text.size(), kMaxText));
     return std::nullopt;
   }
   if (std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
-    mistakes.Add(item.path, "line breaks and other control characters have no place here");
+    mistakes.Add(item.path, "newlines and other control characters are not allowed");
     return std::nullopt;
   }
   return text;
@@ -175,12 +187,13 @@ std::optional<absl::Duration> ReadDuration(const Item& item, Mistakes& mistakes)
   if (!text) return std::nullopt;
   const StatusOr<absl::Duration> duration = ParseDuration(*text);
   if (duration.ok() && *duration > absl::ZeroDuration()) return *duration;
-  mistakes.Add(item.path, duration.ok() ? "the duration must be above 0" : std::string(duration.status().message()));
+  mistakes.Add(item.path,
+               duration.ok() ? "the duration must be greater than 0" : std::string(duration.status().message()));
   return std::nullopt;
 }
 
 std::optional<bool> ReadBool(const Item& item, Mistakes& mistakes) {
-  return ReadWord<bool>(item, mistakes, "a truth value", {{"true", true}, {"false", false}});
+  return ReadWord<bool>(item, mistakes, "a boolean", {{"true", true}, {"false", false}});
 }
 
 std::optional<std::string> ReadName(const Item& item, Mistakes& mistakes) {
@@ -188,29 +201,21 @@ std::optional<std::string> ReadName(const Item& item, Mistakes& mistakes) {
   if (!text) return std::nullopt;
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   const bool good =
-      !text->empty() && text->size() <= kMostName && alphanumeric(text->front()) &&
+      !text->empty() && text->size() <= kMaxName && alphanumeric(text->front()) &&
       std::ranges::all_of(*text, [&](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
   if (good) return text;
   mistakes.Add(
       item.path,
-      fmt::format("\"{}\" is not a name: lower-case letters, digits, \".\", \"_\" and \"-\" are right, a letter or "
-                  "digit first, at most {} characters",
-                  *text, kMostName));
+      fmt::format(
+          "invalid name \"{}\" (expected lower-case letters, digits, \".\", \"_\" and \"-\", beginning with a letter "
+          "or digit, at most {} characters)",
+          *text, kMaxName));
   return std::nullopt;
 }
 
-std::string NotOneOf(std::string_view word, std::string_view what, const std::vector<std::string>& right) {
-  std::string text = fmt::format("\"{}\" is not {}", word, what);
-  if (right.empty()) return text + "; there are none";
-  const auto nearest =
-      std::ranges::min_element(right, {}, [&](const std::string& known) { return EditDistance(word, known); });
-  // A third of the letters wrong, or two: still a slip of the hand.
-  if (EditDistance(word, *nearest) <= std::max<size_t>(2, nearest->size() / 3) && word.size() > 1) {
-    text += fmt::format("; did you mean \"{}\"? Right are: ", *nearest);
-  } else {
-    text += "; right are: ";
-  }
-  return text + fmt::format("{}", fmt::join(right, ", "));
+std::string Unknown(std::string_view what, std::string_view word, const std::vector<std::string>& valid,
+                    std::string_view where) {
+  return fmt::format("unknown {} \"{}\"{}{}", what, word, where, Instead(word, valid));
 }
 
 }  // namespace lk::yaml

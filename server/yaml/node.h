@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML nodes with their places, and mistakes in them.
+// YAML nodes with their positions, and mistakes in them.
 #pragma once
 
 #include <absl/time/time.h>
@@ -27,26 +27,27 @@ struct Item {
   }
 };
 
-// Collects mistakes and knows where in the file each path that has been read stands.
+// Collects mistakes and remembers where in the file each path was read.
 class Mistakes {
  public:
-  // Nothing at or under these paths is in the file: --set brought it.
+  // Values at and under the `overridden` paths come from --set rather than from the file, so they have no position.
   explicit Mistakes(std::vector<std::string> overridden) : overridden_(std::move(overridden)) {}
 
   void Remember(const std::string& path, const YAML::Mark& mark);
-  // At the path's own place, or that of the nearest one above it that the file has.
+  // Adds a mistake at the path, or at its nearest ancestor in the file.
   void Add(const std::string& path, std::string message);
   void AddAt(const YAML::Mark& mark, const std::string& path, std::string message);
-  // Where the path stands, or the nearest one above it that the file has, as an error without a message.
+  // The position of the path, or of its nearest ancestor in the file, as a mistake without a message.
   Mistake Locate(const std::string& path) const;
   size_t size() const { return errors_.size(); }
-  // So many that the rest of the file is not worth reading: aliases can make a small file endless.
-  bool full() const { return errors_.size() >= kMost; }
-  // In order of place.
+  // Whether to stop reading: through aliases, even a small file may contain the same mistake an unlimited number of
+  // times.
+  bool full() const { return errors_.size() >= kMax; }
+  // Returns the mistakes, sorted by position.
   std::vector<Mistake> Take();
 
  private:
-  static constexpr size_t kMost = 1000;
+  static constexpr size_t kMax = 1000;
 
   bool Overridden(const std::string& path) const;
   Mistake At(const YAML::Mark& mark, const std::string& path) const;
@@ -63,39 +64,41 @@ struct Field {
   bool required = false;
 };
 
-// Reads a mapping with these keys; unknown and repeated keys, and required ones that are missing, are mistakes.
+// Reads a mapping with these keys. Unknown keys, duplicate keys and missing required keys are mistakes.
 void ReadMap(const Item& item, Mistakes& mistakes, const std::vector<Field>& fields);
-// Reads a mapping of any keys.
+// Reads a mapping with arbitrary keys.
 void ReadAnyMap(const Item& item, Mistakes& mistakes,
                 const std::function<void(const std::string& key, const Item&)>& read);
 void ReadList(const Item& item, Mistakes& mistakes, bool may_be_empty, const std::function<void(const Item&)>& read);
 
-// Scalars. On a mistake it is recorded and nothing returned.
+// Scalars. If the value is invalid, these functions record a mistake and return nullopt.
 std::optional<std::string> ReadText(const Item& item, Mistakes& mistakes);
 std::optional<uint32_t> ReadNumber(const Item& item, Mistakes& mistakes, uint32_t min, uint32_t max);
 std::optional<uint64_t> ReadBytes(const Item& item, Mistakes& mistakes);
-std::optional<absl::Duration> ReadDuration(const Item& item, Mistakes& mistakes);  // above 0
+std::optional<absl::Duration> ReadDuration(const Item& item, Mistakes& mistakes);  // greater than 0
 std::optional<bool> ReadBool(const Item& item, Mistakes& mistakes);
-// Letters and digits that make a good name of a file, a label and a command line argument.
+// A word that is safe to use as a file name, a label and a command-line argument.
 std::optional<std::string> ReadName(const Item& item, Mistakes& mistakes);
 
-// A word of the language and its value.
+// Valid words and their values.
 template <typename T>
 using Vocabulary = std::vector<std::pair<std::string_view, T>>;
 
-// "\"vcpu\" is not a key here; did you mean \"vcpus\"? Right are: arch, vcpus"
-std::string NotOneOf(std::string_view word, std::string_view what, const std::vector<std::string>& right);
+// `unknown architecture "aarch"; did you mean "aarch64"? Valid: x86_64, aarch64`; `where`, such as " of baseline",
+// comes after the word.
+std::string Unknown(std::string_view what, std::string_view word, const std::vector<std::string>& valid,
+                    std::string_view where = "");
 
 template <typename T>
 std::optional<T> ReadWord(const Item& item, Mistakes& mistakes, std::string_view what, const Vocabulary<T>& words) {
   const std::optional<std::string> text = ReadText(item, mistakes);
   if (!text) return std::nullopt;
-  std::vector<std::string> right;
+  std::vector<std::string> valid;
   for (const auto& [word, value] : words) {
     if (word == *text) return value;
-    right.emplace_back(word);
+    valid.emplace_back(word);
   }
-  mistakes.Add(item.path, NotOneOf(*text, what, right));
+  mistakes.Add(item.path, Unknown(what, *text, valid));
   return std::nullopt;
 }
 

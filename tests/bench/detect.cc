@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Throughput of the detection engine on one core, on the console logs of the corpus repeated to 256 MiB: boots without
-// trouble, and reports one behind the other. Beside it `grep -c -F -f` of the same literals on the same bytes, from
-// memory as well. Seconds are of CPU time, so that what else runs on the machine counts little; best of three. Build it
-// as a release.
+// Measures the throughput of the detection engine on one core, on console logs of the corpus repeated to 256 MiB: one
+// input has clean boots, the other has reports in close succession. For comparison, `grep -c -F -f` searches the same
+// bytes for the same literals, in memory as well. Times are CPU time, so that other load on the machine has little
+// influence; the best of three counts. Use a release build.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 using lk::detect::Finding;
 
 constexpr size_t kBytes = size_t{256} << 20;
-constexpr size_t kChunk = 64 << 10;  // as lkd and lkctl read
+constexpr size_t kChunk = 64 << 10;  // the chunk size of lkd and lkctl
 constexpr int kRounds = 3;
 
 std::string ReadLog(const fs::path& path) {
@@ -70,7 +70,7 @@ Logs MakeLogs(const fs::path& corpus) {
   return {Repeat(clean), Repeat(dense)};
 }
 
-// Of this process or of those that it waited for.
+// CPU time of this process (RUSAGE_SELF) or of the children that it has waited for (RUSAGE_CHILDREN).
 double CpuSeconds(int who) {
   rusage usage{};
   getrusage(who, &usage);
@@ -114,11 +114,11 @@ Measured Grep(const fs::path& literals, const fs::path& log) {
   const double seconds = BestSeconds(RUSAGE_CHILDREN, [&] {
     said.clear();
     FILE* const pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) throw std::runtime_error("can't run grep");
+    if (pipe == nullptr) throw std::runtime_error("cannot run grep");
     char buffer[64];
     while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) said += buffer;
     const int status = pclose(pipe);
-    // 1: no line matched.
+    // Exit code 1 means that no line matched.
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) throw std::runtime_error("grep failed");
   });
   return {seconds, std::stoull(said)};
@@ -137,9 +137,9 @@ void Compare(std::string_view name, const std::string& log, const fs::path& fold
 }  // namespace
 
 int main() try {
-  // In memory, like the engine's bytes.
+  // In memory, like the engine's input.
   std::string folder = "/dev/shm/lk-bench-detect.XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("can't make a folder in /dev/shm");
+  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot create a directory in /dev/shm");
   const fs::path literals = fs::path(folder) / "literals";
   try {
     std::set<std::string_view> rows;

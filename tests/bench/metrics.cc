@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// See the script beside it. The client is curl, a process of its own, so that its work does not count.
+// Run by the script `metrics`, which describes it. curl is a separate process, so that its CPU time does not count.
 #include <absl/cleanup/cleanup.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -37,7 +37,7 @@ double CpuMs() {
   return ms(usage.ru_utime) + ms(usage.ru_stime);
 }
 
-// Of this process now.
+// Memory in use by this process.
 double ResidentMiB() {
   std::ifstream file("/proc/self/statm");
   size_t all = 0, resident = 0;
@@ -69,7 +69,7 @@ campaign::Run SomeRun(int number, std::mt19937_64& random) {
   return run;
 }
 
-// Bytes of one scrape as Prometheus makes it; 0: it failed.
+// Scrapes once, as Prometheus does. Returns the number of bytes, or 0 on failure.
 size_t Scrape(uint16_t port, const std::string& body) {
   const std::string url = fmt::format("http://127.0.0.1:{}/metrics", port);
   const pid_t curl = fork();
@@ -97,7 +97,7 @@ Status Measure(uint32_t max_series) {
     kernel.release = fmt::format("6.{}.{}+deb12-cloud-amd64", i / 20, i % 20);
     kernel.id = "k" + kernel.release;
     kernel.labels = {{"tree", "stable"}};
-    // As many symbols as a distribution's configuration has.
+    // About as many symbols as a distribution's configuration has.
     for (int symbol = 0; symbol < 9000; ++symbol) kernel.config.emplace(fmt::format("SYMBOL_NUMBER_{}", symbol), "y");
     LK_RETURN_IF_ERROR(store->PutKernel(kernel));
   }
@@ -110,7 +110,7 @@ Status Measure(uint32_t max_series) {
   };
   while (runs < kKernels * kScenarios * kProfiles) LK_RETURN_IF_ERROR(add_runs(100));
 
-  // As after a start.
+  // Reopen the store, as lkd does when it starts.
   LK_ASSIGN_OR_RETURN(store, store::Open("sqlite:" + folder + "/lk.sqlite", {}));
   const metrics::LiveSource live = {.hosts = [] { return std::vector<metrics::HostUse>(); },
                                     .campaigns = [] { return std::vector<metrics::CampaignRuns>(); },
@@ -120,17 +120,17 @@ Status Measure(uint32_t max_series) {
   double cpu = CpuMs();
   metrics::Exporter exporter(*store, live, latency, {.max_series = max_series});
   LK_RETURN_IF_ERROR(exporter.Start("127.0.0.1:0"));
-  fmt::print("start, which reads everything: {:.0f} ms of CPU, {:.0f} MiB more in memory\n", CpuMs() - cpu,
+  fmt::print("start-up, which reads all runs: {:.0f} ms of CPU time, {:.0f} MiB of memory\n", CpuMs() - cpu,
              ResidentMiB() - before);
 
   std::vector<double> costs;
   size_t bytes = 0;
   double early = 0;
   for (int i = 0; i < kScrapes; ++i) {
-    LK_RETURN_IF_ERROR(add_runs(20));  // does not count, but what of it is read does
+    LK_RETURN_IF_ERROR(add_runs(20));  // storing the runs is not measured, but reading them is
     cpu = CpuMs();
     bytes = Scrape(exporter.port(), folder + "/body");
-    if (bytes == 0) return absl::UnavailableError("curl got nothing");
+    if (bytes == 0) return absl::UnavailableError("curl failed");
     costs.push_back(CpuMs() - cpu);
     if (i == kScrapes / 4) early = ResidentMiB();
   }
@@ -143,9 +143,11 @@ Status Measure(uint32_t max_series) {
   }
   fmt::print("{} kernels x {} scenarios x {} profiles x {} probes, {} runs: {} series, {:.1f} MB\n", kKernels,
              kScenarios, kProfiles, kProbes, runs, series, static_cast<double>(bytes) / 1e6);
-  fmt::print("{} scrapes: CPU median {:.0f} ms, worst {:.0f} ms ({:.0f} allowed); memory {:.0f} MiB, then {:.0f} MiB\n",
-             kScrapes, costs[costs.size() / 2], costs.back(), kAllowedMs, early, ResidentMiB());
-  if (costs[costs.size() / 2] >= kAllowedMs) return absl::ResourceExhaustedError("a scrape costs too much");
+  fmt::print(
+      "{} scrapes: CPU median {:.0f} ms, worst {:.0f} ms ({:.0f} allowed); memory {:.0f} MiB at first, {:.0f} MiB at "
+      "the end\n",
+      kScrapes, costs[costs.size() / 2], costs.back(), kAllowedMs, early, ResidentMiB());
+  if (costs[costs.size() / 2] >= kAllowedMs) return absl::ResourceExhaustedError("a scrape is too expensive");
   if (ResidentMiB() > 1.2 * early) return absl::ResourceExhaustedError("memory grows from scrape to scrape");
   return absl::OkStatus();
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Console logs with what the engine must find in them. A file is a header of "# " lines, "# ----", then the log as the
-// console gave it. In the header: what the log is, "# invariant NAME: LITERAL" and "# announced boots: N" where wanted,
-// and after "# found:" the findings, which LK_UPDATE_GOLDEN=1 rewrites: every report, then, where some share a cause,
-// the causes and how many reports each has. Offsets count from the start of the log.
+// Runs the engine on console logs and compares its findings with those in the header of each file. A file has a header
+// of "# " lines, a line "# ----", and the raw console log. The header has a description, optional lines
+// "# invariant NAME: LITERAL" and "# announced boots: N", and after "# found:" the findings, which LK_UPDATE_GOLDEN=1
+// rewrites: all reports and, if some share a cause, the causes with their numbers of reports. Offsets count from the
+// start of the log.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -27,7 +28,7 @@ constexpr std::string_view kEndOfHeader = "# ----\n";
 constexpr std::string_view kFound = "# found:\n";
 
 struct Case {
-  std::string description;  // up to and with "# found:"
+  std::string description;  // up to and including "# found:"
   std::string found;
   std::string log;
   Options options;
@@ -61,7 +62,7 @@ Case Read(const std::filesystem::path& path) {
   return result;
 }
 
-// What the engine says of a log fed in pieces of the sizes that `next` gives.
+// The engine's output for a log that is fed in pieces of the sizes returned by `next`.
 template <typename Next>
 std::string Search(const Case& test, Next next, bool prefilter = true) {
   std::string out;
@@ -109,7 +110,7 @@ std::string Search(const Case& test, Next next, bool prefilter = true) {
 
 class Corpus : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(Corpus, FindsWhatTheHeaderSays) {
+TEST_P(Corpus, FindingsMatchTheHeader) {
   const Case test = Read(GetParam());
   const std::string found = Search(test, [&] { return test.log.size(); });
   if (std::getenv("LK_UPDATE_GOLDEN") != nullptr) {
@@ -119,14 +120,14 @@ TEST_P(Corpus, FindsWhatTheHeaderSays) {
   }
 }
 
-TEST_P(Corpus, SplitDoesNotMatter) {
+TEST_P(Corpus, FindingsDoNotDependOnHowTheLogIsSplit) {
   const Case test = Read(GetParam());
   const std::string whole = Search(test, [&] { return test.log.size(); });
   EXPECT_EQ(Search(test, [] { return size_t{1}; }), whole);
   EXPECT_EQ(Search(
                 test, [&] { return test.log.size(); }, false),
             whole)
-      << "without the prefilter";
+      << "the findings are the same without the prefilter";
   for (unsigned seed = 1; seed <= 5; ++seed) {
     std::mt19937 random(seed);
     std::uniform_int_distribution<size_t> sizes(1, seed * 97);

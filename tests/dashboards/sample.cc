@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An lkd's /metrics without an lkd: a store with two builds, a mutant and a campaign under way, served by the exporter.
-// Prints HOST:PORT and serves until its standard input ends.
+// Serves /metrics without an lkd: the exporter with a store that has two builds and a mutant, and with a campaign in
+// progress. Prints HOST:PORT and runs until end of file on standard input.
 #include <absl/time/clock.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -114,7 +114,7 @@ Status Serve() {
 }  // namespace lk
 
 int main() {
-  // Standard output is for the address.
+  // Standard output is reserved for the address.
   spdlog::set_default_logger(spdlog::stderr_color_mt("sample"));
   const lk::Status status = lk::Serve();
   if (!status.ok()) std::fprintf(stderr, "sample: %s\n", std::string(status.message()).c_str());

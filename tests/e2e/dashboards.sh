@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Six kernel builds and a mutant, real campaigns, and a Prometheus with our rules: every expression of panels and rules has
-# data. Then kill -9: no counter goes back, no series is missing. Each finished campaign is in a Pushgateway, and a removed
-# kernel leaves.
+# Runs campaigns on six kernel builds and a mutant, with a Prometheus that has our rules: every expression in the panels
+# and rules returns data. After kill -9 no counter has decreased and no series is missing. The Pushgateway has every
+# finished campaign, and the series of a removed kernel disappear.
 . "$(dirname "$0")/lib.sh"
 gateway=127.0.0.1:$(free_ports 1)
 gateway_pid=
@@ -17,13 +17,13 @@ mapfile -t stable < <(fetch --newest 2 bookworm 'linux-image-6.1.0-*-cloud-amd64
 mapfile -t backports < <(fetch --newest 4 bookworm-backports 'linux-image-6.12*-cloud-amd64')
 for deb in "${stable[@]}" "${backports[@]:0:3}"; do lkctl kernel add "$deb" --label tree=debian >/dev/null; done
 lkctl kernel add "$(kernel lab)" --label tree=lab >/dev/null
-# Any build may be said to be a mutant.
+# Any build can be labelled as a mutant.
 lkctl kernel add "${backports[3]}" --label mutant=fire_drill >/dev/null
 release() { lkctl -o json kernel list | jq -r "select($1) | .release"; }
 newest=$(release '.labels.tree == "debian"' | sort -V | tail -n 1)
-check "six builds and a mutant" same "$(release true | wc -l)" 7
+check "lkd has six builds and a mutant" same "$(release true | wc -l)" 7
 
-# start NAME PROFILE SCENARIO KERNELS [SPEC-LINE...]: a campaign's id
+# start NAME PROFILE SCENARIO KERNELS [SPEC-LINE...] starts a campaign and prints its id.
 start() {
   local name=$1 profile=$2 scenario=$3 kernels=$4
   shift 4
@@ -44,19 +44,19 @@ finished "$budget" budget
 finished "$mutant" mutant
 finished "$emulated" emulated
 jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason)"' "$T"/{all,budget,mutant,emulated}.json
-check "every build has run" json "$T/all.json" '.counts.total == 6 and ([.runs[] | .verdict == "pass" or .verdict == "fail"] | all)'
-check "one found something" json "$T/budget.json" '[.runs[].findings[] | select(.kind == "budget")] | length > 0'
+check "every build has been run" json "$T/all.json" '.counts.total == 6 and ([.runs[] | .verdict == "pass" or .verdict == "fail"] | all)'
+check "a budget was exceeded" json "$T/budget.json" '[.runs[].findings[] | select(.kind == "budget")] | length > 0'
 check "the mutant is killed" json "$T/mutant.json" '[.runs[] | select(.control) | .verdict] == ["fail"]'
-check "one was emulated" json "$T/emulated.json" '[.runs[] | .emulated] | any'
+check "a run was emulated" json "$T/emulated.json" '[.runs[] | .emulated] | any'
 
-# A campaign that goes on, with a run that is done.
+# A campaign in progress: one run is done, another is running.
 live=$(start live "$small" '{ name: baseline, duration: 2s }, { name: fire_drill, duration: 10min, params: { act: none } }' "\"$newest\"" 'maxParallel: 1')
 one_done_one_running() { lkctl -o json run list --campaign "$live" | jq -se 'map(.state) | any(. == "done") and any(. == "running")' >/dev/null; }
-check "one run is done, another goes on" wait_for 600 one_done_one_running
-check "every expression has data, and none is refused" "$top/tests/dashboards/prometheus" "$metrics"
+check "one run is done and another is running" wait_for 600 one_done_one_running
+check "every expression has data, and none is rejected" "$top/tests/dashboards/prometheus" "$metrics"
 
 scrape() { curl -sf "http://$metrics/metrics" >"$1"; }
-# Those of its counters and histograms that are missing or less in the second.
+# went_back BEFORE AFTER prints the counters and histograms that are missing or lower in AFTER.
 went_back() {
   awk '$1 == "#" { if ($2 == "TYPE") counts = $4 == "counter" || $4 == "histogram"; next }
        { value = $NF; sub(/ [^ ]*$/, "") }
@@ -70,8 +70,8 @@ wait "$lkd_pid" 2>/dev/null || true
 start_lkd
 scrape "$T/after"
 check "there are counters to compare" test "$(grep -c '_total\|_count' "$T/before")" -gt 50
-check "after kill -9 no counter went back and no series is missing" same "$(went_back "$T/before" "$T/after")" ""
-check "the comparison would tell" test -n "$(went_back "$T/before" <(sed '/^lk_runs_total/s/ [0-9]*$/ 0/' "$T/after"))"
+check "after kill -9 no counter has decreased and no series is missing" same "$(went_back "$T/before" "$T/after")" ""
+check "the comparison detects a counter that has decreased" test -n "$(went_back "$T/before" <(sed '/^lk_runs_total/s/ [0-9]*$/ 0/' "$T/after"))"
 lkctl campaign cancel "$live" >/dev/null
 await_end "$live"
 
@@ -79,9 +79,9 @@ pushed() { grep '^lk_runs_total{' <<<"$(curl -sf "http://$gateway/metrics")" | g
 for id in "$all" "$budget" "$mutant" "$emulated"; do check "campaign $id is in the Pushgateway" wait_for 120 pushed "$id"; done
 
 oldest=$(release '.labels.tree == "debian"' | sort -V | head -n 1)
-check "the oldest build is there" grep -qF "kernel=\"$oldest\"" "$T/after"
+check "the oldest build has series" grep -qF "kernel=\"$oldest\"" "$T/after"
 lkctl kernel remove "$(lkctl -o json kernel list | jq -r "select(.release == \"$oldest\") | .id")" >/dev/null
 scrape "$T/removed"
-check "once it is removed it is not" same "$(grep -cF "kernel=\"$oldest\"" "$T/removed")" 0
-check "the others are" grep -qF "kernel=\"$newest\"" "$T/removed"
-check "nothing is left" nothing_left
+check "the oldest build has no series after its removal" same "$(grep -cF "kernel=\"$oldest\"" "$T/removed")" 0
+check "other builds still have series" grep -qF "kernel=\"$newest\"" "$T/removed"
+check "nothing is left behind" nothing_left

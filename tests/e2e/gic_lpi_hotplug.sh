@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# gic_lpi_hotplug on distribution kernels, with and without PREEMPT_RT, and on the lab kernel and its mutant. To be run by
-# hand: half an hour under emulation on two cores, besides the builds.
-#   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     in place of the four that it fetches; a kernel that comes in several
-#                                              packages is one argument
+# Runs gic_lpi_hotplug on distribution kernels with and without PREEMPT_RT, and on the lab kernel and its mutant. Takes
+# half an hour under emulation on two cores, not counting the builds.
+#   gic_lpi_hotplug.sh [KERNEL-PACKAGE...]     uses these kernels instead of fetching four; a kernel that consists of
+#                                              several packages is one argument
 . "$(dirname "$0")/lib.sh"
 if [ $# -eq 0 ]; then
-  # 6.1 with PREEMPT_RT has a warning of its own to tell (README.md of the scenario).
+  # 6.1 with PREEMPT_RT prints an unrelated warning (see the scenario's README.md).
   set -- "$(fetch --arch arm64 bookworm 'linux-image-6.1.0-+([0-9])-cloud-arm64')" \
     "$(fetch --arch arm64 bookworm-backports 'linux-image-6.12*-cloud-arm64')" \
     "$(fetch --arch arm64 bookworm-backports 'linux-image-6.12*-rt-arm64')" "$(fetch --arch arm64 forky 'linux-image-*-rt-arm64')"
@@ -15,7 +15,7 @@ lab=$(dirname "$mutant")/$(sed -n 's/^mutant-of=//p' "$mutant/labels")
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
 for kernel in "$@"; do
-  # shellcheck disable=SC2086  # a build may be several packages
+  # shellcheck disable=SC2086  # a build may consist of several packages
   lkctl kernel add --together $kernel
 done
 lkctl kernel add "$lab" "$mutant"
@@ -33,13 +33,13 @@ spec:
 YAML
 jq -r '.runs[] | "\(.kernel) \(.verdict) \(.reason) [\([.phases[]?.seconds] | add // 0 | floor) s]"' "$T/result.json"
 passing='.runs[] | select((.control // false | not) and (.superseded // false | not))'
-check "exit 0" same $status 0
-check "all but the mutant pass" json "$T/result.json" "[$passing | .verdict == \"pass\"] | all and length == $(($# + 1))"
-check "with three kexec cycles and 100 CPU transitions" json "$T/result.json" \
+check "lkctl exits with status 0" same $status 0
+check "all kernels except the mutant pass" json "$T/result.json" "[$passing | .verdict == \"pass\"] | all and length == $(($# + 1))"
+check "passing runs had three kexec cycles and at least 100 CPU transitions" json "$T/result.json" \
   "[$passing | [.counters[] | {key: .name, value: .value}] | from_entries | .kexec_cycles == 3 and .cpu_transitions >= 100 and .its_interrupts > 0] | all"
-check "every CPU of every boot has its table" json "$T/result.json" "[$passing | [.tables[] | select(.name == \"lpi_tables\") | .rows | length == 16]] | flatten | all"
-check "which is the same after each kexec" json "$T/result.json" \
+check "every CPU has an LPI table in every boot" json "$T/result.json" "[$passing | [.tables[] | select(.name == \"lpi_tables\") | .rows | length == 16]] | flatten | all"
+check "the LPI tables are still reserved after each kexec" json "$T/result.json" \
   "[$passing | .tables[] | select(.name == \"lpi_tables\") | [.rows[].cells | select(.[0] != \"0\") | .[2]] | unique == [\"reserved\"]] | all"
 check "the mutant sleeps in atomic context" json "$T/result.json" \
   '.runs[] | select(.control) | .verdict == "fail" and ([.findings[] | select(.kind == "sleep_in_atomic") | .excerpt] | any(test("its_cpu_memreserve_lpi|gic_reserve_range|efi_mem_reserve")))'
-check "nothing is left" nothing_left
+check "nothing is left behind" nothing_left

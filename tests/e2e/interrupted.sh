@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Each scenario cancelled in its middle, and with its trigger's process killed: a clean verdict, and no VM is left.
+# Each scenario is first cancelled halfway, then run again with its trigger's process killed. The kernel is not blamed
+# for either, and no VM is left behind.
 . "$(dirname "$0")/lib.sh"
-# scenario_campaign NAME: five minutes of it on its own profile.
+# scenario_campaign NAME prints a campaign with five minutes of the scenario on its own profile.
 scenario_campaign() {
   cat <<YAML
 apiVersion: lk/v1
@@ -21,13 +22,13 @@ ready lab
 for scenario in $scenarios; do
   id=$(scenario_campaign $scenario | lkctl -o json campaign start - | jq -r .id)
   run=$id-001
-  check "$scenario is at its work" wait_for 600 progress "$run"
+  check "$scenario is making progress" wait_for 600 progress "$run"
   lkctl campaign cancel "$id" >/dev/null
   await_end "$id"
   lkctl -o json run show "$run" >"$T/run.json"
-  check "$scenario, cancelled: skip, without a finding" json "$T/run.json" '.verdict == "skip" and (.reason | test("cancel")) and ((.findings // []) | length == 0)'
-  check "$scenario: it did not go on to its time" ended cancelled
-  check "$scenario: no VM" same "$(domains)" ""
+  check "$scenario: the cancelled run is skipped, without a finding" json "$T/run.json" '.verdict == "skip" and (.reason | test("cancel")) and ((.findings // []) | length == 0)'
+  check "$scenario: the run ended because it was cancelled" ended cancelled
+  check "$scenario: no VM is left behind" same "$(domains)" ""
 done
 
 stop_lkd
@@ -37,8 +38,8 @@ for scenario in $scenarios; do
   status=0
   scenario_campaign $scenario | timeout 600 lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null || status=$?
   jq '.runs[0]' "$T/result.json" >"$T/run.json"
-  check "$scenario, its process killed: error, the test's, without a finding" json "$T/run.json" \
+  check "$scenario: the verdict is error, blame test, without a finding, because the trigger was killed" json "$T/run.json" \
     '.verdict == "error" and .blame == "test" and (.reason | test("signal 9")) and ((.findings // []) | map(select(.tolerated | not)) | length == 0)'
-  check "$scenario: exit 3" same $status 3
+  check "$scenario: lkctl exits with status 3" same $status 3
 done
-check "nothing is left" nothing_left
+check "nothing is left behind" nothing_left

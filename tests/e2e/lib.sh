@@ -1,5 +1,6 @@
-# Sourced by the end-to-end tests: an lkd of their own in a folder of their own, and everything ended and removed
-# however the test ends. Users other than root also get a libvirt session of their own. Only lkctl and what lkd listens on are used.
+# Sourced by the end-to-end tests. Each test gets its own lkd in its own directory, and everything is stopped and
+# removed when the test exits, even if it fails. Users other than root also get a separate libvirt session. The tests
+# use only lkctl and lkd's listening sockets.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${LK_BIN:-$top/build/bin}
@@ -31,7 +32,7 @@ finish() {
   exit $status
 }
 
-# keep_logs FOLDER: what tells why a test failed.
+# keep_logs DIRECTORY saves the logs that explain a failure.
 keep_logs() {
   local file
   mkdir -p "$1"
@@ -40,24 +41,24 @@ keep_logs() {
   for file in "$T"/s/lk/runs/*/console*; do
     [ ! -f "$file" ] || cp "$file" "$1/$(basename "$(dirname "$file")").$(basename "$file")"
   done
-  # QEMU's own words, which libvirt has; VM tests run one at a time.
+  # QEMU's output, which libvirt keeps. Since VM tests run one at a time, new logs belong to this test.
   find /var/log/libvirt/qemu "$T/h/libvirt/qemu/log" -name 'lk-*.log' -newer "$T/begun" -exec cp -t "$1" {} + 2>/dev/null
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Unix socket paths are short, so are these names.
+# These directories have short names because the length of Unix socket paths is limited.
 mkdir -p "$T"/{r,c,h,s}
 touch "$T/begun"
 chmod 700 "$T/r"
-# QEMU may run as another user than lkd.
+# QEMU may run as a different user than lkd.
 chmod 711 "$T"
 export XDG_RUNTIME_DIR=$T/r XDG_CONFIG_HOME=$T/c XDG_CACHE_HOME=$T/h XDG_STATE_HOME=$T/s
 export LK_SERVER=unix:$T/lkd.sock NO_COLOR=1
 libvirt_up
 
-# free_ports N: ports of the loopback on which nobody listens, below those that the kernel gives to whoever asks for any.
+# free_ports N prints unused loopback ports below the kernel's ephemeral range.
 free_ports() {
   python3 - "$1" <<'PY'
 import random, socket, sys
@@ -74,7 +75,7 @@ read -r agent_port http_port metrics_port < <(free_ports 3)
 http=127.0.0.1:$http_port
 metrics=127.0.0.1:$metrics_port
 
-# configure [LINE...]: lkd's configuration; further top-level lines after the usual ones.
+# configure [LINE...] writes lkd's configuration, with additional top-level lines after the usual ones.
 configure() {
   cat >"$T/lkd.yaml" <<YAML
 stateDirectory: $T/s/lk
@@ -86,7 +87,7 @@ YAML
   [ $# -eq 0 ] || printf '%s\n' "$@" >>"$T/lkd.yaml"
 }
 
-# Starts lkd and returns when it says that it is ready.
+# Starts lkd and returns once it reports that it is ready.
 start_lkd() {
   [ -f "$T/lkd.yaml" ] || configure
   starts=$((${starts:-0} + 1))
@@ -106,7 +107,7 @@ stop_lkd() {
   lkd_pid=
 }
 
-# check TEXT COMMAND...: one line of the test's result.
+# check TEXT COMMAND... runs a check and prints its result.
 check() {
   local text=$1
   shift
@@ -117,16 +118,17 @@ check() {
     failures=$((failures + 1))
   fi
 }
-# same A B
-same() { [ "$1" = "$2" ] || { echo "  got \"$1\", want \"$2\""; return 1; }; }
-# json FILE FILTER: jq's truth; of nothing, nothing is true.
+# same A B checks that two strings are equal.
+same() { [ "$1" = "$2" ] || { echo "  got \"$1\", expected \"$2\""; return 1; }; }
+# json FILE FILTER checks that the jq filter is true for the file, which must not be empty.
 json() { jq -es "if length == 0 then false else .[0] | ($2) end" "$1" >/dev/null || { echo "  $2 does not hold in: $(head -c 2000 "$1")"; return 1; }; }
 
-# Kernels are kept across tests, in the cache that the test was started with.
+# Kernels are kept across tests, in the cache of the user who started the test.
 fetch() { XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/fetch" "$@"; }
 lab() { XDG_CACHE_HOME=$kernel_cache "$top/deploy/kernels/lab" "$@"; }
 
-# The newest package of a suite; tests/run has fetched both and names them, so that no test waits for the archive.
+# kernel VERSION prints the path of the newest package of that version, or of the lab kernel. tests/run has already
+# fetched the packages and passes their paths, so that no test waits for the archive.
 kernel() {
   case $1 in
     6.1) echo "${LK_TEST_KERNEL_6_1:-$(fetch bookworm 'linux-image-6.1.0-*-cloud-amd64')}" ;;
@@ -137,7 +139,7 @@ kernel() {
 
 . "$top/tests/e2e/scenarios_lib.sh"
 
-# campaign SCENARIO-YAML [SPEC-LINE...]: a campaign file on standard output; one small profile, with $cmdline.
+# campaign SCENARIO-YAML [SPEC-LINE...] prints a campaign file with one small profile and $cmdline.
 campaign() {
   cat <<YAML
 apiVersion: lk/v1
@@ -153,7 +155,7 @@ YAML
   [ $# -eq 0 ] || printf '  %s\n' "$@"
 }
 
-# ready KERNEL...: lkd with this machine as its host, and these kernels.
+# ready KERNEL... starts lkd and adds this machine as a host and the given kernels.
 ready() {
   local version
   start_lkd
@@ -161,35 +163,35 @@ ready() {
   for version in "$@"; do lkctl kernel add "$(kernel "$version")" >/dev/null; done
 }
 
-# [cmdline=...] drill PARAMS [DURATION]: a campaign of one fire drill, waited for. Sets $status, its exit code; the campaign is in
-# $T/result.json, its one run (without retries) in $T/run.json.
+# [cmdline=...] drill PARAMS [DURATION] runs a campaign with one fire drill and waits for it. Sets $status to
+# lkctl's exit status, and writes the campaign to $T/result.json and its only run (there are no retries) to $T/run.json.
 drill() {
   status=0
   campaign "{ name: fire_drill, duration: ${2:-5min}, params: { $1 } }" 'retries: { error: 0, fail: 0 }' |
     timeout 600 lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null || status=$?
-  [ $status != 124 ] || echo "  the drill has not ended within 600 s"
+  [ $status != 124 ] || echo "  the drill did not finish within 600 s"
   jq '.runs[0]' "$T/result.json" >"$T/run.json"
 }
-# drill_begun PARAMS [DURATION]: the same, not waited for; returns when the run is running. Sets $id.
+# drill_begun PARAMS [DURATION] starts the same campaign, but waits only until the run is running. Sets $id.
 drill_begun() {
   id=$(campaign "{ name: fire_drill, duration: ${2:-5min}, params: { $1 } }" 'retries: { error: 0, fail: 0 }' | lkctl -o json campaign start - | jq -r .id)
-  check "it runs" wait_for 300 run_state "$id" running
+  check "the run starts" wait_for 300 run_state "$id" running
 }
-# drill_over: waits for that one.
+# drill_over waits until that campaign is finished, and writes the same files as drill.
 drill_over() {
   await_end "$id"
   lkctl -o json campaign show "$id" >"$T/result.json"
   jq '.runs[0]' "$T/result.json" >"$T/run.json"
 }
-# await_end CAMPAIGN: waits until it has ended, however.
+# await_end CAMPAIGN waits until the campaign is finished, whatever its result.
 await_end() {
   local status=0
   timeout 600 lkctl campaign watch "$1" >/dev/null || status=$?
-  [ $status != 124 ] || echo "  campaign $1 has not ended within 600 s"
+  [ $status != 124 ] || echo "  campaign $1 did not finish within 600 s"
 }
-# ended REGEX: why lkd ended the run, as its journal tells; a run that its trigger ends is "done".
+# ended REGEX checks the reason why lkd ended the run ("done" if the trigger finished), which is in the run's journal.
 ended() { json "$T/run.json" "[.journal[] | test(\"s finishing: ($1)(:|$)\")] | any"; }
-# findings FILTER: over the findings that are held against the kernel.
+# findings FILTER checks the findings that count against the kernel.
 findings() {
   local held='[.findings[] | select(.tolerated | not) | select(.distrust == null or .distrust == "")]'
   json "$T/run.json" "$held | $1" >/dev/null && return
@@ -197,34 +199,34 @@ findings() {
   return 1
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; for states that only a look can tell.
+# wait_for SECONDS COMMAND... polls until COMMAND succeeds. Use it only for states that have no event to wait for.
 wait_for() {
   local seconds=$1 end=$((SECONDS + $1))
   shift
   until "$@"; do
-    [ $SECONDS -lt $end ] || { echo "  not within $seconds s: $*"; return 1; }
+    [ $SECONDS -lt $end ] || { echo "  timeout after $seconds s: $*"; return 1; }
     read -rt 0.2 <> <(:) || true
   done
 }
 run_state() { lkctl -o json run list --campaign "$1" | jq -r .state | grep -qx "$2"; }
 
-# VMs of this test's lkd: their owner is its state directory.
+# Prints the VMs of this test's lkd. Their XML names lkd's state directory as the owner.
 domains() {
   local domain
   for domain in $(timeout 60 virsh -q -c "$libvirt_uri" list --all --name 2>/dev/null); do
-    # From a here-string, for a grep that has seen enough must not break a pipe.
+    # A here-string, because grep -q exits early and would break a pipe.
     if grep -qF "$T/s/lk" <<<"$(virsh -q -c "$libvirt_uri" dumpxml "$domain" 2>/dev/null)"; then echo "$domain"; fi
   done
 }
-# The one VM's QEMU.
+# Prints the PID of the only VM's QEMU.
 qemu_pid() { pgrep -f "guest=$(domains | head -n 1),"; }
 
-# What a campaign must not leave behind: VMs, files, QEMUs.
+# Prints VMs, files and QEMU processes that a campaign must not leave behind.
 leftovers() {
   domains
   find "$T"/s/lk/{runs,spool} -type f ! -name console.log 2>/dev/null || true
   pgrep -f "qemu.*$T" || true
 }
-# lkd tidies up after it has told the verdict.
-nothing_left() { wait_for 60 none_left || { echo "  left: $(leftovers | tr '\n' ' ')"; return 1; }; }
+# lkd cleans up after it has reported the verdict.
+nothing_left() { wait_for 60 none_left || { echo "  left behind: $(leftovers | tr '\n' ' ')"; return 1; }; }
 none_left() { [ -z "$(leftovers)" ]; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# One campaign over the lab kernel and its mutants: every scenario passes on the one and fails on its own mutant, for the
-# reason that the scenario is about; and what it counts is what the kernel's own statistics say. mutants/SCENARIO.sh has what
-# is particular to each.
-#   mutants.sh [SCENARIO...]     default: all, of which gic_lpi_hotplug takes as long as the others together
+# Runs one campaign on the lab kernel and its mutants: every scenario passes on the lab kernel and fails on its own
+# mutant because of the bug that it tests for, and its counters match the kernel's own statistics. mutants/SCENARIO.sh
+# contains the checks for each scenario.
+#   mutants.sh [SCENARIO...]     default: all; gic_lpi_hotplug takes as long as the others together
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/metrics_lib.sh"
 every=$(with_mutant)
@@ -10,23 +10,23 @@ scenarios=${*:-$every}
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
 cp "$top/deploy/mutants.yaml" "$T/mutants.yaml"
-# Those on x86-64 share an unmutated kernel.
+# The mutants for x86-64 share one unmutated kernel.
 for scenario in $every; do
   case " $scenarios " in *" $scenario "*) ;; *) sed -i "/name: $scenario/d" "$T/mutants.yaml"; continue ;; esac
   folder=$(mutant $scenario)
   lkctl kernel add "$folder" >/dev/null
   lkctl kernel add "$(dirname "$folder")/$(sed -n 's/^mutant-of=//p' "$folder/labels")" >/dev/null
 done
-# A profile that no scenario names would have all of them.
+# Keeps only the profiles of the remaining scenarios.
 sed -i "s/^  profiles: .*/  profiles: [ $(sed -n 's/.*profiles: \[ \([^ ]*\) \].*/\1/p' "$T/mutants.yaml" | grep -v , | sort -u | paste -sd,) ]/" "$T/mutants.yaml"
 all=$(wc -w <<<"$scenarios")
 status=0
 timeout 2400 lkctl -o json campaign start --wait "$T/mutants.yaml" >"$T/result.json" 2>"$T/progress" || status=$?
 jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason) [\([.phases[].seconds] | add | floor) s]"' "$T/result.json"
-check "exit 0: the controls prove, they do not judge" same $status 0
-# QEMU may die of itself; such an attempt is nobody's, and another has taken its place.
+check "exit status 0: a mutant on which its scenario fails does not fail the campaign" same $status 0
+# QEMU may crash on its own. Such a run has been retried and does not count.
 jq '.runs |= map(select(.superseded | not))' "$T/result.json" >"$T/counted.json"
-check "two runs of each" json "$T/counted.json" ".runs | length == 2 * $all"
+check "each scenario has two runs" json "$T/counted.json" ".runs | length == 2 * $all"
 
 # run MUTANT(true|false) SCENARIO FILTER
 run() { json "$T/counted.json" ".runs[] | select((.control // false) == $1 and .scenario == \"$2\") | $3"; }
@@ -34,9 +34,9 @@ for scenario in $scenarios; do
   check "$scenario passes on the lab kernel" run false $scenario '.verdict == "pass"'
   check "$scenario fails on its mutant" run true $scenario '.verdict == "fail" and .blame == "kernel"'
 done
-# found TEXT FILTER: one of the findings on the scenario's mutant.
+# found TEXT FILTER checks that one of the findings on the scenario's mutant matches.
 found() { check "$1" run true $scenario "[.findings[] | select(.tolerated | not)] | any($2)"; }
-# Any detector may be the first to tell.
+# Any detector may be the first to report.
 stall='(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall"))'
 functions='[.frames[].function, .others[]?.frames[]?.function]'
 for scenario in $scenarios; do
@@ -48,11 +48,11 @@ for scenario in $scenarios; do
 done
 check "mutation score $all/$all" json "$T/result.json" ".mutationScore | .killed == $all and .all == $all"
 id=$(jq -r .id "$T/result.json")
-check "which the table tells" grep -q "Mutation score $all/$all" <<<"$(lkctl campaign show "$id")"
-check "and the metrics" same $all "$(curl -s "http://$metrics/metrics" | grep -c '^lk_mutants{.*state="killed".*} 1$')"
+check "the table shows the mutation score" grep -q "Mutation score $all/$all" <<<"$(lkctl campaign show "$id")"
+check "the metrics count all mutants as killed" same $all "$(curl -s "http://$metrics/metrics" | grep -c '^lk_mutants{.*state="killed".*} 1$')"
 lkctl campaign show "$id"
 
-# Two more of each make a regression that is sure.
+# Two more runs on each kernel make the regression significant.
 if [[ " $scenarios " == *" crash_hotplug "* && $all -gt 1 ]]; then
   timeout 1200 lkctl campaign start --wait "$T/mutants.yaml" --set spec.repeats=2 \
     --set 'spec.scenarios=[{ name: crash_hotplug, profiles: [ hotplug-dimm-large ], duration: 10s }]' >/dev/null 2>&1 || true
@@ -61,10 +61,10 @@ if [[ " $scenarios " == *" crash_hotplug "* && $all -gt 1 ]]; then
   status=0
   lkctl -o json kernel compare "$lab" "$mutant" --scenario crash_hotplug >"$T/compare.json" || status=$?
   lkctl kernel compare "$lab" "$mutant" --scenario crash_hotplug || true
-  check "the mutant is called worse, by its pass rate" json "$T/compare.json" '[.rows[] | select(.measure == "pass_rate") | .call == "worse" and .adjustedP < 0.05] | all and length == 1'
-  check "with exit 1" same $status 1
-  check "its runs are named as controls" json "$T/compare.json" '.b.controls == 3 and .a.controls == 0'
+  check "the pass rate of the mutant is significantly worse" json "$T/compare.json" '[.rows[] | select(.measure == "pass_rate") | .call == "worse" and .adjustedP < 0.05] | all and length == 1'
+  check "compare exits with status 1" same $status 1
+  check "the mutant's runs are counted as controls" json "$T/compare.json" '.b.controls == 3 and .a.controls == 0'
 fi
 lkctl campaign report "$id" --format html -o "$T/report.html"
-check "the report has the score" grep -q 'Mutation score <b class="pass">'"$all of $all"'</b>' "$T/report.html"
-check "nothing is left" nothing_left
+check "the report has the mutation score" grep -q 'Mutation score <b class="pass">'"$all of $all"'</b>' "$T/report.html"
+check "nothing is left behind" nothing_left

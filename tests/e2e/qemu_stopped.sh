@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# QEMU is stopped from outside (SIGSTOP): the guest falls silent, and so does QEMU's monitor. Nothing is known of the kernel.
+# QEMU is stopped from outside (SIGSTOP): neither the guest nor QEMU's monitor responds, so nothing is known about the
+# kernel.
 . "$(dirname "$0")/lib.sh"
 ready 6.12
 drill_begun 'act: none'
 stopped=$(qemu_pid)
 kill -STOP "$stopped"
 drill_over
-check "error, the infrastructure's" json "$T/run.json" '.verdict == "error" and .blame == "infrastructure"'
-check "it says that QEMU does not answer" json "$T/run.json" '.reason | test("answer")'
-check "nothing is held against the kernel" findings '[.[] | select(.kind != "vm_crash")] | length == 0'
-check "it ended the run, not its time" ended 'VM silent'
-check "that QEMU is gone" bash -c "! kill -0 $stopped 2>/dev/null"
-check "nothing is left" nothing_left
+check "the verdict is error, blame infrastructure" json "$T/run.json" '.verdict == "error" and .blame == "infrastructure"'
+check "the reason is that QEMU does not respond" json "$T/run.json" '.reason | test("does not respond")'
+check "no finding counts against the kernel" findings '[.[] | select(.kind != "vm_crash")] | length == 0'
+check "the run ended because the VM was silent" ended 'VM silent'
+check "the stopped QEMU is gone" bash -c "! kill -0 $stopped 2>/dev/null"
+check "nothing is left behind" nothing_left

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The scenarios on distribution kernels, old and new: nothing is held against these, and what cannot run there says why.
-#   stock.sh [REPEATS] [BUILD...]     builds beside the two of tests/run, each a line that deploy/kernels/fetch printed
+# Runs the scenarios on old and new distribution kernels: no run fails, and every skipped run has a reason.
+#   stock.sh [REPEATS] [BUILD...]     BUILDs are tested in addition to the two that tests/run fetches; each is a line
+#                                     printed by deploy/kernels/fetch
 . "$(dirname "$0")/lib.sh"
 repeats=${1:-1}
 shift $(($# > 0))
-# profiles_of SCENARIO: other ones than on the lab kernel, where that is of use.
+# profiles_of SCENARIO prints its profiles, some of which differ from those for the lab kernel.
 profiles_of() {
   case $1 in
     crash_hotplug) echo hotplug-dimm-small ;;
@@ -15,7 +16,7 @@ profiles_of() {
 scenarios=$(with_mutant_x86)
 ready 6.1 6.12
 for build in "$@"; do
-  # shellcheck disable=SC2086  # a build may be several packages
+  # shellcheck disable=SC2086  # a build may consist of several packages
   lkctl kernel add --together $build
 done
 status=0
@@ -32,9 +33,9 @@ $(for scenario in $scenarios; do echo "    - { name: $scenario, profiles: [ $(pr
   maxParallel: 1
 YAML
 jq -r '.runs[] | "\(.kernel) \(.profile) \(.scenario) \(.verdict) \(.reason)"' "$T/result.json"
-check "exit 0" same $status 0
-check "no false alarm" json "$T/result.json" '[.runs[] | select(.superseded | not) | .verdict] | all(. == "pass" or . == "skip")'
-check "what is skipped says what is missing" json "$T/result.json" '[.runs[] | select(.verdict == "skip") | .reason] | all(length > 10)'
-check "iommu_invalidation and ipi_low_memory ran" json "$T/result.json" \
+check "lkctl exits with status 0" same $status 0
+check "no run fails" json "$T/result.json" '[.runs[] | select(.superseded | not) | .verdict] | all(. == "pass" or . == "skip")'
+check "every skipped run has a reason" json "$T/result.json" '[.runs[] | select(.verdict == "skip") | .reason] | all(length > 10)'
+check "iommu_invalidation and ipi_low_memory ran and passed" json "$T/result.json" \
   '[.runs[] | select((.superseded | not) and (.scenario == "iommu_invalidation" or .scenario == "ipi_low_memory")) | .verdict] | length > 3 and all(. == "pass")'
-check "nothing is left" nothing_left
+check "nothing is left behind" nothing_left

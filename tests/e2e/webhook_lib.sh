@@ -1,10 +1,10 @@
-# Sourced by the tests of webhooks, after lib.sh: secrets, a peer (webhook_peer.py), lkd's configuration for both.
+# Sourced by the webhook tests after lib.sh: creates secrets, starts a peer (webhook_peer.py) and configures lkd.
 peer_pid=
-# Where nobody listens, until the peer does.
+# Nothing listens on this port. start_peer sets the actual ports.
 artifacts=127.0.0.1:1
 receiver=127.0.0.1:1
 
-# secrets: $T/secrets/{github,generic,out}, and a certificate for the artefacts.
+# secrets creates $T/secrets/{github,generic,out}, and a certificate for the artifacts.
 secrets() {
   mkdir -m 700 "$T/secrets" "$T/artifacts"
   openssl rand -hex 32 >"$T/secrets/github"
@@ -15,7 +15,7 @@ secrets() {
   chmod 600 "$T"/secrets/*
 }
 
-# start_peer: the receiver answers with 503 while there is $T/refuse; what it gets is in $T/received.
+# start_peer starts the receiver, which responds with 503 while $T/refuse exists and logs requests in $T/received.
 start_peer() {
   local artifacts_port receiver_port
   : >"$T/received"
@@ -32,7 +32,7 @@ stop_peer() {
   peer_pid=
 }
 
-# configure_webhooks [LINE...]: further lines of the webhooks section (rules).
+# configure_webhooks [LINE...] configures lkd with additional lines in the webhooks section (rules).
 configure_webhooks() {
   configure 'webhooks:' \
     "  github: { secretFiles: [ $T/secrets/github ] }" \
@@ -42,15 +42,16 @@ configure_webhooks() {
     '  retry: { first: 4s, most: 4s, attempts: 1000 }' "$@"
 }
 
-# push BODY-FILE DELIVERY [SECRET-FILE]: what GitHub sends, signed; prints the status, the answer's body is in $T/answer.
+# push BODY-FILE DELIVERY [SECRET-FILE] sends a signed request like GitHub's and prints the status. The response body is
+# saved in $T/response.
 push() {
   local signature
   signature=$(openssl dgst -sha256 -hmac "$(cat "${3:-$T/secrets/github}")" "$1" | sed 's/.* //')
-  curl -s -o "$T/answer" -w '%{http_code}\n' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
+  curl -s -o "$T/response" -w '%{http_code}\n' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
     -H "X-GitHub-Delivery: $2" -H "X-Hub-Signature-256: sha256=$signature" --data-binary "@$1" "http://$http/hooks/v1/github"
 }
 
-# load_ready: lkd with a rule that starts a campaign named "matched", while another campaign runs.
+# load_ready starts lkd with a rule that starts a campaign named "matched", and starts another campaign.
 load_ready() {
   cat >"$T/template.yaml" <<'YAML'
 apiVersion: lk/v1
@@ -67,15 +68,15 @@ YAML
     "        campaign: $T/template.yaml, set: { metadata.labels.delivery: delivery } }"
   ready 6.12
   id=$(campaign '{ name: baseline, duration: 60s }' | lkctl -o json campaign start - | jq -r .id)
-  check "a campaign runs" wait_for 300 run_state "$id" running
+  check "a run of the other campaign starts" wait_for 300 run_state "$id" running
 }
-# load SECONDS: 200 webhooks a second, good and bad ones mixed, of which five fit the rule. What was measured is in $T/load.json;
-# false if one was answered other than it must be.
+# load SECONDS sends 200 webhooks per second, valid and invalid ones mixed, five of which match the rule. Writes results
+# to $T/load.json; fails if there was an unexpected response.
 load() {
   python3 "$top/tests/e2e/webhook_load.py" --address "$http" --seconds "$1" --out "$T/load.json" \
     --github-secret-file "$T/secrets/github" --generic-secret-file "$T/secrets/generic"
 }
-# load_over: cancels the campaigns, which need not come to their end.
+# load_over cancels all campaigns, since their results do not matter, and waits until they have finished.
 load_over() {
   local campaign_id
   for campaign_id in $(lkctl -o json campaign list | jq -r 'select(.state == "queued" or .state == "running") | .id'); do

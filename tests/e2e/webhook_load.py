@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks at a steady rate, good and bad ones mixed, and health asked for beside them.
+"""Sends webhooks at a steady rate, valid and invalid ones mixed, while polling /healthz.
 
-Writes to OUT as JSON: how many of each kind were sent and what was answered, the ids of those that were taken, the greatest
-and the 99th percentile of the latencies, of webhooks and of /healthz, and how often that failed. Exit 1 if a webhook was answered other
-than it must be.
+Writes JSON to OUT: the number of requests by kind and response status, the ids of accepted webhooks, the maximum and
+the 99th percentile of the latencies of webhooks and of /healthz, and the number of failed /healthz requests. Exits
+with status 1 if a webhook got an unexpected response.
 """
 import argparse
 import base64
@@ -41,7 +41,7 @@ def push_body(number, branch):
 
 
 def request(kind, number, args):
-    """Path, headers and body of one request of a kind."""
+    """Returns the path, headers and body of a request of the given kind."""
     delivery = f"load-{number}"
     body = push_body(number, "matched" if kind == "matched" else "other")
     if kind == "stale":
@@ -59,7 +59,7 @@ def request(kind, number, args):
 
 
 def ask(args, method, path, headers=None, body=None):
-    """Status (0: none) and seconds."""
+    """Returns the status (0 if there was no response) and the duration in seconds."""
     host, port = args.address.rsplit(":", 1)
     begin = time.monotonic()
     try:
@@ -82,9 +82,9 @@ def main():
     parser.add_argument("--address", required=True)
     parser.add_argument("--github-secret-file", required=True)
     parser.add_argument("--generic-secret-file", required=True)
-    parser.add_argument("--rate", type=int, default=200, help="requests a second")
+    parser.add_argument("--rate", type=int, default=200, help="requests per second")
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--matched", type=int, default=5, help="how many fit a rule")
+    parser.add_argument("--matched", type=int, default=5, help="number of webhooks that match a rule")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
@@ -123,7 +123,7 @@ def main():
     def item_repeat(number):
         with lock:
             known = done[number % len(done)] if done else None
-        # Before any was taken there is nothing to repeat: the first of all, which is then a good one by itself.
+        # If none has been accepted yet, repeats the first request, which is valid.
         return sent[known if known is not None else 0]
 
     stop = threading.Event()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The other side of lkd's webhooks: artefacts over HTTPS, and a receiver that fails for as long as it is to.
+"""The peer of lkd's webhooks: serves artifacts over HTTPS and receives notifications, which it refuses on demand.
 
-Each request of the receiver becomes a line of JSON in LOG: id, timestamp, whether the signature is good, the answer, and
-the body's type, campaign and verdict. Prints the ports of both when they listen.
+Each notification is logged as a line of JSON in LOG: id, timestamp, whether the signature is valid, the response
+status, and the type, campaign, verdict and commit in the body. Prints the ports of both servers once they listen.
 """
 import argparse
 import base64
@@ -33,16 +33,16 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status = 503 if os.path.exists(self.refuse) else 204
-        told = json.loads(body)
+        event = json.loads(body)
         line = {
             "id": self.headers.get("webhook-id"),
             "timestamp": self.headers.get("webhook-timestamp"),
             "good": signature_good(self.secret, self.headers, body),
             "status": status,
-            "type": told.get("type"),
-            "campaign": told.get("data", {}).get("id"),
-            "verdict": told.get("data", {}).get("verdict"),
-            "commit": told.get("data", {}).get("labels", {}).get("commit"),
+            "type": event.get("type"),
+            "campaign": event.get("data", {}).get("id"),
+            "verdict": event.get("data", {}).get("verdict"),
+            "commit": event.get("data", {}).get("labels", {}).get("commit"),
         }
         with self.lock, open(self.log, "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
@@ -60,11 +60,11 @@ class Artifacts(http.server.SimpleHTTPRequestHandler):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--artifacts", required=True, help="folder that is served")
+    parser.add_argument("--artifacts", required=True, help="directory to serve")
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--secret-file", required=True)
-    parser.add_argument("--refuse", required=True, help="while there is such a file, requests are answered with 503")
+    parser.add_argument("--refuse", required=True, help="refuse notifications with status 503 while this file exists")
     parser.add_argument("--log", required=True)
     args = parser.parse_args()
 

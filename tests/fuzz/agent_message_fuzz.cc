@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages of a hostile agent, one behind the other on one session: what is taken over from each is bounded, and a name
-// that was let through is one that a metric, a log and a terminal can bear.
+// Fuzzes lkd with messages from a hostile agent in one session. Everything that lkd accepts must be bounded, and
+// accepted names must be safe for metrics, logs and terminals.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr size_t kMostText = 4096;
+constexpr size_t kMaxText = 4096;
 
 void Require(bool holds) {
   if (!holds) std::abort();
@@ -26,7 +26,7 @@ bool Harmless(const std::string& name) {
 
 struct Bounds {
   void operator()(const lk::scheduler::Heartbeat& said) const {
-    Require(said.activity.size() <= kMostText && said.steal >= absl::ZeroDuration());
+    Require(said.activity.size() <= kMaxText && said.steal >= absl::ZeroDuration());
   }
   void operator()(const lk::scheduler::Samples& said) const {
     for (const auto& [probe, histogram] : said.latencies) Require(Harmless(probe) && probe.starts_with("fault"));
@@ -34,15 +34,15 @@ struct Bounds {
       Require(Harmless(name) && !name.empty() && Harmless(counter.unit));
   }
   void operator()(const lk::scheduler::GuestFinding& said) const {
-    Require(said.finding.title.size() <= 120 && said.finding.excerpt.size() <= kMostText);
+    Require(said.finding.title.size() <= 120 && said.finding.excerpt.size() <= kMaxText);
   }
   void operator()(const lk::scheduler::HostActionAsked& said) const {
-    Require(said.alias.size() <= kMostText && said.kind != lk::scheduler::HostActionAsked::Kind::kResizeVirtioMem);
+    Require(said.alias.size() <= kMaxText && said.kind != lk::scheduler::HostActionAsked::Kind::kResizeVirtioMem);
   }
-  void operator()(const lk::scheduler::RebootAnnounced& said) const { Require(said.reason.size() <= kMostText); }
+  void operator()(const lk::scheduler::RebootAnnounced& said) const { Require(said.reason.size() <= kMaxText); }
   void operator()(const lk::scheduler::AgentDone& said) const {
     Require(said.outcome == "ok" || said.outcome == "skip" || said.outcome == "error");
-    Require(said.reason.size() <= kMostText && said.skipped_parts.size() <= 64);
+    Require(said.reason.size() <= kMaxText && said.skipped_parts.size() <= 64);
   }
   void operator()(const lk::scheduler::KmsgSeen&) const {}
   void operator()(const lk::scheduler::CanaryWritten&) const {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A campaign file that somebody sends, with an override: read to its end or refused with mistakes, never both; what is
-// refused is told within bounds. The first line is the override.
+// Fuzzes the parser with an untrusted campaign file and an override. Every error must have a message, and an accepted
+// file must have scenarios and profiles. The first line of the input is the override.
 #include <cstdlib>
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever a console gives: the same findings however the bytes are split, with and without the prefilter; excerpts and
-// lists within bounds; no crash. The first byte of the input chooses the split.
+// Fuzzes the engine with arbitrary console output. Findings must not depend on how the bytes are split or on the
+// prefilter, excerpts and lists must be bounded, and nothing may crash. The first byte of the input selects the split.
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -14,10 +14,10 @@ using lk::detect::Finding;
 void Check(const Finding& f, size_t log_size) {
   const bool offsets = f.start_offset < f.end_offset && f.end_offset <= log_size;
   const bool texts = f.excerpt.size() <= 16 * 1024 && !f.title.empty() && f.title.size() <= 120;
-  if (!offsets || !texts || f.others.size() > Finding::kMostOthers || f.frames.size() > 64) std::abort();
+  if (!offsets || !texts || f.others.size() > Finding::kMaxOthers || f.frames.size() > 64) std::abort();
 }
 
-// Everything the engine said, in order.
+// Everything that the engine reports, in order.
 std::string Search(std::string_view log, size_t piece, bool prefilter) {
   std::string said;
   const auto say = [&](const Finding& f) {

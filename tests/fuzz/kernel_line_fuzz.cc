@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefixes of a console line: what is left is the line's end, a caller has its form, and the quick ways say the same as
-// the slow one. What is left is read as a line of a stack, too.
+// Fuzzes the parser of console line prefixes. The text that the parser returns must be a suffix of the line, a
+// caller ID must be well formed, and the fast paths must agree with the slow one. The text is also parsed as a line of
+// a stack trace.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel packages that somebody made on purpose. Half of the inputs are recipes of archives (paths that leave, links,
-// devices, the same name twice, more than there is room for), half are bytes as they are. Whatever comes: nothing is
-// made outside of the folder, nothing in it but files and folders, and no more than is allowed.
+// Fuzzes the unpacker with malicious kernel packages. Half of the inputs describe archives to build (escaping paths,
+// links, devices, duplicate names, oversized contents), the other half are used as raw bytes. Nothing may be created
+// outside the directory, which may contain only files and directories, and its size must stay within the limit.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fuzzer/FuzzedDataProvider.h>
@@ -31,7 +31,7 @@ void Require(bool holds) {
   if (!holds) std::abort();
 }
 
-// One for the process; what an input leaves is removed.
+// One directory per process, used for all inputs.
 const fs::path& Root() {
   static const fs::path root = [] {
     std::string name = (fs::temp_directory_path() / "lk-fuzz-XXXXXX").string();
@@ -70,7 +70,7 @@ void AddEntry(FuzzedDataProvider& input, archive* out) {
     if (input.ConsumeIntegralInRange(0, 5) == 0) {
       archive_entry_set_hardlink(entry, SomePath(input).c_str());
     } else {
-      // A bomb packs well.
+      // Compresses well, like a decompression bomb.
       content = std::string(input.ConsumeIntegralInRange(0, 100000), 'x') + input.ConsumeRandomLengthString(64);
       archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
     }

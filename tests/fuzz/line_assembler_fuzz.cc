@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines do not depend on how the bytes are split, lie one behind the other, and are bounded. Input bytes are repeated,
-// as many times as the first byte says, so that lines grow longer than the bound.
+// Fuzzes the line assembler. Lines must not depend on how the bytes are split, must not overlap, and must be bounded.
+// The first byte of the input selects how often the bytes from the third on are repeated, so that lines can exceed the
+// bound; the second byte selects the split.
 #include <cstdlib>
 #include <string>
 #include <vector>

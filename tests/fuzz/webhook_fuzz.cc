@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever a sender's body holds: it is refused or read into texts within bounds, it comes back from the store as it
-// was, it leads to no other origin than the rule's, and a campaign file gets it as the text it is. The input's first
-// byte chooses the sender, the rest is the body, and its headers.
+// Fuzzes the parser with arbitrary webhook bodies. They must be rejected or parsed into bounded strings that the store
+// preserves, must not lead to any origin other than the rule's, and must enter campaign files as plain strings. The
+// first byte of the input selects the sender; the rest is used as both body and headers.
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -39,7 +39,7 @@ lk::StatusOr<Event> Parse(uint8_t sender, std::string_view body) {
 }
 
 void CheckText(const std::string& text) {
-  Require(text.size() <= Event::kMostText);
+  Require(text.size() <= Event::kMaxText);
   for (const unsigned char c : text) Require(c >= ' ' && c != 0x7f);
 }
 
@@ -53,7 +53,7 @@ void CheckFiles(const Event& event) {
       Require(file.name.find('/') == std::string::npos);
     }
   }
-  // Those that it names itself lead anywhere, or nowhere.
+  // URLs from the event itself may have any origin, or be invalid.
   for (const Event::Artifact& artifact : event.artifacts) {
     if (const auto url = lk::webhooks::ParseUrl(artifact.url); url.ok()) Require(url->scheme.starts_with("http"));
   }
@@ -76,7 +76,7 @@ void CheckSubstitutions(const Event& event) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
-  // Signatures by chance are good for nobody.
+  // A signature that was made without the secret is never valid.
   static const lk::webhooks::Secrets secrets = {lk::webhooks::Secret("of nobody's guessing")};
   const std::string header(body);
   Require(!lk::webhooks::GitHubSignatureGood(secrets, header, "body"));
@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
        {event->status, event->repository, event->branch, event->tag, event->commit, event->run}) {
     CheckText(text);
   }
-  Require(event->artifacts.size() <= Event::kMostArtifacts);
+  Require(event->artifacts.size() <= Event::kMaxArtifacts);
   const lk::StatusOr<Event> again = lk::webhooks::FromJson(lk::webhooks::ToJson(*event));
   Require(again.ok() && lk::webhooks::ToJson(*again) == lk::webhooks::ToJson(*event));
   CheckFiles(*event);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guests of a few instructions.
+// Guests that consist of a few instructions.
 #pragma once
 
 #include <string_view>
 
 namespace lk::vm {
 
-// Prints "line 00000000" with a growing number in hexadecimal on the first serial port, for ever, some hundred lines a
-// second, with interrupts off.
+// Prints "line 00000000" and so on forever, with a growing hexadecimal number, on the first serial port: a few hundred
+// lines per second, with interrupts off.
 std::string_view Ticker();
-// Tells the ISA panic device that it has panicked, and halts.
+// Reports a panic through the ISA pvpanic device, then halts.
 std::string_view Panicker();
-// aarch64: waits for an interrupt for ever.
+// For aarch64: waits for an interrupt forever.
 std::string_view Waiter();
 
 }  // namespace lk::vm

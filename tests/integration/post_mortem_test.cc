@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looking into VMs that hang, panic or are paused, against a real libvirtd and QEMU.
+// Tests the inspection of VMs that hang, panic or are paused, with a real libvirtd and QEMU.
 #include <gmock/gmock.h>
 #include <libvirt/libvirt.h>
 #include <sys/resource.h>
@@ -19,18 +19,17 @@ class PostMortemTest : public VmTest {
  protected:
   fs::path Dump() const { return spec_.console_log.parent_path() / "memory.kdump"; }
 
-  // Two vCPUs, once the one at `index` has come to rest.
+  // Waits until the vCPU at `index` is halted, and returns the state of both vCPUs.
   StatusOr<std::vector<Vcpu>> AwaitHalted(size_t index) {
     StatusOr<std::vector<Vcpu>> vcpus;
-    const bool looked = Await([&] {
+    const bool done = Await([&] {
       vcpus = hypervisor_->VcpuState(spec_.name);
       return !vcpus.ok() || vcpus->size() != 2 || (*vcpus)[index].halted;
     });
     if (!vcpus.ok()) return vcpus.status();
     if (vcpus->size() != 2) return absl::InternalError(fmt::format("{} vCPUs", vcpus->size()));
-    if (looked) return vcpus;
-    return absl::DeadlineExceededError(
-        fmt::format("vCPU {} does not come to rest:\n{}", index, (*vcpus)[index].registers));
+    if (done) return vcpus;
+    return absl::DeadlineExceededError(fmt::format("vCPU {} is not halted:\n{}", index, (*vcpus)[index].registers));
   }
 
   void ExpectDumped() {
@@ -43,7 +42,7 @@ class PostMortemTest : public VmTest {
   }
 };
 
-TEST_F(PostMortemTest, VcpusTellWhereTheyAre) {
+TEST_F(PostMortemTest, VcpuStateReportsHaltAndInstructionPointer) {
   spec_.profile.vcpus = 2;
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000004"));
@@ -56,7 +55,7 @@ TEST_F(PostMortemTest, VcpusTellWhereTheyAre) {
   EXPECT_EQ(hypervisor_->InjectNmi(spec_.name), absl::OkStatus());
 }
 
-TEST_F(PostMortemTest, AnAarch64VmHasVcpusThatRestAndNoNmi) {
+TEST_F(PostMortemTest, Aarch64VcpusHaltAndNmiIsUnimplemented) {
   spec_.profile.arch = campaign::Arch::kAarch64;
   spec_.profile.machine = "virt";
   spec_.profile.vcpus = 2;
@@ -65,13 +64,13 @@ TEST_F(PostMortemTest, AnAarch64VmHasVcpusThatRestAndNoNmi) {
   const auto vcpus = AwaitHalted(0);
   ASSERT_TRUE(vcpus.ok()) << vcpus.status();
   EXPECT_THAT((*vcpus)[0].registers, HasSubstr("PSTATE="));
-  EXPECT_TRUE((*vcpus)[1].halted) << "never started";
+  EXPECT_TRUE((*vcpus)[1].halted) << "a vCPU that has never been started is halted";
   const auto status = hypervisor_->InjectNmi(spec_.name);
   EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
   EXPECT_EQ(FaultOf(status), Fault::kOurs);
 }
 
-TEST_F(PostMortemTest, DestroyEndsAVmWhoseEmulatorStandsStill) {
+TEST_F(PostMortemTest, DestroyKillsAStoppedQemu) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000004"));
   const pid_t qemu = QemuOf(spec_.name);
@@ -80,7 +79,7 @@ TEST_F(PostMortemTest, DestroyEndsAVmWhoseEmulatorStandsStill) {
   StatusOr<std::vector<Vcpu>> vcpus;
   std::thread asking([&] { vcpus = hypervisor_->VcpuState(spec_.name); });
   const absl::Time start = absl::Now();
-  // libvirt sends SIGTERM, which a stopped process does not take, and after 10 s SIGKILL.
+  // libvirt sends SIGTERM, which a stopped process does not handle, then SIGKILL after 10 s.
   EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
   asking.join();
   RecordProperty("seconds", fmt::format("{:.1f}", absl::ToDoubleSeconds(absl::Now() - start)));
@@ -88,15 +87,15 @@ TEST_F(PostMortemTest, DestroyEndsAVmWhoseEmulatorStandsStill) {
   EXPECT_TRUE(witness_.Ends());
 }
 
-TEST_F(PostMortemTest, DumpedMemoryIsAKdumpFileAndTheVmGoesOn) {
+TEST_F(PostMortemTest, MemoryIsDumpedAsKdumpAndTheVmContinues) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000004"));
   ExpectDumped();
   const auto size = witness_.text().size();
   EXPECT_TRUE(witness_.PrintsMoreThan(size + 500));
-  EXPECT_THAT(witness_.Pauses(), IsEmpty()) << "a pause of our own";
+  EXPECT_THAT(witness_.Pauses(), IsEmpty()) << "lk's own pause is not reported";
   EXPECT_TRUE(absl::IsAlreadyExists(hypervisor_->DumpMemory(spec_.name, Dump())));
-  EXPECT_TRUE(fs::exists(Dump())) << "what is there already stays";
+  EXPECT_TRUE(fs::exists(Dump())) << "the existing file is kept";
 }
 
 TEST_F(PostMortemTest, AFullDiskLeavesNoDump) {
@@ -105,7 +104,7 @@ TEST_F(PostMortemTest, AFullDiskLeavesNoDump) {
   rlimit before;
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   ASSERT_NE(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
-  const rlimit small{4096, before.rlim_max};  // EFBIG, the one such error that needs no privilege
+  const rlimit small{4096, before.rlim_max};  // causes EFBIG, the only way to simulate a full disk without privileges
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto status = hypervisor_->DumpMemory(spec_.name, Dump());
   setrlimit(RLIMIT_FSIZE, &before);
@@ -129,11 +128,11 @@ TEST_F(PostMortemTest, APanickedVmCanBeDumped) {
   EXPECT_GT((*vcpus)[0].instruction_pointer, 0x100000u);
 }
 
-TEST_F(PostMortemTest, SomebodysPauseIsTold) {
+TEST_F(PostMortemTest, AnExternalPauseIsReported) {
   for (const bool log : {true, false}) {
     if (!log) spec_.console_log.clear();
     ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
-    ASSERT_THAT(witness_.Pauses(), SizeIs(log ? 0 : 2)) << "starting is no pause";
+    ASSERT_THAT(witness_.Pauses(), SizeIs(log ? 0 : 2)) << "starting a VM is not reported as a pause";
     if (!log) break;
     virConnectPtr connection = virConnectOpen(LibvirtEnvironment::uri.c_str());
     ASSERT_NE(connection, nullptr);
@@ -152,10 +151,10 @@ TEST_F(PostMortemTest, SomebodysPauseIsTold) {
   }
 }
 
-// The kernels that tests/run fetches: a package's path.
+// The parameter is an environment variable with the path of a kernel package that tests/run has fetched.
 class NmiTest : public PostMortemTest, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(NmiTest, AKernelThatPanicsOnItPrintsAllBacktraces) {
+TEST_P(NmiTest, AKernelThatPanicsOnAnNmiPrintsAllBacktraces) {
   const char* package = std::getenv(GetParam());
   if (!package) GTEST_SKIP() << GetParam() << " is not set";
   const auto unpack = fmt::format("dpkg-deb --fsys-tarfile '{}' | tar -x -O --wildcards './boot/vmlinuz-*' > '{}'",

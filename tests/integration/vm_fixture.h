@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real libvirtd and QEMU to test with, and guests of a few instructions, which need no kernel.
+// Fixture for tests with a real libvirtd and QEMU. Their guests consist of a few instructions and need no kernel.
 #pragma once
 
 #include <fmt/format.h>
@@ -30,8 +30,8 @@ namespace lk::vm {
 
 namespace fs = std::filesystem;
 
-// Beyond what anything takes that is waited for here, on however busy a machine.
-inline constexpr absl::Duration kPatience = absl::Minutes(2);
+// Longer than any step of the tests takes, even on a busy machine.
+inline constexpr absl::Duration kTimeout = absl::Minutes(2);
 
 inline bool Absent(const char* path) {
   return access(path, F_OK) != 0;
@@ -46,7 +46,7 @@ inline pid_t Daemon(const char* program) {
   return pid;
 }
 
-// libvirtd waits for its own threads half a minute at times.
+// Stops a daemon; with SIGKILL if necessary, because libvirtd sometimes waits half a minute for its own threads.
 inline void End(pid_t pid) {
   kill(pid, SIGTERM);
   for (const absl::Time end = absl::Now() + absl::Seconds(5); absl::Now() < end;
@@ -57,13 +57,13 @@ inline void End(pid_t pid) {
   waitpid(pid, nullptr, 0);
 }
 
-// A libvirt to test with. Of a user: the session's, which starts by itself, in folders of its own. Of root: the
-// system's, which is started (and ended) where it is not running.
+// Provides libvirt. Ordinary users get qemu:///session with separate directories; libvirt starts its daemons on demand.
+// Root gets qemu:///system, whose daemons are started for the tests if they are not running.
 class LibvirtEnvironment : public ::testing::Environment {
  public:
   void SetUp() override {
     fs::create_directory(folder);
-    chmod(folder.c_str(), 0755);  // QEMU may run as another user
+    chmod(folder.c_str(), 0755);  // QEMU may run as a different user
     uri = geteuid() == 0 ? "qemu:///system" : "qemu:///session";
     if (geteuid() == 0) {
       if (Absent("/run/libvirt/virtlogd-sock")) daemons_.push_back(Daemon("virtlogd"));
@@ -75,11 +75,11 @@ class LibvirtEnvironment : public ::testing::Environment {
         setenv(name, (folder / name).c_str(), 1);
       }
     }
-    // A daemon just started is not there at once.
-    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end; absl::SleepFor(absl::Milliseconds(50))) {
+    // A daemon that has just been started is not ready immediately.
+    for (const absl::Time end = absl::Now() + kTimeout; absl::Now() < end; absl::SleepFor(absl::Milliseconds(50))) {
       if (Connect(uri, [](const VmEvent&) {}).ok()) return;
     }
-    // A failure here would be told as skipped tests.
+    // A failure here would be reported as skipped tests.
     std::cerr << "no connection to " << uri << "\n";
     TearDown();
     _exit(1);
@@ -106,7 +106,7 @@ class LibvirtEnvironment : public ::testing::Environment {
 };
 inline const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new LibvirtEnvironment);
 
-// Collects what comes from the event thread.
+// Collects the events and the console output, which arrive on the event thread.
 class Witness {
  public:
   ConsoleSink Sink() {
@@ -140,7 +140,7 @@ class Witness {
                          [&](const VmEvent& event) { return event.kind == kind && event.name == name; });
     });
   }
-  // The VM's pauses and resumptions, in order.
+  // All pause and resume events, in order.
   std::vector<VmEvent> Pauses() {
     MutexLock lock(&mutex_);
     std::vector<VmEvent> pauses;
@@ -158,7 +158,7 @@ class Witness {
   template <typename Condition>
   bool Await(const Condition& condition) {
     MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(&condition), kPatience);
+    return mutex_.AwaitWithTimeout(absl::Condition(&condition), kTimeout);
   }
 
   Mutex mutex_;
@@ -167,15 +167,15 @@ class Witness {
   int ends_ = 0;
 };
 
-// For what no event tells.
+// Polls for conditions that have no event.
 inline bool Await(const std::function<bool()>& condition) {
-  for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end; absl::SleepFor(absl::Milliseconds(10))) {
+  for (const absl::Time end = absl::Now() + kTimeout; absl::Now() < end; absl::SleepFor(absl::Milliseconds(10))) {
     if (condition()) return true;
   }
   return false;
 }
 
-// The QEMU of a domain, found by its unique name on the command line; 0: none.
+// The PID of a domain's QEMU, which has the domain's name on its command line, or 0 if there is no such process.
 inline pid_t QemuOf(const std::string& name) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::ifstream in(entry.path() / "cmdline", std::ios::binary);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The libvirt adapter against a real libvirtd and QEMU.
+// Tests the libvirt adapter with a real libvirtd and QEMU.
 #include <gmock/gmock.h>
 
 #include "tests/integration/vm_fixture.h"
@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// The numbers of the guest's lines follow each other: nothing lost, nothing twice.
+// Expects consecutive numbers in the guest's lines, which shows that nothing was lost or repeated.
 void ExpectConsecutive(std::string text, unsigned first) {
   std::istringstream lines(text.substr(text.find("line ")));
   std::string line;
@@ -23,7 +23,7 @@ void ExpectConsecutive(std::string text, unsigned first) {
   EXPECT_GT(expected, first);
 }
 
-TEST_F(VmTest, RunsAVmFromItsFirstByteToItsEnd) {
+TEST_F(VmTest, RunsAVmFromFirstByteToDestruction) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000040"));
   ExpectConsecutive(witness_.text(), 0);
@@ -34,7 +34,7 @@ TEST_F(VmTest, RunsAVmFromItsFirstByteToItsEnd) {
   EXPECT_EQ(vms->front().name, spec_.name);
   EXPECT_EQ(vms->front().run_id, spec_.run_id);
   EXPECT_TRUE(vms->front().running);
-  EXPECT_THAT(*hypervisor_->List("somebody else"), IsEmpty());
+  EXPECT_THAT(*hypervisor_->List("a different owner"), IsEmpty());
 
   const auto state = hypervisor_->VcpuState(spec_.name);
   ASSERT_TRUE(state.ok()) << state.status();
@@ -43,11 +43,11 @@ TEST_F(VmTest, RunsAVmFromItsFirstByteToItsEnd) {
   EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
   EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kDestroyed, spec_.name));
   EXPECT_TRUE(witness_.Ends());
-  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus()) << "destroying twice is no error";
+  EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus()) << "destroying a VM twice is not an error";
   EXPECT_THAT(*hypervisor_->List(spec_.owner), IsEmpty());
 }
 
-TEST_F(VmTest, ConsoleStreamHasEveryByteToo) {
+TEST_F(VmTest, ConsoleStreamHasEveryByte) {
   spec_.console_log.clear();
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000020"));
@@ -56,7 +56,7 @@ TEST_F(VmTest, ConsoleStreamHasEveryByteToo) {
   EXPECT_TRUE(witness_.Ends());
 }
 
-TEST_F(VmTest, KilledEmulatorIsACrash) {
+TEST_F(VmTest, AKilledQemuIsReportedAsACrash) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000008"));
   const pid_t qemu = QemuOf(spec_.name);
@@ -74,9 +74,9 @@ TEST_F(VmTest, ReattachingLosesNothing) {
   ASSERT_TRUE(witness_.Prints("line 00000010"));
   hypervisor_.reset();
   const auto recorded = witness_.text();
-  // Printed while nobody was there: waited for in the log, which is the hypervisor's.
+  // While nobody is attached, only the hypervisor's log shows that the guest has printed more.
   const auto size = fs::file_size(spec_.console_log);
-  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= size + 500; })) << "the guest prints no more";
+  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= size + 500; })) << "the guest continues to print";
 
   Witness second;
   hypervisor_ = MustConnect(second);
@@ -89,7 +89,7 @@ TEST_F(VmTest, ReattachingLosesNothing) {
   hypervisor_.reset();
 }
 
-TEST_F(VmTest, ReattachingToAVmThatIsGoneGivesItsLastBytes) {
+TEST_F(VmTest, ReattachingToADestroyedVmReturnsItsLastBytes) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   ASSERT_TRUE(witness_.Prints("line 00000010"));
   ASSERT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
@@ -106,7 +106,7 @@ TEST_F(VmTest, DropConsoleHookDropsBytes) {
   Witness deaf;
   hypervisor_ = MustConnect(deaf, {.drop_console = true});
   ASSERT_EQ(hypervisor_->Start(spec_, deaf.Sink()), absl::OkStatus());
-  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= 1000; })) << "the guest prints nothing";
+  ASSERT_TRUE(Await([&] { return fs::file_size(spec_.console_log) >= 1000; })) << "the guest prints";
   EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
   EXPECT_TRUE(deaf.Ends());
   EXPECT_EQ(deaf.text(), "");
@@ -122,7 +122,8 @@ TEST_F(VmTest, MemoryIsHotplugged) {
   const auto second = hypervisor_->AttachDimm(spec_.name, 256u << 20);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(*second, "ua-lk-dimm-1");
-  EXPECT_FALSE(hypervisor_->AttachDimm(spec_.name, uint64_t{8} << 30).ok()) << "beyond maxMemory";
+  EXPECT_FALSE(hypervisor_->AttachDimm(spec_.name, uint64_t{8} << 30).ok())
+      << "a DIMM that exceeds maxMemory is refused";
   const auto unknown = hypervisor_->DetachDimm(spec_.name, "ua-lk-dimm-7");
   EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound) << unknown;
 }
@@ -135,14 +136,14 @@ TEST_F(VmTest, VirtioMemIsResized) {
   EXPECT_EQ(hypervisor_->ResizeVirtioMem(spec_.name, uint64_t{4} << 30).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(VmTest, EveryDeviceStarts) {
+TEST_F(VmTest, AVmWithUefiAnIommuAndAWatchdogStarts) {
   spec_.profile.uefi = true;
   spec_.profile.iommu = campaign::Iommu{campaign::Iommu::Model::kIntel, true, true, true, false};
   spec_.profile.watchdog = campaign::Watchdog{"i6300esb", "none"};
   EXPECT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
 }
 
-// As another user than this one, where QEMU runs as one.
+// The disks are private to the user of this process, and QEMU may run as a different user.
 TEST_F(VmTest, QemuOpensScratchDisks) {
   for (const char* name : {"scratch-0.img", "scratch-1.img"}) {
     const auto path = spec_.console_log.parent_path() / name;
@@ -157,11 +158,11 @@ TEST_F(VmTest, QemuOpensScratchDisks) {
   for (const auto& disk : spec_.disks) {
     struct stat info;
     ASSERT_EQ(stat(disk.path.c_str(), &info), 0);
-    EXPECT_EQ(info.st_uid, geteuid()) << "given back";
+    EXPECT_EQ(info.st_uid, geteuid()) << "the original owner is restored";
   }
 }
 
-TEST_F(VmTest, ScalableModeIsOfferedWhereItStarts) {
+TEST_F(VmTest, ScalableModeIsReportedIfAndOnlyIfItStarts) {
   const auto facts = hypervisor_->Probe();
   ASSERT_TRUE(facts.ok()) << facts.status();
   spec_.profile.iommu = campaign::Iommu{campaign::Iommu::Model::kIntel, true, true, true, true};
@@ -169,7 +170,7 @@ TEST_F(VmTest, ScalableModeIsOfferedWhereItStarts) {
             std::ranges::find(facts->features, "iommu:intel-scalable") != facts->features.end());
 }
 
-TEST_F(VmTest, ABadVmIsRefusedAndLeavesNothing) {
+TEST_F(VmTest, AVmThatCannotStartLeavesNothingBehind) {
   spec_.kernel = "/nonexistent/kernel";
   const auto status = hypervisor_->Start(spec_, witness_.Sink());
   EXPECT_FALSE(status.ok());
@@ -188,13 +189,13 @@ TEST_F(VmTest, ProbesTheHost) {
   EXPECT_THAT(facts->accelerator, ::testing::AnyOf("kvm", "tcg"));
   EXPECT_NE(facts->accelerator_reason, "");
   RecordProperty("accelerator", facts->accelerator + ": " + facts->accelerator_reason);
-  // What the probe found has to be true of a real VM.
+  // A VM starts with the accelerator that the probe has chosen.
   spec_.accelerator = facts->accelerator;
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   EXPECT_TRUE(witness_.Prints("line 00000010"));
 }
 
-TEST(Connect, BadUrisAreTheHostsFault) {
+TEST(Connect, BadUrisAreHostFaults) {
   const struct {
     const char* uri;
     absl::StatusCode code;

@@ -18,7 +18,7 @@ using campaign::Verdict;
 
 const std::set<Fate> kMayPass = {Fate::kGood, Fate::kFlaps, Fate::kReboots};
 
-// All steps or none, in order, once.
+// The post-mortem must have either all steps, once and in order, or none.
 void CheckPostMortem(const Run& run) {
   using Stage = campaign::PostMortemStep::Step;
   const std::vector<Stage> all = {Stage::kDrain, Stage::kRegisters, Stage::kNmi, Stage::kDump, Stage::kDestroy};
@@ -48,12 +48,12 @@ const Seen kMustBeSeen = {
     {"distrusted", {"soft_lockup"}},
     {"control", {"fail", "pass", "error", "miss", "skip", "unproven", "cancelled", "superseded"}},
     {"pass", {"proven", "without controls"}},
-    {"doubt", {"survived", "is not known", "cancelled before", "require"}},
+    {"doubt", {"survived", "gave no result", "cancelled before", "require"}},
 };
 
 void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::string, Run>& stored, Seen& seen) {
   if (run.control || run.state != RunState::kDone) return;
-  for (const char* doubt : {"survived", "is not known", "cancelled before", "require"}) {
+  for (const char* doubt : {"survived", "gave no result", "cancelled before", "require"}) {
     if (run.verdict == Verdict::kUnproven && run.reason.find(doubt) != std::string::npos) seen["doubt"].insert(doubt);
   }
   if (run.verdict != Verdict::kPass) return;
@@ -64,9 +64,9 @@ void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::s
       continue;
     }
     const bool cancelled = control.ending && control.ending->kind == Ending::Kind::kCancelled;
-    EXPECT_EQ(control.state, RunState::kDone) << run.id << " did not wait for " << id;
+    EXPECT_EQ(control.state, RunState::kDone) << run.id << " waits for " << id << " to be done";
     EXPECT_TRUE(control.verdict == Verdict::kFail || (control.verdict == Verdict::kSkip && !cancelled))
-        << run.id << " passed, and " << id << " is " << ToString(control.verdict);
+        << run.id << " passed, but " << id << " is " << ToString(control.verdict);
     killed = killed || control.verdict == Verdict::kFail;
   }
   EXPECT_TRUE(killed || campaign.spec.positive_controls != campaign::PositiveControls::kRequire) << run.id;
@@ -75,7 +75,7 @@ void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::s
 
 void CheckRun(const Run& run, std::optional<Fate> fate, Seen& seen) {
   EXPECT_EQ(run.state, RunState::kDone) << run.id;
-  EXPECT_FALSE(run.superseded && run.verdict == Verdict::kFail) << run.id << ": a fail was replaced";
+  EXPECT_FALSE(run.superseded && run.verdict == Verdict::kFail) << run.id << ": a failed run is not superseded";
   EXPECT_LE(run.journal.size(), 200u);
   if (run.control) {
     const bool cancelled = run.ending && run.ending->kind == Ending::Kind::kCancelled;
@@ -85,16 +85,18 @@ void CheckRun(const Run& run, std::optional<Fate> fate, Seen& seen) {
   }
   if (run.verdict == Verdict::kPass) {
     EXPECT_TRUE(run.canary_console && run.canary_kmsg) << run.id;
-    EXPECT_TRUE(run.phase_seconds.contains("run")) << run.id << ": the agent did not say done";
+    EXPECT_TRUE(run.phase_seconds.contains("run"))
+        << run.id << ": the agent of a passing run has reported that it is done";
     const bool may_pass = fate && kMayPass.contains(*fate);
     EXPECT_TRUE(may_pass) << run.id;
     EXPECT_TRUE(run.post_mortem.empty()) << run.id;
   }
   for (const Finding& finding : run.findings) {
     const bool own_death = finding.title.find("kill init") != std::string::npos;
-    EXPECT_TRUE(!finding.fatal || own_death || run.verdict == Verdict::kFail) << run.id << ": a panic that is no fail";
+    EXPECT_TRUE(!finding.fatal || own_death || run.verdict == Verdict::kFail)
+        << run.id << ": the verdict is fail after a panic, unless the agent's death caused it";
     EXPECT_TRUE(finding.distrust.empty() || run.verdict != Verdict::kPass) << run.id;
-    EXPECT_EQ(finding.title.find("NMI"), std::string::npos) << run.id << ": blamed for our NMI";
+    EXPECT_EQ(finding.title.find("NMI"), std::string::npos) << run.id << ": the kernel is not blamed for lkd's NMI";
     EXPECT_FALSE(finding.open) << run.id;
     if (finding.kind == detect::Kind::kHang && finding.distrust.empty()) {
       EXPECT_EQ(run.verdict, Verdict::kFail) << run.id;

@@ -8,33 +8,33 @@
 
 namespace lk::sim {
 
-// All chance of a simulation, from its seed.
+// The source of all randomness in a simulation, derived from its seed.
 class Dice {
  public:
   explicit Dice(uint64_t seed) : random_(seed) {}
 
   uint64_t Below(uint64_t bound) { return random_() % bound; }
   bool Chance(double p) { return static_cast<double>(Below(1000000)) < p * 1000000; }
-  // From one second.
+  // At least one second.
   absl::Duration UpTo(uint64_t seconds) { return absl::Seconds(Below(seconds) + 1); }
 
  private:
   std::mt19937_64 random_;
 };
 
-// What may go wrong, as probabilities: each second, unless stated.
+// Probabilities of faults, per second unless stated otherwise.
 struct Hazards {
-  double odd_fate = 0.7;  // of a guest
+  double odd_fate = 0.7;  // per guest
   double host_lost = 0.0005;
   double host_back = 0.02;       // while it is lost
-  double start_fails = 0.05;     // of a VM
-  double destroy_fails = 0.05;   // of a VM
-  double paused = 0.002;         // a running guest
-  double step_fails = 0.1;       // of a post-mortem
-  double console_cut = 0.1;      // a guest's console ends and nobody says so
-  double cancelled = 0.001;      // a campaign
-  double killed = 0.0002;        // lkd, at each thing it does
-  double store_refuses = 0.001;  // a change
+  double start_fails = 0.05;     // per VM
+  double destroy_fails = 0.05;   // per VM
+  double paused = 0.002;         // per running guest
+  double step_fails = 0.1;       // per post-mortem step
+  double console_cut = 0.1;      // per guest: the end of its console stream is not reported
+  double cancelled = 0.001;      // of one of the campaigns
+  double killed = 0.0002;        // per action of lkd
+  double store_refuses = 0.001;  // per change
 
   static Hazards None() {
     return {.odd_fate = 0,

@@ -15,15 +15,15 @@
 
 namespace lk::sim {
 
-// An executor without threads: a task is done when its virtual time has come, by who calls RunDue.
+// An executor without threads: RunDue executes the tasks whose virtual time has come.
 class Executor final : public lk::Executor {
  public:
-  // When a task that is posted now may begin.
+  // The time at which a task that is posted now may begin.
   using Begins = std::function<absl::Time(const std::string& key)>;
-  // Whether the tasks of a key make no headway: the thread is in a call that does not come back.
-  using Stands = std::function<bool(const std::string& key)>;
+  // Whether the tasks of a key are blocked, because their thread is in a call that does not return.
+  using Hangs = std::function<bool(const std::string& key)>;
 
-  Executor(Begins begins, Stands stands) : begins_(std::move(begins)), stands_(std::move(stands)) {}
+  Executor(Begins begins, Hangs hangs) : begins_(std::move(begins)), hangs_(std::move(hangs)) {}
 
   using lk::Executor::Post;
   void Post(const std::string& key, Task task) override {
@@ -32,12 +32,12 @@ class Executor final : public lk::Executor {
     keys_[own].push_back({begins, std::move(task)});
   }
 
-  // Does what is due; whether anything was.
+  // Executes all due tasks; returns whether there were any.
   bool RunDue(absl::Time now) {
     bool any = false;
     for (const std::string& key : Keys()) {
       for (auto it = keys_.find(key); it != keys_.end(); it = keys_.find(key)) {
-        if (it->second.front().begins > now || stands_(key)) break;
+        if (it->second.front().begins > now || hangs_(key)) break;
         const Task task = std::move(it->second.front().task);
         it->second.pop_front();
         if (it->second.empty()) keys_.erase(it);
@@ -48,10 +48,10 @@ class Executor final : public lk::Executor {
     return any;
   }
 
-  // The process is killed: of each key's first task, `begun` says whether it was being done.
+  // Simulates that the process is killed. `begun` decides for the first task of each key whether it still takes effect.
   void Kill(const std::function<bool()>& begun) {
     for (auto& [key, tasks] : std::exchange(keys_, {})) {
-      if (begun() && !stands_(key)) tasks.front().task();
+      if (begun() && !hangs_(key)) tasks.front().task();
     }
     keys_.clear();
   }
@@ -68,7 +68,7 @@ class Executor final : public lk::Executor {
   }
 
   const Begins begins_;
-  const Stands stands_;
+  const Hangs hangs_;
   std::map<std::string, std::deque<Item>> keys_;
   uint64_t unnamed_ = 0;
 };

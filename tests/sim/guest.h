@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest of the simulation and what is to befall it.
+// A simulated guest and its fate.
 #pragma once
 
 #include <deque>
@@ -23,13 +23,13 @@ enum class Fate {
   kDies,
   kOverruns,
   kReboots,
-  kQemuStops,       // nothing is heard, and QEMU's monitor does not answer either
-  kNetworkCut,      // nothing is heard of a guest that is fine
-  kStalls,          // a detector speaks, then nothing
-  kIsCounted,       // a counter of the kernel rises, without a word
-  kDiesOnItsOwn,    // the agent, which is PID 1
-  kRebootsUnasked,  // nobody announced it
-  kNeverBack        // a reboot that was announced ends in silence
+  kQemuStops,       // neither the guest nor QEMU's monitor responds
+  kNetworkCut,      // the guest is fine but cannot be reached
+  kStalls,          // a detector fires, then silence
+  kIsCounted,       // a kernel counter rises, but nothing is printed
+  kDiesOnItsOwn,    // the agent, which is PID 1, exits
+  kRebootsUnasked,  // without announcing it
+  kNeverBack        // the guest announces a reboot, then is silent forever
 };
 inline constexpr uint64_t kFates = 18;
 
@@ -38,9 +38,9 @@ struct Guest {
   std::string host;  // its URI
   Fate fate = Fate::kGood;
   absl::Time fate_at;
-  bool monitor_answers = true;
+  bool monitor_responds = true;
 
-  // The console: all that it printed, and who reads it.
+  // All console output, and its reader.
   std::string console;
   std::optional<vm::ConsoleSink> sink;
 
@@ -60,8 +60,8 @@ struct Guest {
   std::deque<scheduler::AgentSaid> unacknowledged;
 
   bool panicked = false;
-  bool fulfilled = false;  // of a fate: what comes once has come
-  bool nmi = false;        // was injected
+  bool fulfilled = false;  // the part of its fate that happens only once has happened
+  bool nmi = false;        // an NMI has been injected
   absl::Time resumes = absl::InfinitePast();
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How guests live and die.
+// The behaviour of guests.
 #include <fmt/format.h>
 
 #include <utility>
@@ -11,7 +11,7 @@ namespace {
 
 using Kind = vm::VmEvent::Kind;
 
-// Backtraces as x86-64 prints them.
+// A backtrace as x86-64 kernels print it.
 const std::vector<std::string> kSpinning = {
     "CPU: 0 PID: 77 Comm: spin Not tainted 6.1.0 #1",
     "RIP: 0010:spin_wait+0x10/0x20",
@@ -34,12 +34,12 @@ void World::LiveGuest(Guest& guest) {
   if (guest.panicked || guest.nmi || IsPaused(guest)) return;
   const bool may_connect = guest.fate != Fate::kNeverConnects && expected_.contains(guest.run_id);
   if (!guest.connected && clock_.now >= guest.next_connect && may_connect) Connect(guest);
-  if (guest.leased && clock_.now >= guest.fate_at && !Fulfil(guest)) return;
+  if (guest.leased && clock_.now >= guest.fate_at && !MeetFate(guest)) return;
   if (guest.leased && !guest.done_said) Work(guest);
   if (guest.finish && dice_.Chance(0.9)) PowerOff(guest, Kind::kStopped);
 }
 
-// Somebody pauses VMs now and then, and some pause by themselves for good.
+// From time to time, a VM is paused from outside, or pauses on its own and never resumes.
 bool World::IsPaused(Guest& guest) {
   if (guest.resumes == absl::InfinitePast()) {
     if (!dice_.Chance(hazards_.paused)) return false;
@@ -76,7 +76,7 @@ void World::Disconnect(Guest& guest) {
   guest.next_connect = clock_.now + dice_.UpTo(6);
 }
 
-bool World::Fulfil(Guest& guest) {
+bool World::MeetFate(Guest& guest) {
   const bool first = !std::exchange(guest.fulfilled, true);
   switch (guest.fate) {
     case Fate::kPanics:
@@ -124,7 +124,7 @@ bool World::Fulfil(Guest& guest) {
       if (first) Say(guest, scheduler::RebootAnnounced{"kexec", absl::Seconds(20)});
       return false;
     case Fate::kReboots:
-      // It does not go before lkd has taken the announcement.
+      // The guest does not reboot before lkd has acknowledged the announcement.
       if (first) Say(guest, scheduler::RebootAnnounced{"kexec", absl::Seconds(40)});
       if (guest.unacknowledged.empty()) Reboot(guest);
       return false;
@@ -180,7 +180,7 @@ void World::Print(Guest& guest, const std::vector<std::string>& lines) {
   if (guest.sink) guest.sink->on_bytes(text);
 }
 
-// How a guest answers an NMI.
+// The guest's reaction to an NMI.
 void World::PrintNmi(Guest& guest) {
   if (dice_.Chance(0.5)) Tell(guest, Kind::kPanicked);
   Print(guest, Headed("Kernel panic - not syncing: NMI: Not continuing"));

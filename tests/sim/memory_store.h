@@ -12,12 +12,12 @@
 
 namespace lk::sim {
 
-// What lkd stored; outlives it.
+// The data that lkd has stored. It outlives lkd.
 class MemoryStore final : public store::SchedulerStore {
  public:
-  // Called with each change that was taken, all its events among `events`.
+  // Called with each accepted change, whose `events` then also contain its `counting_events`.
   std::function<void(const store::Change&)> on_change;
-  // Whether it takes what is to be written next.
+  // Whether the store accepts the next write.
   std::function<bool()> takes = [] { return true; };
 
   std::map<std::string, campaign::Campaign> campaigns;
@@ -38,7 +38,7 @@ class MemoryStore final : public store::SchedulerStore {
     for (const auto& [id, campaign] : campaigns) {
       if (campaign.verdict) continue;
       unfinished.push_back(campaign);
-      unfinished.back().spec = {};  // read from the file again
+      unfinished.back().spec = {};  // lkd must parse the campaign file again
     }
     return unfinished;
   }

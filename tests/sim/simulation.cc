@@ -23,7 +23,7 @@ using scheduler::Run;
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr int kMaxKills = 5;
 
-// In memory where there is a place for that: a thousand simulations make some hundred thousand files.
+// In memory if possible, since a thousand simulations create several hundred thousand files.
 std::filesystem::path TemporaryDirectory() {
   std::string name = (access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : testing::TempDir()) + "lk-sim.XXXXXX";
   return mkdtemp(name.data());
@@ -70,7 +70,7 @@ Simulation::Simulation(uint64_t seed, const Hazards& hazards, Seen& seen)
             return key.ends_with("/console") ? clock_.now : clock_.now + absl::Seconds(dice_.Below(3));
           },
           [this](const std::string& key) {
-            return !key.ends_with("/console") && world_.MonitorStands(key.substr(0, key.find('/')));
+            return !key.ends_with("/console") && world_.MonitorHangs(key.substr(0, key.find('/')));
           }),
       symbols_([](const std::string&) { return std::vector<std::filesystem::path>(); }) {
   store_.takes = [this] { return !stepping_ || !dice_.Chance(hazards_.store_refuses); };
@@ -82,7 +82,7 @@ Simulation::Simulation(uint64_t seed, const Hazards& hazards, Seen& seen)
   world_.may_die = [this] { MayDie(); };
   world_.stored = [this](const std::string& run_id) { return &store_.runs.at(run_id); };
   world_.on_start = [this](const std::string& run_id) {
-    EXPECT_TRUE(OnHost(store_.runs.at(run_id))) << run_id << " is started, and not stored as such";
+    EXPECT_TRUE(OnHost(store_.runs.at(run_id))) << run_id << " is stored as started before its VM is started";
   };
   StartLkd();
   for (int i = 1; i <= 3; ++i) {
@@ -119,7 +119,8 @@ void Simulation::StartLkd() {
   ASSERT_TRUE(hosts_->Load(driver_->HostListener()).ok());
 }
 
-// lkd is killed now and then, after it stored and before it did all; not before the campaigns were accepted.
+// Kills lkd from time to time, after it has stored a change but before it has performed all of the change's actions. It
+// is not killed before it has accepted the campaigns.
 void Simulation::MayDie() {
   if (!stepping_ || kills_ == kMaxKills || store_.campaigns.size() < campaigns_) return;
   if (dice_.Chance(hazards_.killed)) throw Killed();
@@ -127,7 +128,7 @@ void Simulation::MayDie() {
 
 void Simulation::KillLkd() {
   ++kills_;
-  // What its threads were at is done, or not.
+  // The current tasks of its threads may or may not take effect.
   pool_.Kill([this] { return dice_.Chance(0.5); });
   lanes_.Kill([this] { return dice_.Chance(0.5); });
   world_.LoseLkd();
@@ -137,12 +138,12 @@ void Simulation::KillLkd() {
 }
 
 void Simulation::RunLkd() {
-  if (clock_.now >= hosts_stand_until_) hosts_->RunDue();
-  const bool driver_stands = clock_.now < driver_stands_until_;
+  if (clock_.now >= hosts_stalled_until_) hosts_->RunDue();
+  const bool driver_stalled = clock_.now < driver_stalled_until_;
   try {
     for (bool busy = true; busy;) {
       stepping_ = true;
-      if (!driver_stands) driver_->RunDue();
+      if (!driver_stalled) driver_->RunDue();
       stepping_ = false;
       busy = pool_.RunDue(clock_.now);
       busy = lanes_.RunDue(clock_.now) || busy;
@@ -171,8 +172,8 @@ bool Simulation::Finished() const {
          std::ranges::all_of(store_.campaigns, [](const auto& item) { return item.second.verdict.has_value(); });
 }
 
-void Simulation::Play(absl::Duration most) {
-  for (const absl::Time end = clock_.now + most; clock_.now < end;) {
+void Simulation::Play(absl::Duration longest) {
+  for (const absl::Time end = clock_.now + longest; clock_.now < end;) {
     if (Finished() && world_.guests().empty()) return;
     Tick();
   }
@@ -252,7 +253,7 @@ void Simulation::AddPlainCampaign(const std::string& id, int runs) {
               [](scheduler::Run&) {});
 }
 
-// ---- what must hold ----------------------------------------------------------------------------
+// ---- checks ------------------------------------------------------------------------------------
 
 void Simulation::OnChange(const store::Change& change) {
   for (const Run& run : change.runs) {
@@ -272,7 +273,7 @@ void Simulation::CheckCapacity() const {
     const campaign::Campaign& campaign = store_.campaigns.at(run.campaign_id);
     auto& [vcpus, bytes] = used[run.host_id];
     vcpus += campaign.spec.profiles.front().vcpus;
-    bytes += campaign.spec.profiles.front().MostMemory();
+    bytes += campaign.spec.profiles.front().MaxMemory();
   }
   for (const auto& [id, host] : store_.hosts) {
     EXPECT_LE(used[id].first, host.vcpus);
@@ -281,8 +282,8 @@ void Simulation::CheckCapacity() const {
 }
 
 void Simulation::CheckEnd() {
-  EXPECT_TRUE(Finished()) << "campaigns do not end";
-  EXPECT_TRUE(world_.guests().empty()) << "VMs are left";
+  EXPECT_TRUE(Finished()) << "all campaigns have finished";
+  EXPECT_TRUE(world_.guests().empty()) << "no VM is left behind";
   for (const auto& [id, run] : store_.runs) {
     const auto fate = world_.fates().find(id);
     CheckRun(run, fate == world_.fates().end() ? std::nullopt : std::optional(fate->second), seen_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lkd's driver, core and hosts, as they are, in a world that misbehaves. The same seed gives the same trace.
+// Runs lkd's real driver, core and hosts in a world that misbehaves. The same seed gives the same trace.
 #pragma once
 
 #include <filesystem>
@@ -18,30 +18,30 @@ namespace lk::sim {
 
 class Simulation {
  public:
-  // Three hosts, the last of which emulates.
+  // Adds three hosts, the last of which has no KVM.
   Simulation(uint64_t seed, const Hazards& hazards, Seen& seen);
   ~Simulation();
 
-  // A campaign of a few runs, some of them controls, with settings that chance gives.
+  // Adds a campaign of a few runs, some of them controls, with random settings.
   void AddRandomCampaign(const std::string& id);
-  // Runs of one kind, without controls.
+  // Adds a campaign of identical runs without controls.
   void AddPlainCampaign(const std::string& id, int runs);
 
-  // Until all campaigns are over and no VM is left, `most` at most.
-  void Play(absl::Duration most = absl::Hours(6));
+  // Runs until all campaigns have finished and no VM is left, but no longer than `longest`.
+  void Play(absl::Duration longest = absl::Hours(6));
   void RunFor(absl::Duration duration);
   bool Finished() const;
-  // What holds when all is over.
+  // Checks what must hold once all campaigns have finished.
   void CheckEnd();
 
-  // The driver's thread does nothing for so long: its disk hangs, or the machine was suspended.
-  void DriverStands(absl::Duration duration) { driver_stands_until_ = clock_.now + duration; }
-  // The thread of Hosts does nothing for so long: connect(2) gets no answer.
-  void HostsStand(absl::Duration duration) { hosts_stand_until_ = clock_.now + duration; }
+  // Stalls the driver's thread, as if its disk hung or the machine had been suspended.
+  void StallDriver(absl::Duration duration) { driver_stalled_until_ = clock_.now + duration; }
+  // Stalls the thread of Hosts, as if connect(2) got no response.
+  void StallHosts(absl::Duration duration) { hosts_stalled_until_ = clock_.now + duration; }
 
   World& world() { return world_; }
   const MemoryStore& store() const { return store_; }
-  // A digest of all that was stored, in order.
+  // A digest of all stored changes, in order.
   uint64_t trace() const { return trace_; }
 
  private:
@@ -70,12 +70,12 @@ class Simulation {
   std::unique_ptr<scheduler::Hosts> hosts_;
   std::unique_ptr<scheduler::Driver> driver_;
 
-  size_t campaigns_ = 0;   // added
+  size_t campaigns_ = 0;   // number added
   bool stepping_ = false;  // lkd may be killed now
   int kills_ = 0;
   uint64_t tokens_ = 0;
-  absl::Time driver_stands_until_ = absl::InfinitePast();
-  absl::Time hosts_stand_until_ = absl::InfinitePast();
+  absl::Time driver_stalled_until_ = absl::InfinitePast();
+  absl::Time hosts_stalled_until_ = absl::InfinitePast();
   uint64_t trace_ = 14695981039346656037u;
 };
 

@@ -40,7 +40,7 @@ Guest* Connection::Find(const std::string& name) const {
   return it == world_.guests_.end() || it->second.host != uri_ ? nullptr : &it->second;
 }
 
-StatusOr<Guest*> Connection::Answering(const std::string& name) const {
+StatusOr<Guest*> Connection::Responsive(const std::string& name) const {
   LK_RETURN_IF_ERROR(Usable());
   Guest* guest = Find(name);
   if (!guest) return vm::WithFault(absl::NotFoundError("no such domain"), vm::Fault::kGuest);
@@ -62,13 +62,13 @@ Status Connection::Start(const vm::VmSpec& spec, vm::ConsoleSink console) {
   if (dice.Chance(world_.hazards_.start_fails)) {
     return vm::WithFault(absl::InternalError("launch failed"), dice.Chance(0.5) ? vm::Fault::kHost : vm::Fault::kOurs);
   }
-  EXPECT_FALSE(world_.fates_.contains(spec.run_id)) << spec.run_id << " is started twice";
+  EXPECT_FALSE(world_.fates_.contains(spec.run_id)) << spec.run_id << " is started only once";
   Guest& guest = world_.guests_[spec.run_id];
   guest.run_id = spec.run_id;
   guest.host = uri_;
   if (dice.Chance(world_.hazards_.odd_fate)) guest.fate = static_cast<Fate>(dice.Below(kFates));
   if (world_.stored(spec.run_id)->control && dice.Chance(0.5)) guest.fate = Fate::kPanics;
-  guest.monitor_answers = guest.fate != Fate::kQemuStops && !dice.Chance(world_.hazards_.step_fails);
+  guest.monitor_responds = guest.fate != Fate::kQemuStops && !dice.Chance(world_.hazards_.step_fails);
   guest.next_connect = world_.clock_.now + dice.UpTo(20);
   guest.sink = std::move(console);
   world_.fates_[spec.run_id] = guest.fate;
@@ -91,7 +91,7 @@ Status Connection::Destroy(const std::string& name) {
   Guest* guest = Find(name);
   if (!guest) return absl::OkStatus();
   if (world_.dice_.Chance(world_.hazards_.destroy_fails)) {
-    return vm::WithFault(absl::InternalError("cannot end the process"), vm::Fault::kHost);
+    return vm::WithFault(absl::InternalError("cannot kill the process"), vm::Fault::kHost);
   }
   world_.PowerOff(*guest, Kind::kDestroyed);
   return absl::OkStatus();
@@ -107,33 +107,33 @@ StatusOr<std::vector<vm::VmInfo>> Connection::List(const std::string&) {
 }
 
 StatusOr<std::string> Connection::AttachDimm(const std::string& name, uint64_t) {
-  LK_RETURN_IF_ERROR(Answering(name).status());
+  LK_RETURN_IF_ERROR(Responsive(name).status());
   return fmt::format("dimm{}", ++world_.dimms_);
 }
 
 Status Connection::DetachDimm(const std::string& name, const std::string&) {
-  return Answering(name).status();
+  return Responsive(name).status();
 }
 
 Status Connection::ResizeVirtioMem(const std::string& name, uint64_t) {
-  return Answering(name).status();
+  return Responsive(name).status();
 }
 
 Status Connection::InjectNmi(const std::string& name) {
-  LK_ASSIGN_OR_RETURN(Guest* const guest, Answering(name));
+  LK_ASSIGN_OR_RETURN(Guest* const guest, Responsive(name));
   guest->nmi = true;
   if (world_.dice_.Chance(0.9)) world_.PrintNmi(*guest);
   return absl::OkStatus();
 }
 
 StatusOr<std::vector<vm::Vcpu>> Connection::VcpuState(const std::string& name) {
-  LK_ASSIGN_OR_RETURN(const Guest* const guest, Answering(name));
+  LK_ASSIGN_OR_RETURN(const Guest* const guest, Responsive(name));
   const bool off = guest->fate == Fate::kHangs || guest->fate == Fate::kNeverBack;
   return std::vector<vm::Vcpu>{{.index = 0, .interrupts_off = off, .registers = "RIP=ffffffff81000000"}};
 }
 
 Status Connection::DumpMemory(const std::string& name, const std::filesystem::path& path) {
-  LK_RETURN_IF_ERROR(Answering(name).status());
+  LK_RETURN_IF_ERROR(Responsive(name).status());
   std::ofstream(path) << "dump";
   return absl::OkStatus();
 }
@@ -189,9 +189,9 @@ void World::LoseLkd() {
   sessions_ = 0;
 }
 
-bool World::MonitorStands(const std::string& run_id) const {
+bool World::MonitorHangs(const std::string& run_id) const {
   const auto it = guests_.find(run_id);
-  return it != guests_.end() && !it->second.monitor_answers;
+  return it != guests_.end() && !it->second.monitor_responds;
 }
 
 void World::Tell(const Guest& guest, Kind kind, const std::string& detail, bool by_itself) {
@@ -213,7 +213,7 @@ StatusOr<vm::Images::Image> World::Build(const Request& request) {
   return Image{"vmlinuz", "initrd", "0123"};
 }
 
-// ---- agents, as lkd speaks to them -------------------------------------------------------------
+// ---- lkd's side of agents ----------------------------------------------------------------------
 
 void World::Expect(const scheduler::Run& run, scheduler::AgentTerms) {
   expected_.insert(run.id);
@@ -243,7 +243,7 @@ void World::SendLease(const std::string& run_id, uint64_t session, const schedul
 
 void World::SendAck(const std::string& run_id, uint64_t session, uint64_t sequence) {
   may_die();
-  EXPECT_LE(sequence, stored(run_id)->agent_sequence) << "acknowledged before it is stored";
+  EXPECT_LE(sequence, stored(run_id)->agent_sequence) << "messages are stored before they are acknowledged";
   Guest* guest = Speaking(run_id, session);
   while (guest && !guest->unacknowledged.empty() && guest->unacknowledged.front().sequence <= sequence) {
     guest->unacknowledged.pop_front();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lkd deals with: hosts with their VMs, the guests in them, and their agents. Virtual time, no threads.
+// The world around lkd: hosts with their VMs, guests and agents. It has virtual time and no threads.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ namespace lk::sim {
 
 class World;
 
-// A connection of lkd's to a host, until it breaks.
+// A connection from lkd to a host. It may break.
 class Connection final : public vm::Hypervisor {
  public:
   Connection(World& world, std::string uri, vm::VmListener listener);
@@ -45,9 +45,9 @@ class Connection final : public vm::Hypervisor {
  private:
   // Errors: UNAVAILABLE (the connection is broken).
   Status Usable() const;
-  // Null: there is no such VM on this host.
+  // Returns null if there is no such VM on this host.
   Guest* Find(const std::string& name) const;
-  StatusOr<Guest*> Answering(const std::string& name) const;
+  StatusOr<Guest*> Responsive(const std::string& name) const;
 
   World& world_;
   const std::string uri_;
@@ -59,15 +59,15 @@ class World final : public scheduler::AgentPort, public vm::Images {
   struct SimHost {
     bool up = true;
     vm::HostFacts facts;
-    Connection* connection = nullptr;  // lkd's, while it stands
+    Connection* connection = nullptr;  // lkd's connection, or null
   };
 
   World(Dice& dice, const Hazards& hazards, const TestClock& clock) : dice_(dice), hazards_(hazards), clock_(clock) {}
 
   // ---- to be set by the simulation
-  std::function<void(scheduler::Event)> post;                              // to lkd
-  std::function<void()> may_die = [] {};                                   // lkd, at what it does next; throws
-  std::function<const scheduler::Run*(const std::string& run_id)> stored;  // what the store has of a run
+  std::function<void(scheduler::Event)> post;  // to lkd
+  std::function<void()> may_die = [] {};       // may kill lkd before its next action, by throwing an exception
+  std::function<const scheduler::Run*(const std::string& run_id)> stored;  // returns the run as stored
   std::function<void(const std::string& run_id)> on_start = [](const std::string&) {};
 
   // ---- hosts
@@ -75,12 +75,12 @@ class World final : public scheduler::AgentPort, public vm::Images {
   StatusOr<std::unique_ptr<vm::Hypervisor>> Connect(const std::string& uri, vm::VmListener listener);
   void LoseHost(const std::string& uri);
 
-  // A second passes.
+  // Lets one second pass.
   void Live();
-  // lkd is gone: nobody reads consoles, no agent has a session.
+  // Drops all console readers and agent sessions, since lkd is gone.
   void LoseLkd();
-  // Whether a call of lkd's into the run's VM does not come back.
-  bool MonitorStands(const std::string& run_id) const;
+  // Whether lkd's calls to the hypervisor for the run's VM do not return.
+  bool MonitorHangs(const std::string& run_id) const;
 
   const std::map<std::string, SimHost>& hosts() const { return hosts_; }
   const std::map<std::string, Guest>& guests() const { return guests_; }
@@ -103,32 +103,34 @@ class World final : public scheduler::AgentPort, public vm::Images {
   friend class Connection;
 
   void LiveHost(const std::string& uri, SimHost& host);
-  // To lkd, where it is connected to the guest's host.
+  // Sends an event to lkd if it is connected to the guest's host.
   void Tell(const Guest& guest, vm::VmEvent::Kind kind, const std::string& detail = "", bool by_itself = false);
   void PowerOff(Guest& guest, vm::VmEvent::Kind kind);
+  // Returns the run's guest if its agent is connected with this session, or with any session if `session` is 0;
+  // otherwise null.
+  Guest* Speaking(const std::string& run_id, uint64_t session);
 
-  // ---- guests.cc
+  // ---- defined in guests.cc
   void LiveGuest(Guest& guest);
   bool IsPaused(Guest& guest);
   void Connect(Guest& guest);
   void Disconnect(Guest& guest);
-  // What is to befall the guest. Returns whether it goes on working.
-  bool Fulfil(Guest& guest);
+  // Applies the guest's fate. Returns whether the guest continues to work.
+  bool MeetFate(Guest& guest);
   void Reboot(Guest& guest);
   void Work(Guest& guest);
   void Say(Guest& guest, decltype(scheduler::AgentSaid::what) what);
-  // Whole lines, each as the kernel prints it.
+  // Prints complete lines, each with a timestamp as the kernel prints it.
   void Print(Guest& guest, const std::vector<std::string>& lines);
   void PrintNmi(Guest& guest);
-  Guest* Speaking(const std::string& run_id, uint64_t session);
 
   Dice& dice_;
   const Hazards hazards_;
   const TestClock& clock_;
   std::map<std::string, SimHost> hosts_;  // by URI
-  std::map<std::string, Guest> guests_;   // by run, alive
-  std::map<std::string, Fate> fates_;     // by run, of every guest there was
-  std::set<std::string> expected_;        // runs whose agents lkd lets in
+  std::map<std::string, Guest> guests_;   // by run, those that are alive
+  std::map<std::string, Fate> fates_;     // by run, including those of guests that are gone
+  std::set<std::string> expected_;        // runs whose agents lkd admits
   uint64_t sessions_ = 0;
   uint64_t dimms_ = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values of which every field differs from its default and from the other fields, for tests that none gets lost. They
-// come from the lists of fields, so a new field is among them by itself.
+// Fills structs such that each field differs from its default and, if its type has enough values, from the other
+// fields, for tests that check that no field is lost. New fields are filled, too, because Fill iterates over the lists
+// of fields (support/fields.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ class Filler {
   void Fill(bool& value) { value = !value; }
   void Fill(absl::Time& value) { value = absl::FromUnixMicros(++count_); }
   void Fill(Histogram& value) { value.Record(++count_); }
-  // Of the file only this much is kept.
+  // The store keeps only these two fields of the parsed campaign file.
   void Fill(campaign::CampaignSpec& spec) {
     Fill(spec.name);
     Fill(spec.labels);
@@ -30,7 +31,7 @@ class Filler {
   template <typename T>
   requires std::is_enum_v<T>
   void Fill(T& value) { value = static_cast<T>(value == static_cast<T>(1) ? 2 : 1); }
-  // Great ones, that nothing on their way is narrower.
+  // Values that do not fit into a narrower type, in order to detect conversions to one.
   template <typename T>
   requires std::is_arithmetic_v<T>
   void Fill(T& value) { value = static_cast<T>(std::numeric_limits<T>::max() / 2 + static_cast<T>(++count_)); }
@@ -63,7 +64,7 @@ T Filled() {
   return value;
 }
 
-// The names of the fields that differ, each behind a space; empty: a == b.
+// The names of the fields in which a and b differ, each preceded by a space; empty if a == b.
 template <HasFields T>
 std::string Differences(const T& a, const T& b) {
   std::string names;

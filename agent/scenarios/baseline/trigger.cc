@@ -16,11 +16,11 @@ constexpr absl::Duration kSlice = absl::Milliseconds(500);
 
 struct Probe {
   std::string name;
-  // Runs until the time given (CLOCK_MONOTONIC).
+  // Runs until the given CLOCK_MONOTONIC time.
   std::function<Status(uint64_t until)> run;
 };
 
-// Every latency recorded is an operation done.
+// Counts every recorded latency as an operation.
 RecordNs RecordInto(Context& context, const std::string& probe) {
   Recorder& recorder = context.NewRecorder(probe);
   return [&recorder, &context](uint64_t ns) {
@@ -29,7 +29,7 @@ RecordNs RecordInto(Context& context, const std::string& probe) {
   };
 }
 
-// On all CPUs at once. The first error, if any.
+// Calls `run` for all CPUs simultaneously. Returns the first error, if any.
 Status RunOnEach(const std::vector<int>& cpus, const std::function<Status(size_t index)>& run) {
   std::vector<Status> statuses(cpus.size());
   {
@@ -71,7 +71,7 @@ Result Run(Context& context) {
       context.Activity(probe->name);
       const absl::Duration slice = std::min(kSlice, context.Left());
       const auto until = MonotonicNs() + static_cast<uint64_t>(absl::ToInt64Nanoseconds(slice));
-      // On a thread of its own: it binds itself to a CPU.
+      // Probes bind their thread to a CPU, so run each in a new thread.
       Status status;
       std::jthread([&] { status = probe->run(until); }).join();
       if (status.ok()) {
@@ -82,7 +82,7 @@ Result Run(Context& context) {
       probe = probes.erase(probe);
     }
   }
-  if (context.operations() == 0) return Result::Skip("none of the probes can run here");
+  if (context.operations() == 0) return Result::Skip("none of the selected probes can run in this guest");
   return Result::Ok();
 }
 

@@ -18,7 +18,8 @@ namespace {
 
 constexpr uint64_t kPage = 4096;  // ELF_CORE_HEADER_ALIGN
 constexpr uint64_t kFirstMiB = 1 << 20;
-// Room for the header on kernels that update it is CONFIG_CRASH_MAX_MEMORY_RANGES (8192) entries.
+// Kernels that update the header reserve room in it for CONFIG_CRASH_MAX_MEMORY_RANGES entries (8192 by default). Allow
+// twice that.
 constexpr size_t kMaxHeader = sizeof(Elf64_Ehdr) + 16384 * sizeof(Elf64_Phdr);
 
 bool IsCoreHeader(const Elf64_Ehdr& header) {
@@ -31,8 +32,8 @@ bool ReadAt(int fd, uint64_t offset, T& value) {
   return pread(fd, &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value);
 }
 
-// Where /proc/kcore shows a physical address. Its own program headers tell: p_paddr is set for the direct map
-// (fs/proc/kcore.c).
+// Returns the offset of a physical address in /proc/kcore. In kcore's program headers, p_paddr is set for the direct
+// map (fs/proc/kcore.c).
 std::optional<uint64_t> KcoreOffset(int kcore, uint64_t physical) {
   Elf64_Ehdr header;
   if (!ReadAt(kcore, 0, header) || !IsCoreHeader(header)) return {};
@@ -56,11 +57,11 @@ Ranges MemoryToDump(std::string_view iomem) {
 
 StatusOr<Ranges> ParseCoreHeader(std::string_view bytes) {
   Elf64_Ehdr header;
-  if (bytes.size() < sizeof header) return absl::InvalidArgumentError("ELF core header: cut off");
+  if (bytes.size() < sizeof header) return absl::InvalidArgumentError("ELF core header: truncated");
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (!IsCoreHeader(header)) return absl::InvalidArgumentError("no ELF core header");
+  if (!IsCoreHeader(header)) return absl::InvalidArgumentError("not an ELF core header");
   if (header.e_phoff > bytes.size() || (bytes.size() - header.e_phoff) / sizeof(Elf64_Phdr) < header.e_phnum) {
-    return absl::InvalidArgumentError("ELF core header: segments cut off");
+    return absl::InvalidArgumentError("ELF core header: segments truncated");
   }
   Ranges ranges;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
@@ -78,20 +79,20 @@ StatusOr<CrashHeader> CrashHeader::Find() {
   if (!kcore) return absl::FailedPreconditionError(fmt::format("/proc/kcore: {}", strerror(errno)));
   for (const Range& region : ParseIomem(*iomem, "Crash kernel")) {
     const auto base = KcoreOffset(kcore.get(), region.start);
-    if (!base) return absl::FailedPreconditionError("/proc/kcore does not show the crash kernel's memory");
+    if (!base) return absl::FailedPreconditionError("/proc/kcore does not contain the crash kernel's memory");
     for (uint64_t at = region.start; at < region.end; at += kPage) {
       Elf64_Ehdr header;
       const uint64_t offset = *base + (at - region.start);
       if (ReadAt(kcore.get(), offset, header) && IsCoreHeader(header)) return CrashHeader(std::move(kcore), offset);
     }
   }
-  return absl::FailedPreconditionError("no ELF core header is to be seen in the crash kernel's memory");
+  return absl::FailedPreconditionError("no ELF core header found in the crash kernel's memory");
 }
 
 StatusOr<Ranges> CrashHeader::Read() const {
   Elf64_Ehdr header;
   if (!ReadAt(kcore_.get(), offset_, header) || !IsCoreHeader(header)) {
-    return absl::InvalidArgumentError("the ELF core header is gone");
+    return absl::InvalidArgumentError("the ELF core header has disappeared");
   }
   std::string bytes(std::min(kMaxHeader, header.e_phoff + header.e_phnum * sizeof(Elf64_Phdr)), '\0');
   const ssize_t got = pread(kcore_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));

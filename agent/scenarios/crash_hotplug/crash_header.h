@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ELF header by which a crash kernel will find the memory of the kernel that crashed ("elfcorehdr"). It lies in the
-// memory reserved for the crash kernel; /proc/kcore shows that memory as part of the direct map.
+// The elfcorehdr: the ELF header that describes the crashed kernel's memory to the crash kernel. It is located in the
+// memory reserved for the crash kernel, which is accessible through the direct map in /proc/kcore.
 #pragma once
 
 #include <cstdint>
@@ -13,22 +13,22 @@
 
 namespace lk::agent::crash_hotplug {
 
-// What a dump has to cover: System RAM, but for what is reserved for the crash kernel itself and the first MiB (which
-// x86 leaves out, arch/x86/kernel/crash.c).
+// Returns the memory that a dump has to cover: System RAM except the crash kernel's own memory and the first MiB (which
+// x86 excludes, arch/x86/kernel/crash.c).
 Ranges MemoryToDump(std::string_view iomem);
 
-// What the PT_LOAD segments of an ELF core header (64 bit, native byte order) cover, the first MiB left out.
-// Error: INVALID_ARGUMENT: no such header, or cut off.
+// Returns the memory covered by the PT_LOAD segments of an ELF core header (64-bit, native byte order), without the
+// first MiB. Error: INVALID_ARGUMENT (a different header, or truncated).
 StatusOr<Ranges> ParseCoreHeader(std::string_view bytes);
 
-// Looks at the header of the crash kernel that is loaded.
+// Reads the header of the loaded crash kernel.
 class CrashHeader {
  public:
-  // Searches the crash kernel's memory for it, page by page. Errors: FAILED_PRECONDITION: it cannot be read here, and
-  // why.
+  // Searches the crash kernel's memory for the header, page by page. Error: FAILED_PRECONDITION with the reason why the
+  // header cannot be read.
   static StatusOr<CrashHeader> Find();
 
-  // What it covers now. Errors: as ParseCoreHeader.
+  // Returns the memory that the header covers now. Errors: those of ParseCoreHeader and pread(2).
   StatusOr<Ranges> Read() const;
 
  private:

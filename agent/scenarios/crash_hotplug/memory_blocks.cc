@@ -35,7 +35,7 @@ Status SetState(unsigned block, std::string_view state) {
   return WriteFile(fmt::format("{}/memory{}/state", kMemory, block), state);
 }
 
-// Interrupts a system call of the thread it was made by, from the moment on that `give_up` is true.
+// Interrupts system calls of the thread that created it as soon as `give_up` returns true.
 class Interruption {
  public:
   explicit Interruption(std::function<bool()> give_up)
@@ -49,18 +49,18 @@ class Interruption {
     interrupts.sa_handler = [](int) {};
     sigaction(SIGUSR1, &interrupts, nullptr);
     std::unique_lock lock(mutex_);
-    // Again and again: a signal may come before the call has begun.
-    while (!stopped_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); })) {
+    // Repeatedly, since a signal may arrive before the call has begun.
+    while (!stopped_.wait_for(lock, stop, kPollInterval, [&] { return stop.stop_requested(); })) {
       if (give_up_()) pthread_kill(waiting_, SIGUSR1);
     }
   }
 
-  static constexpr std::chrono::milliseconds kLook{100};
+  static constexpr std::chrono::milliseconds kPollInterval{100};
   const std::function<bool()> give_up_;
   const pthread_t waiting_;
   std::mutex mutex_;
   std::condition_variable_any stopped_;
-  std::jthread thread_;  // last: it uses the rest
+  std::jthread thread_;  // last, since it uses the other members
 };
 
 }  // namespace
@@ -88,7 +88,7 @@ Status OnlineNewBlocksMovable() {
 }
 
 Status SetOffline(unsigned block, const std::function<bool()>& give_up) {
-  // Documentation/admin-guide/mm/memory-hotplug.rst, "Memory offlining": a signal ends it.
+  // A signal aborts offlining (Documentation/admin-guide/mm/memory-hotplug.rst, "Memory offlining").
   const Interruption interruption(give_up);
   return SetState(block, "offline");
 }
@@ -103,10 +103,10 @@ Status LoadCrashKernel() {
   }
   const UniqueFd kernel(open("/lk/kernel", O_RDONLY | O_CLOEXEC));
   if (!kernel) return absl::ErrnoToStatus(errno, "/lk/kernel");
-  // Should the guest crash, the crash kernel is to end quietly at once: the first one's words are what counts.
+  // If the guest crashes, the crash kernel must reboot quietly and immediately: only the first kernel's report matters.
   constexpr std::string_view kCommandLine("quiet nr_cpus=1 panic=-1");
   constexpr unsigned long kFlags = KEXEC_FILE_ON_CRASH | KEXEC_FILE_NO_INITRAMFS;
-  // The length counts the zero at the end.
+  // The length includes the terminating zero.
   if (syscall(SYS_kexec_file_load, kernel.get(), -1, kCommandLine.size() + 1, kCommandLine.data(), kFlags) != 0) {
     return absl::ErrnoToStatus(errno, "kexec_file_load of the crash kernel");
   }

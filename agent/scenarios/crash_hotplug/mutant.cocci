@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Takes the serialisation out: whoever comes second finds the kexec lock taken and gives up.
+// Removes the mutex, so that the second caller finds the kexec lock taken and gives up.
 // Files: kernel/crash_core.c
 // Config: CRASH_HOTPLUG
 @@

@@ -11,11 +11,11 @@
 namespace lk::agent::crash_hotplug {
 namespace {
 
-// udev too bounds its workers.
+// udev limits the number of its workers, too.
 constexpr uint64_t kMaxReaders = 32;
 constexpr int kListenStepMs = 50;
 constexpr absl::Duration kWaitStep = absl::Milliseconds(100);
-constexpr std::string_view kComplaint = "kexec_trylock() failed";
+constexpr std::string_view kTrylockFailure = "kexec_trylock() failed";
 
 }  // namespace
 
@@ -43,7 +43,7 @@ void Swarm::Listen(const std::stop_token& stop) {
     if (const auto event = events_.Next(kListenStepMs)) OnEvent(*event);
     const KmsgPiece piece = kmsg_.Read(64 << 10);
     for (const KmsgRecord& record : piece.records) {
-      if (record.text.find(kComplaint) != std::string::npos) context_.Count("trylock_failures");
+      if (record.text.find(kTrylockFailure) != std::string::npos) context_.Count("trylock_failures");
     }
   }
 }
@@ -71,7 +71,7 @@ void Swarm::ReadOnDemand() {
       --wanted_reads_;
       context_.RaiseCounter("swarm_max", static_cast<double>(++reading_));
     }
-    (void)ReadFile(kCrashHotplugAttribute);  // only that the kernel had to answer counts
+    (void)ReadFile(kCrashHotplugAttribute);  // the contents do not matter
     context_.Progress();
     absl::MutexLock lock(&mutex_);
     --reading_;
@@ -86,18 +86,18 @@ void Swarm::BeginAttach() {
   removed_.clear();
 }
 
-std::set<unsigned> Swarm::EndAttach(size_t expected, absl::Duration patience) {
+std::set<unsigned> Swarm::EndAttach(size_t expected, absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
   const auto complete = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return new_blocks_.size() >= expected; };
-  while (!context_.cancelled() && BootNow() - last_event_ < patience &&
+  while (!context_.cancelled() && BootNow() - last_event_ < timeout &&
          !mutex_.AwaitWithTimeout(absl::Condition(&complete), kWaitStep)) {
   }
   attaching_ = false;
   return new_blocks_;
 }
 
-bool Swarm::AwaitRemoved(const std::set<unsigned>& blocks, absl::Duration patience) {
-  const absl::Time give_up = BootNow() + patience;
+bool Swarm::AwaitRemoved(const std::set<unsigned>& blocks, absl::Duration timeout) {
+  const absl::Time give_up = BootNow() + timeout;
   absl::MutexLock lock(&mutex_);
   const auto gone = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return std::includes(removed_.begin(), removed_.end(), blocks.begin(), blocks.end());

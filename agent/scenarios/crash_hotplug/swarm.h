@@ -14,23 +14,25 @@
 
 namespace lk::agent::crash_hotplug {
 
-// Does what udev does on memory hotplug: hears every memory uevent and answers it with readers of the crash_hotplug
-// attribute, all at once. Keeps track of the blocks, and counts the kernel's complaints.
-// Counters: blocks_onlined, swarm_max (readers inside the kernel at a time), trylock_failures. Probe: attach_to_online.
+// Does what udev does on memory hotplug: receives every memory uevent and starts concurrent reads of the crash_hotplug
+// attribute for it. Also keeps track of the blocks, and counts the kernel's messages about kexec_trylock() failures.
+// Counters: blocks_onlined, swarm_max (maximum number of readers in the kernel at the same time), trylock_failures.
+// Probe: attach_to_online.
 class Swarm {
  public:
-  // No readers where `readers_per_event` is 0.
+  // If `readers_per_event` is 0, nothing is read.
   Swarm(Context& context, UeventSocket events, KmsgReader kmsg, uint64_t readers_per_event);
   ~Swarm();
 
-  // Memory is being asked for: blocks that come online from now on are new, and their latency counts from now.
+  // Call before requesting memory: blocks that come online after this call are new, and their latency is measured from
+  // this call.
   void BeginAttach();
-  // Waits until that many new blocks are online, all that are expected, or `context` is cancelled, or none came for
-  // `patience`. Returns the new blocks.
-  std::set<unsigned> EndAttach(size_t expected, absl::Duration patience);
-  // Waits until these blocks are gone, no longer than `patience`.
-  bool AwaitRemoved(const std::set<unsigned>& blocks, absl::Duration patience);
-  // Waits until every event heard so far is answered.
+  // Waits until the expected number of new blocks are online, the context is cancelled, or there has been no event for
+  // `timeout`. Returns the new blocks.
+  std::set<unsigned> EndAttach(size_t expected, absl::Duration timeout);
+  // Waits up to `timeout` for these blocks to be removed. Returns whether they all were.
+  bool AwaitRemoved(const std::set<unsigned>& blocks, absl::Duration timeout);
+  // Waits until the reads for all events received so far are done.
   void AwaitQuiet();
 
  private:
@@ -53,7 +55,7 @@ class Swarm {
   uint64_t wanted_reads_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t reading_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::jthread> threads_;  // last: they use the rest
+  std::vector<std::jthread> threads_;  // last, since they use the other members
 };
 
 }  // namespace lk::agent::crash_hotplug

@@ -19,11 +19,11 @@
 namespace lk::agent::crash_hotplug {
 namespace {
 
-// Of the host, for one device; detaching waits for the guest to let go.
+// Time limits for one host action; a detach has to wait for the guest to release the device.
 constexpr absl::Duration kAttachTimeout = absl::Seconds(30);
 constexpr absl::Duration kDetachTimeout = absl::Seconds(45);
-// Between two events of one burst.
-constexpr absl::Duration kEventPatience = absl::Seconds(10);
+// Longest wait between events of a burst.
+constexpr absl::Duration kEventTimeout = absl::Seconds(10);
 
 class Rounds {
  public:
@@ -34,11 +34,12 @@ class Rounds {
         header_(std::move(header)),
         virtio_mem_(virtio_mem) {}
 
-  // Rounds until the duration is over; the first is made in any case, if without more offline and online.
+  // Runs rounds until time is up. The first round always attaches memory, but may skip the offline cycles.
   Result Run();
 
  private:
-  // Attaches these sizes all at once; returns the blocks that came online.
+  // Attaches one device of each size, all simultaneously, or grows the virtio-mem device by each size in turn. Returns
+  // the blocks that came online.
   std::set<unsigned> Attach(const std::vector<uint64_t>& sizes);
   void AttachDimm(uint64_t bytes);
   bool Resize(uint64_t bytes);
@@ -56,7 +57,7 @@ class Rounds {
   Recorder& online_ = context_.NewRecorder("online");
 
   absl::Mutex mutex_;
-  std::vector<std::string> dimms_ ABSL_GUARDED_BY(mutex_);  // aliases of those attached
+  std::vector<std::string> dimms_ ABSL_GUARDED_BY(mutex_);  // aliases of attached DIMMs
   Status last_refusal_ ABSL_GUARDED_BY(mutex_);
   uint64_t virtio_bytes_ = 0;
 };
@@ -70,7 +71,7 @@ Result Rounds::Run() {
     const std::set<unsigned> blocks = Attach(shapes[round % 2]);
     if (blocks.empty()) {
       absl::MutexLock lock(&mutex_);
-      const std::string why = last_refusal_.ok() ? "no block came online" : Words(last_refusal_);
+      const std::string why = last_refusal_.ok() ? "no block came online" : MessageOf(last_refusal_);
       if (round == 0 && !context_.cancelled()) return Result::Error("no memory was hot-plugged: " + why);
       if (!context_.Over()) context_.SkipPart(fmt::format("rounds after {}: {}", round, why));
       break;
@@ -86,7 +87,7 @@ Result Rounds::Run() {
 std::set<unsigned> Rounds::Attach(const std::vector<uint64_t>& sizes) {
   uint64_t total = 0;
   for (const uint64_t bytes : sizes) total += bytes;
-  context_.Activity(fmt::format("attaching {} MiB in {}", total >> 20, sizes.size()));
+  context_.Activity(fmt::format("attaching {} MiB in {} step(s)", total >> 20, sizes.size()));
   swarm_.BeginAttach();
   if (virtio_mem_) {
     for (const uint64_t bytes : sizes) {
@@ -104,11 +105,11 @@ std::set<unsigned> Rounds::Attach(const std::vector<uint64_t>& sizes) {
       for (const uint64_t bytes : sizes) requests.emplace_back([this, bytes] { AttachDimm(bytes); });
     }
     absl::MutexLock lock(&mutex_);
-    // Sizes of one burst are the same.
+    // All sizes of a burst are equal.
     total = (dimms_.size() - before) * sizes.front();
   }
   const uint64_t expected = total / block_size_;
-  auto blocks = swarm_.EndAttach(expected, kEventPatience);
+  auto blocks = swarm_.EndAttach(expected, kEventTimeout);
   if (blocks.size() < expected) {
     context_.Count("blocks_missing", static_cast<double>(expected - blocks.size()));
   }
@@ -146,7 +147,7 @@ void Rounds::Cycle(const std::set<unsigned>& blocks) {
   for (uint64_t cycle = 0; cycle < context_.Integer("cycles"); ++cycle) {
     for (const unsigned block : blocks) {
       if (context_.Over()) return;
-      context_.Activity(fmt::format("block {} offline and online", block));
+      context_.Activity(fmt::format("taking block {} offline and back online", block));
       const uint64_t start = MonotonicNs();
       if (!SetOffline(block, [this] { return context_.Over(); }).ok()) {
         if (!context_.Over()) context_.Count("offline_refused");
@@ -166,7 +167,7 @@ void Rounds::Cycle(const std::set<unsigned>& blocks) {
 
 void Rounds::CheckHeader() {
   if (!header_) return;
-  context_.Activity("comparing the crash header with the memory map");
+  context_.Activity("comparing the crash kernel's ELF header with the memory map");
   swarm_.AwaitQuiet();
   const auto iomem = ReadFile("/proc/iomem");
   const auto covered = header_->Read();
@@ -174,7 +175,7 @@ void Rounds::CheckHeader() {
   if (!iomem.ok() || !covered.ok() || !attribute.ok()) {
     const Status& status = !iomem.ok() ? iomem.status() : !covered.ok() ? covered.status() : attribute.status();
     context_.Count("header_mismatches");
-    context_.ReportFinding("invariant", "crash header cannot be read any more", Words(status));
+    context_.ReportFinding("invariant", "crash header can no longer be read", MessageOf(status));
     return;
   }
   context_.Count("header_checks");
@@ -198,7 +199,7 @@ void Rounds::DetachAll(const std::set<unsigned>& blocks) {
     dimms.swap(dimms_);
   }
   for (const std::string& alias : dimms) {
-    // A guest may keep memory it cannot move; its slot stays taken.
+    // The guest may keep memory that it cannot migrate; then the slot stays in use.
     if (!context_.DetachDimm(alias, kDetachTimeout).ok()) context_.Count("detach_refused");
     context_.Progress();
   }
@@ -208,8 +209,8 @@ void Rounds::DetachAll(const std::set<unsigned>& blocks) {
 
 Result Run(Context& context) {
   const auto block_size = BlockSize();
-  if (!block_size.ok()) return Result::Skip("memory hotplug: " + Words(block_size.status()));
-  if (const Status status = OnlineNewBlocksMovable(); !status.ok()) return Result::Skip(Words(status));
+  if (!block_size.ok()) return Result::Skip("memory hotplug: " + MessageOf(block_size.status()));
+  if (const Status status = OnlineNewBlocksMovable(); !status.ok()) return Result::Skip(MessageOf(status));
 
   const bool virtio_mem = HasVirtioMem();
   const std::string mode = context.Text("mode");
@@ -218,11 +219,11 @@ Result Run(Context& context) {
 
   context.Activity("loading the crash kernel");
   const Status loaded = LoadCrashKernel();
-  if (absl::IsFailedPrecondition(loaded)) return Result::Skip(Words(loaded));
-  // As on most arm64 kernels.
+  if (absl::IsFailedPrecondition(loaded)) return Result::Skip(MessageOf(loaded));
+  // Most arm64 kernels lack the system call.
   if (absl::IsUnimplemented(loaded))
     context.SkipPart("crash kernel: the kernel has no kexec_file_load (CONFIG_KEXEC_FILE)");
-  if (!loaded.ok() && !absl::IsUnimplemented(loaded)) return Result::Error(Words(loaded));
+  if (!loaded.ok() && !absl::IsUnimplemented(loaded)) return Result::Error(MessageOf(loaded));
 
   uint64_t readers = context.Integer("readersPerEvent");
   std::optional<CrashHeader> header;
@@ -231,20 +232,20 @@ Result Run(Context& context) {
     context.SkipPart(fmt::format("uevent readers and crash header check: the kernel has no {} (CONFIG_CRASH_HOTPLUG)",
                                  kCrashHotplugAttribute));
   } else {
-    context.Activity("looking for the crash header");
+    context.Activity("searching for the crash kernel's ELF header");
     auto found = CrashHeader::Find();
     if (found.ok()) {
       header = *std::move(found);
       context.SetCounter("header_mismatches", 0);
     } else {
-      context.SkipPart("crash header check: " + Words(found.status()));
+      context.SkipPart("crash header check: " + MessageOf(found.status()));
     }
   }
 
   auto events = UeventSocket::Open();
-  if (!events.ok()) return Result::Error(Words(events.status()));
+  if (!events.ok()) return Result::Error(MessageOf(events.status()));
   auto kmsg = KmsgReader::Open(KmsgReader::From::kNow);
-  if (!kmsg.ok()) return Result::Error(Words(kmsg.status()));
+  if (!kmsg.ok()) return Result::Error(MessageOf(kmsg.status()));
   Swarm swarm(context, *std::move(events), *std::move(kmsg), readers);
   return Rounds(context, swarm, *block_size, virtio_mem, std::move(header)).Run();
 }

@@ -30,11 +30,11 @@ StatusOr<UeventSocket> UeventSocket::Open() {
   UniqueFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  address.nl_groups = 1;  // from the kernel; udev's own go to group 2
+  address.nl_groups = 1;  // messages from the kernel; udev sends its own to group 2
   if (!fd || bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return absl::ErrnoToStatus(errno, "uevent socket");
   }
-  // A burst of large DIMMs is thousands of events.
+  // A burst of large DIMMs causes thousands of events.
   constexpr int kBytes = 8 << 20;
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBytes, sizeof kBytes);
   return UeventSocket(std::move(fd));

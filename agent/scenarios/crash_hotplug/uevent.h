@@ -11,22 +11,23 @@
 
 namespace lk::agent::crash_hotplug {
 
-// An event of a memory block: ACTION and the number in DEVPATH=/devices/system/memory/memory<N>.
+// A uevent for a memory block: ACTION, and the number in DEVPATH=/devices/system/memory/memory<N>.
 struct MemoryEvent {
   std::string action;  // add, remove, online, offline, change
   unsigned block = 0;
 };
 
-// A message of the kernel's uevent socket: "<action>@<path>", then "KEY=value", each ended by a zero byte
-// (lib/kobject_uevent.c). Nothing: it is of no memory block, or not from the kernel.
+// Parses a message from the kernel's uevent socket: "<action>@<path>" followed by "KEY=value" strings, each terminated
+// by a zero byte (lib/kobject_uevent.c). Returns nothing if the message is not about a memory block or not from
+// the kernel.
 std::optional<MemoryEvent> ParseUevent(std::string_view message);
 
-// Uevents of memory blocks as udev gets them: NETLINK_KOBJECT_UEVENT, group 1.
+// Receives uevents for memory blocks in the same way as udev: NETLINK_KOBJECT_UEVENT, group 1.
 class UeventSocket {
  public:
-  // Errors: what socket(2) and bind(2) say.
+  // Errors: those of socket(2) and bind(2).
   static StatusOr<UeventSocket> Open();
-  // The next event of a memory block; nothing: none came within `timeout_ms`.
+  // Returns the next event for a memory block, or nothing if there was none within `timeout_ms`.
   std::optional<MemoryEvent> Next(int timeout_ms);
 
  private:

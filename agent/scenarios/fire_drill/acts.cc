@@ -46,23 +46,24 @@ Result Sysrq(Context& context) {
 
 Result Lkdtm(Context& context) {
   const std::string& crashpoint = context.Text("crashpoint");
-  // Reading the file gives a heading and the names, one a line (drivers/misc/lkdtm/core.c).
+  // Reading the file returns a heading and the names, one per line (drivers/misc/lkdtm/core.c).
   const auto known = ReadFile(kCrashpoints);
   if (!known.ok()) return FromStatus(known.status());
   if (known->find("\n" + crashpoint + "\n") == known->npos) {
-    return Result::Skip(fmt::format("no crashpoint {} in this kernel's LKDTM", crashpoint));
+    return Result::Skip(fmt::format("this kernel's LKDTM has no crashpoint {}", crashpoint));
   }
   std::vector<int> cpus = UsableCpus();
   if (context.Text("cpus") == "one") cpus.erase(cpus.begin(), cpus.end() - 1);
-  // A crashpoint may report failure: what it is worth is in the kernel's log.
+  // Ignore failures that a crashpoint returns; its effect is in the kernel log.
   StrikeOn(cpus, [&] { (void)WriteFile(kCrashpoints, crashpoint); });
   return Result::Ok();
 }
 
 Result TestLockup(Context& context) {
   const Status status = LoadModule("test_lockup", context.Text("lockup"));
-  if (absl::IsNotFound(status)) return Result::Skip("no module test_lockup (CONFIG_TEST_LOCKUP)");
-  // Its initialisation does the work and then fails with EAGAIN, so that it never stays loaded (lib/test_lockup.c).
+  if (absl::IsNotFound(status)) return Result::Skip("the guest has no module test_lockup (CONFIG_TEST_LOCKUP=m)");
+  // The module's init function does the work and returns EAGAIN, so that the module never stays loaded
+  // (lib/test_lockup.c).
   return absl::IsUnavailable(status) ? Result::Ok() : FromStatus(status);
 }
 
@@ -88,18 +89,18 @@ Result Stall(Context& context) {
 
 Result KillWorker(Context&) {
   kill(getpid(), SIGKILL);
-  return Result::Error("SIGKILL did not end the trigger");
+  return Result::Error("SIGKILL did not kill the trigger");
 }
 
-// The supervisor is PID 1 as a rule, whom no signal kills that is sent, not even SIGKILL (kernel/signal.c,
-// sig_task_ignored). One that it runs into does: its next instruction is put where nothing is mapped.
+// The supervisor is usually PID 1, which cannot be killed by sending it a signal, not even SIGKILL (sig_task_ignored()
+// in kernel/signal.c). But it can be killed by a page fault, so its instruction pointer is set to an unmapped address.
 Result KillAgent(Context&) {
   const pid_t agent = getppid();
   user_regs_struct registers;
   iovec area{&registers, sizeof registers};
   if (ptrace(PTRACE_SEIZE, agent, nullptr, nullptr) != 0 || ptrace(PTRACE_INTERRUPT, agent, nullptr, nullptr) != 0 ||
       waitpid(agent, nullptr, __WALL) != agent || ptrace(PTRACE_GETREGSET, agent, NT_PRSTATUS, &area) != 0) {
-    return Result::Error(fmt::format("ptrace of the agent: {}", std::strerror(errno)));
+    return Result::Error(fmt::format("cannot ptrace the agent: {}", std::strerror(errno)));
   }
 #if defined(__x86_64__)
   registers.rip = 0;
@@ -108,7 +109,7 @@ Result KillAgent(Context&) {
   registers.pc = 0;
 #endif
   if (ptrace(PTRACE_SETREGSET, agent, NT_PRSTATUS, &area) != 0 || ptrace(PTRACE_DETACH, agent, nullptr, nullptr) != 0) {
-    return Result::Error(fmt::format("ptrace of the agent: {}", std::strerror(errno)));
+    return Result::Error(fmt::format("cannot ptrace the agent: {}", std::strerror(errno)));
   }
   return Result::Ok();
 }
@@ -156,7 +157,7 @@ void StrikeOn(const std::vector<int>& cpus, const std::function<void()>& strike)
     threads.emplace_back([&, cpu] {
       PinToCpu(cpu);
       missing.fetch_sub(1);
-      // Without sleep: the last to come may be gone before it could wake the others.
+      // Spin instead of sleeping: a CPU may lock up in `strike` before it has woken the other threads.
       while (missing.load() > 0) {
       }
       strike();

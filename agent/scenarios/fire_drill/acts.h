@@ -11,21 +11,21 @@
 namespace lk::agent::fire_drill {
 
 struct Act {
-  const char* name;  // as the parameter `act` has it
-  // Does it. Does not return, or not before what it started ends, where the act holds the trigger.
+  const char* name;  // value of the parameter `act`
+  // Performs the action. If the action blocks the calling thread, returns only when the blocking ends, or never.
   Result (*run)(Context& context);
-  // The file that the act works through, and what a kernel without it lacks; null: it needs nothing.
+  // The file that the action requires, and what is missing in a guest without that file. Null if it requires none.
   const char* file = nullptr;
   const char* lacking = nullptr;
 };
 
-// All acts, one for each choice of the parameter.
+// All actions, one for each choice of the parameter.
 std::span<const Act> Acts();
 
-// What a kernel whose files are below `root` lacks for an act; empty: nothing.
+// Returns what the kernel whose files are under `root` lacks for an action. Empty if nothing is missing.
 std::string Missing(const Act& act, const std::string& root = "");
 
-// Calls `strike` on each of the CPUs, as close to the same instant as can be, and returns when all calls did.
+// Calls `strike` on all of the CPUs as simultaneously as possible. Returns when all calls have returned.
 void StrikeOn(const std::vector<int>& cpus, const std::function<void()>& strike);
 
 }  // namespace lk::agent::fire_drill

@@ -16,7 +16,7 @@ namespace {
 
 constexpr absl::Duration kSlice = absl::Milliseconds(20);
 
-// `share` bytes a slice, a line a write(2): that is what makes a record of the kernel's log.
+// Writes `share` bytes per slice. Each line gets its own write(2), because each write becomes one kernel log record.
 void Pour(const std::stop_token& stop, const char* path, const std::string& prefix, uint64_t share,
           std::atomic<uint64_t>& bytes) {
   const UniqueFd fd(open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC));

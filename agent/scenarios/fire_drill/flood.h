@@ -8,11 +8,11 @@
 
 namespace lk::agent::fire_drill {
 
-// The n-th line of the flood without its end: 100 bytes in which nothing is wrong.
+// Returns the n-th line of the flood, without a newline: 100 bytes of harmless text.
 std::string FloodLine(uint64_t n);
 
-// Prints harmless text on the console for as long as it lives, on threads of its own: half of it through /dev/kmsg,
-// half straight to /dev/console. Slower than asked for where the console is; what it falls behind is not made up for.
+// While it exists, prints harmless text on the console from its own threads: half of it through /dev/kmsg, half
+// directly to /dev/console. If the console is too slow, less is printed, without catching up later.
 class Flood {
  public:
   explicit Flood(uint64_t bytes_per_second);

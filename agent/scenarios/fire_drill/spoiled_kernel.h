@@ -7,8 +7,9 @@
 
 namespace lk::agent::fire_drill {
 
-// Puts a branch to itself at the entry of a kernel image (x86 bzImage, arm64 Image): it loads like any other, and spins
-// with interrupts off from its first instruction on. Error: INVALID_ARGUMENT (another image).
+// Writes a branch to itself to the entry point of a kernel image (x86 bzImage or arm64 Image), so that the kernel loads
+// normally and then spins with interrupts off from its first instruction. Error: INVALID_ARGUMENT (another format, or
+// truncated).
 Status Spoil(std::string& image);
 
 }  // namespace lk::agent::fire_drill

@@ -13,7 +13,7 @@ namespace {
 
 constexpr absl::Duration kStep = absl::Milliseconds(500);
 
-// Until the time given or the end of the run, telling that the trigger is alive.
+// Waits until the given time or the end of the run, reporting progress.
 void WaitUntil(Context& context, const Flood& flood, absl::Time end) {
   while (!context.Over() && BootNow() < end) {
     absl::SleepFor(std::min({kStep, end - BootNow(), context.Left()}));
@@ -26,7 +26,7 @@ void WaitUntil(Context& context, const Flood& flood, absl::Time end) {
 
 Result Run(Context& context) {
   const auto act = std::ranges::find(Acts(), context.Text("act"), &Act::name);
-  if (act == Acts().end()) return Result::Error("there is no act " + context.Text("act"));
+  if (act == Acts().end()) return Result::Error("unknown act \"" + context.Text("act") + "\"");
   if (std::string missing = Missing(*act); !missing.empty()) return Result::Skip(std::move(missing));
 
   const Flood flood(context.Integer("flood"));
@@ -37,7 +37,7 @@ Result Run(Context& context) {
   context.Activity(act->name);
   if (Result result = act->run(context); result.outcome != Result::Outcome::kOk) return result;
   context.Progress();
-  context.Activity("after the act");
+  context.Activity("after the action");
   WaitUntil(context, flood, absl::InfiniteFuture());
   return Result::Ok();
 }

@@ -18,7 +18,7 @@ namespace lk::agent::gic_lpi_hotplug {
 namespace {
 
 constexpr const char* kPatterns[] = {"one", "pairs", "all", "random"};
-// A CPU that was refused, because another one is on its way, is tried again.
+// Attempts to bring a CPU online, which the kernel refuses while another CPU is in transition.
 constexpr int kTries = 100;
 constexpr absl::Duration kRetry = absl::Milliseconds(50);
 
@@ -27,7 +27,7 @@ std::string OnlineFile(int cpu) {
   return fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu);
 }
 
-// Writes to the CPUs' files, all at the same time; returns for how many it worked.
+// Takes these CPUs online or offline, all at the same time. Returns how many succeeded.
 uint64_t SwitchAll(Context& context, const std::vector<int>& cpus, bool online, Recorder& latency) {
   std::atomic<uint64_t> done = 0;
   std::vector<std::jthread> threads;
@@ -44,7 +44,7 @@ uint64_t SwitchAll(Context& context, const std::vector<int>& cpus, bool online, 
           return;
         }
         context.Count(online ? "cpu_online_refused" : "cpu_offline_refused");
-        // One that stays online is no harm, one that stays offline is.
+        // A CPU that refuses to go offline is left online, but no CPU must be left offline, so retry.
         if (!online) return;
         absl::SleepFor(kRetry);
       }
@@ -82,7 +82,7 @@ std::vector<int> PresentCpus() {
 
 std::vector<int> SecondaryCpus() {
   std::vector<int> cpus = PresentCpus();
-  // The boot CPU stays where others depend on it; on arm64 it may have such a file, too.
+  // Keep the boot CPU online, since other CPUs depend on it. On arm64 it may have an `online` file, too.
   std::erase_if(cpus, [](int cpu) { return cpu == 0 || access(OnlineFile(cpu).c_str(), W_OK) != 0; });
   return cpus;
 }
@@ -114,7 +114,7 @@ void Churn(Context& context, const std::vector<int>& cpus, const std::function<b
   for (uint64_t round = 0;; ++round) {
     for (const std::vector<int>& group : MakeRound(pattern, round, cpus, random)) {
       if (context.Over() || enough(transitions)) return;
-      context.Activity(fmt::format("CPU {} offline and online", fmt::join(group, ", ")));
+      context.Activity(fmt::format("taking CPU {} offline and back online", fmt::join(group, ", ")));
       transitions += SwitchAll(context, group, false, offline);
       transitions += SwitchAll(context, group, true, online);
     }

@@ -16,7 +16,7 @@ namespace lk::agent::gic_lpi_hotplug {
 namespace {
 
 constexpr size_t kBlock = 4096;
-constexpr size_t kMostDisks = 4;
+constexpr size_t kMaxDisks = 4;
 constexpr absl::Duration kPause = absl::Milliseconds(1);
 
 }  // namespace
@@ -26,8 +26,8 @@ uint64_t ItsInterrupts(std::string_view interrupts) {
   while (!interrupts.empty()) {
     const std::string_view line = interrupts.substr(0, interrupts.find('\n'));
     interrupts.remove_prefix(std::min(interrupts.size(), line.size() + 1));
-    // " 45:       1183          0   ITS-PCI-MSIX-0000:00:02.0   1 Edge      virtio0-input.0", before 6.10 "ITS-MSI
-    // 32769".
+    // " 45:       1183          0   ITS-PCI-MSIX-0000:00:02.0   1 Edge      virtio0-input.0"; before 6.10
+    // "ITS-MSI 32769" instead of "ITS-PCI-MSIX-0000:00:02.0   1".
     const size_t colon = line.find(':');
     if (colon == line.npos || line.find("ITS-", colon) == line.npos) continue;
     const char* at = line.data() + colon + 1;
@@ -45,7 +45,7 @@ uint64_t ItsInterrupts(std::string_view interrupts) {
 }
 
 Traffic::Traffic(Context& context) {
-  for (size_t i = 0; i < kMostDisks; ++i) {
+  for (size_t i = 0; i < kMaxDisks; ++i) {
     UniqueFd disk(open(fmt::format("/dev/vd{}", static_cast<char>('a' + i)).c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
     if (!disk) break;
     disks_.push_back(std::move(disk));

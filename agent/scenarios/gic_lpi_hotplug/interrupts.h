@@ -12,15 +12,15 @@
 
 namespace lk::agent::gic_lpi_hotplug {
 
-// Of all CPUs: interrupts that came as messages through an ITS, in the text of /proc/interrupts.
+// Returns the number of interrupts delivered through an ITS, on all CPUs together, from the text of /proc/interrupts.
 uint64_t ItsInterrupts(std::string_view interrupts);
 
-// Reads the run's scratch disks, virtio with MSI-X, past the page cache, a block every millisecond or so, as long as it
-// lives.
+// While it exists, reads the run's scratch disks (virtio with MSI-X) with direct I/O, about one block per
+// millisecond from each disk.
 class Traffic {
  public:
   explicit Traffic(Context& context);
-  // Disks that are read.
+  // Number of disks being read.
   size_t disks() const { return disks_.size(); }
 
  private:

@@ -9,7 +9,7 @@
 namespace lk::agent::gic_lpi_hotplug {
 namespace {
 
-// Takes `prefix` off the front.
+// Removes `prefix` from the front of `text`. Returns false if `text` does not begin with it.
 bool Take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
@@ -49,7 +49,8 @@ std::vector<std::string> ToRow(uint32_t boot, const PendingTable& table) {
           fmt::format("{:#x}", table.address)};
 }
 
-Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables, const Rows& told) {
+Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables,
+             const Rows& earlier) {
   Faults faults;
   for (const int cpu : cpus) {
     const auto own = [cpu](const PendingTable& table) { return table.cpu == cpu; };
@@ -58,12 +59,12 @@ Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<Pend
       ++faults.missing;
       continue;
     }
-    if (std::ranges::count_if(tables, own) > 1) ++faults.said_again;
+    if (std::ranges::count_if(tables, own) > 1) ++faults.duplicate;
     if (table->address == 0) ++faults.at_zero;
     if (boot == 0) continue;
     if (!table->reserved) ++faults.not_reserved;
     const std::vector<std::string> before = ToRow(boot - 1, *table);
-    const bool kept = std::ranges::any_of(told, [&](const std::vector<std::string>& row) {
+    const bool kept = std::ranges::any_of(earlier, [&](const std::vector<std::string>& row) {
       return row.size() == 4 && row[0] == before[0] && row[1] == before[1] && row[3] == before[3];
     });
     if (!kept) ++faults.moved;

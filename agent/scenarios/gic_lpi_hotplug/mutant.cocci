@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Reserves a CPU's pending table while the CPU starts, in atomic context, as before the fix. Not on the first CPU, which
-// starts before there is anything that could sleep.
+// Reserves a CPU's pending table while the CPU is being brought up, in atomic context, as before the fix. Excludes the
+// first CPU, which is brought up before anything can sleep.
 // Files: drivers/irqchip/irq-gic-v3-its.c
 // Config: ARM_GIC_V3_ITS PREEMPT_RT DEBUG_ATOMIC_SLEEP
 @@

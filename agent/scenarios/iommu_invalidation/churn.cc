@@ -17,7 +17,7 @@
 namespace lk::agent::iommu_invalidation {
 namespace {
 
-// Between two moves: the point is that they go on all the time, not that they are many.
+// Pause between moves. The flushes must be continuous, but their rate does not matter.
 constexpr absl::Duration kMovePause = absl::Milliseconds(1);
 
 void Pause(const Context& context, absl::Duration pause) {
@@ -60,22 +60,22 @@ void ChurnAffinity(Context& context, const std::vector<int>& cpus) {
     context.SetCounter("interrupts_moved", static_cast<double>(movable.size()));
     Pause(context, kMovePause);
   }
-  if (movable.empty()) context.SkipPart("interrupt affinity: the kernel lets no interrupt be moved");
+  if (movable.empty()) context.SkipPart("interrupt affinity: the kernel allows no interrupt to be moved");
 }
 
 void ChurnDevice(Context& context, const std::string& pci_address, absl::Duration period) {
   const std::string device = "/sys/bus/pci/devices/" + pci_address;
   std::error_code error;
   const std::string driver = std::filesystem::canonical(device + "/driver", error);
-  if (error) return context.SkipPart("unbind and bind: the spare device has no driver");
+  if (error) return context.SkipPart("rebinding: the spare device has no driver");
   Recorder& latency = context.NewRecorder("rebind");
   while (!context.Over()) {
     const uint64_t start = MonotonicNs();
     if (const Status status = WriteFile(driver + "/unbind", pci_address); !status.ok()) {
-      return context.SkipPart("unbind and bind: " + Words(status));
+      return context.SkipPart("rebinding: " + MessageOf(status));
     }
-    // The type of a group can be changed while no driver has a device of it (Documentation/ABI/testing/
-    // sysfs-kernel-iommu_groups). What is read is the name and a newline.
+    // A group's type can be changed while no driver is bound to its devices (Documentation/ABI/testing/
+    // sysfs-kernel-iommu_groups). Reading it returns the name and a newline.
     const std::string type = device + "/iommu_group/type";
     if (auto was = ReadFile(type); was.ok()) {
       if (was->ends_with('\n')) was->pop_back();
@@ -84,11 +84,11 @@ void ChurnDevice(Context& context, const std::string& pci_address, absl::Duratio
       if (changed.ok()) {
         context.Count("domain_changes");
       } else {
-        context.SkipPart("context entries: " + Words(changed));
+        context.SkipPart("domain changes: " + MessageOf(changed));
       }
     }
     if (const Status status = WriteFile(driver + "/bind", pci_address); !status.ok()) {
-      return context.ReportFinding("invariant", "a device did not get its driver back", Words(status));
+      return context.ReportFinding("invariant", "cannot rebind a device to its driver", MessageOf(status));
     }
     latency.Record(MonotonicNs() - start);
     context.Count("rebinds");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes the VT-d driver flush more than I/O mappings.
+// Activities that make the VT-d driver flush caches other than that of I/O mappings.
 #pragma once
 
 #include <string>
@@ -9,16 +9,16 @@
 
 namespace lk::agent::iommu_invalidation {
 
-// Numbers of the interrupts in /proc/interrupts, those of one CPU only (NMI, LOC ...) left out.
+// Returns the numbers of the interrupts in /proc/interrupts, without per-CPU interrupts (NMI, LOC ...).
 std::vector<unsigned> ParseInterrupts(std::string_view text);
 
-// Moves interrupts from CPU to CPU until the duration is over: each move flushes an entry of the interrupt remapping
-// table's cache. Counters: affinity_changes, interrupts_moved (how many different ones). Interrupts whose place the
-// kernel itself manages are left alone. Probe: irq_affinity.
+// Moves interrupts from CPU to CPU until time is up: each move flushes an entry from the cache of the interrupt
+// remapping table. Ignores interrupts whose affinity the kernel manages. Counters: affinity_changes, interrupts_moved
+// (number of interrupts that can be moved). Probe: irq_affinity.
 void ChurnAffinity(Context& context, const std::vector<int>& cpus);
 
-// Takes the driver off a PCI device, changes its IOMMU domain and back, and gives it the driver again, every `period`,
-// until the duration is over: flushes of its mappings, its device TLB and its context entry. Counters: rebinds,
+// Every `period` until time is up, unbinds a PCI device from its driver, changes its IOMMU domain and restores it, and
+// binds the device again. This flushes the device's mappings, device TLB and context entry. Counters: rebinds,
 // domain_changes. Probe: rebind.
 void ChurnDevice(Context& context, const std::string& pci_address, absl::Duration period);
 

@@ -29,7 +29,7 @@ class Ring {
         random_(seed),
         buffers_(static_cast<char*>(std::aligned_alloc(kAlignment, Stride() * shape.depth))),
         started_(shape.depth) {
-    // What is written should not be what the allocator left behind.
+    // Do not write uninitialised memory to the disks.
     std::memset(buffers_.get(), 0x6c, Stride() * shape.depth);
   }
   Ring(const Ring&) = delete;
@@ -59,7 +59,7 @@ class Ring {
     started_[slot] = MonotonicNs();
   }
 
-  // Submits what was started and waits for one to be done: its slot.
+  // Submits the prepared requests, waits for one to complete and returns its slot.
   StatusOr<uint64_t> Next() {
     if (const int sent = io_uring_submit(&ring_); sent < 0) {
       return absl::InternalError(fmt::format("io_uring_submit: {}", strerror(-sent)));
@@ -74,7 +74,7 @@ class Ring {
     const int result = done->res;
     io_uring_cqe_seen(&ring_, done);
     if (result != static_cast<int>(shape_.request)) {
-      return absl::InternalError(fmt::format("direct I/O: {}", result < 0 ? strerror(-result) : "a part only"));
+      return absl::InternalError(fmt::format("direct I/O: {}", result < 0 ? strerror(-result) : "short transfer"));
     }
     latency_.Record(MonotonicNs() - started_[slot]);
     return slot;
@@ -88,7 +88,7 @@ class Ring {
   Recorder& latency_;
   std::minstd_rand random_;
   const std::unique_ptr<char, Free> buffers_;
-  std::vector<uint64_t> started_;  // when, by slot
+  std::vector<uint64_t> started_;  // start time per slot
   io_uring ring_{};
   bool open_ = false;
 };

@@ -41,7 +41,7 @@ std::vector<Disk> FindDisks() {
     const fs::path pci = fs::canonical(block / "device", error).parent_path();
     Disk disk{block.filename(), pci.filename(), UniqueFd(), 0};
     if (error || !disk.name.starts_with("vd") || !fs::exists(pci / "iommu_group") || HasPartitions(block)) continue;
-    // O_EXCL: refused when a file system or anything else has it (open(2)).
+    // O_EXCL fails if the disk is mounted or otherwise in use (open(2)).
     disk.fd = UniqueFd(open(("/dev/" + disk.name).c_str(), O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC));
     if (!disk.fd || ioctl(disk.fd.get(), BLKGETSIZE64, &disk.bytes) != 0) continue;
     disks.push_back(std::move(disk));

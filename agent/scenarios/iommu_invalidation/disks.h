@@ -9,7 +9,7 @@
 
 namespace lk::agent::iommu_invalidation {
 
-// A virtio disk that nobody uses, behind an IOMMU.
+// An unused virtio disk behind an IOMMU.
 struct Disk {
   std::string name;         // vdb
   std::string pci_address;  // 0000:03:00.0
@@ -17,10 +17,10 @@ struct Disk {
   uint64_t bytes = 0;
 };
 
-// By name. A disk with partitions, or one that is mounted or claimed otherwise, is somebody's and left alone.
+// Returns the unused disks, sorted by name. Skips disks that have partitions, are mounted or are otherwise in use.
 std::vector<Disk> FindDisks();
 
-// There is an Intel IOMMU and the kernel drives it.
+// Whether the kernel uses an Intel IOMMU.
 bool HasIntelIommu();
 
 }  // namespace lk::agent::iommu_invalidation

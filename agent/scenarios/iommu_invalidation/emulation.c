@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Stands in for an IOMMU that needs time: QEMU's has finished a submission by the time the tail register is written.
+// Emulates an IOMMU that takes time: QEMU's IOMMU completes a submission during the write to the tail register.
 #include <linux/delay.h>
 #include <linux/lk_iommu_invalidation.h>
 #include <linux/moduleparam.h>
@@ -9,7 +9,7 @@
 
 static unsigned int submit_us;
 module_param(submit_us, uint, 0644);
-MODULE_PARM_DESC(submit_us, "time that a submission takes; 0: as without emulation");
+MODULE_PARM_DESC(submit_us, "microseconds that a submission takes; 0 disables the emulation");
 
 bool lk_slow_queue(void)
 {

@@ -3,5 +3,5 @@
 #include <linux/types.h>
 
 bool lk_slow_queue(void);
-/* Spends the time that hardware would need for a submission. */
+/* Waits for the time that hardware would need for a submission. */
 void lk_hardware_works(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// With the slow queue each flush of I/O mappings is followed by a drain: a submission of no descriptors, which is nothing
-// but its wait descriptor (emulation.c). Since 6.12 flushes go through the batches of cache.c.
+// While the emulation is enabled, follows each flush of I/O mappings with a drain: a submission without descriptors,
+// which consists only of its wait descriptor (emulation.c). Since 6.12 flushes go through the batches in cache.c.
 // Files: drivers/iommu/intel/cache.c|drivers/iommu/intel/dmar.c
 @hook@
 identifier flush =~ "^(qi_batch_flush_descs|qi_flush_iotlb)$";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// QEMU has finished a submission by the time the tail register is written; hardware has not. The submitter lets others at
-// the queue once before it looks, as it does whenever it looks too early (emulation.c).
+// Unlike hardware, QEMU completes a submission during the write to the tail register. Makes the submitter drop the
+// queue's lock once before it polls for the first time, as the driver does whenever it polls too early (emulation.c).
 // Files: drivers/iommu/intel/dmar.c
 @hook@
 identifier qi, shift, iommu;

@@ -7,7 +7,7 @@
 
 namespace lk::agent::iommu_invalidation {
 
-// Whose total is what it was: those who did nothing in between.
+// Returns the indices of the totals that did not change.
 inline std::vector<size_t> Idle(const std::vector<uint64_t>& before, const std::vector<uint64_t>& now) {
   std::vector<size_t> idle;
   for (size_t i = 0; i < now.size(); ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many invalidations of each type the VT-d driver submits, counted by the kernel at its tracepoint
-// intel_iommu:qi_submit (drivers/iommu/intel/trace.h).
+// Counts the invalidations of each type that the VT-d driver submits, using the tracepoint intel_iommu:qi_submit
+// (drivers/iommu/intel/trace.h).
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace lk::agent::iommu_invalidation {
 
-// Bits 3:0 of a descriptor (Intel VT-d specification, "Queued Invalidation Interface").
+// A descriptor type; `code` is in bits 3:0 of a descriptor (Intel VT-d specification, "Queued Invalidation Interface").
 struct Type {
   std::string_view counter;
   unsigned code;
@@ -27,17 +27,17 @@ inline constexpr std::array<Type, 7> kTypes = {{{"inv_context", 1},
                                                 {"inv_pasid", 7},
                                                 {"inv_device_tlb_pasid", 8}}};
 
-// An event filter for descriptors of that type: the filter language knows "&" only as a test for bits
-// (Documentation/trace/events.rst).
+// Returns an event filter for descriptors of one type. In the filter language "&" can only test bits
+// (Documentation/trace/events.rst), so the filter tests each bit of the code separately.
 std::string FilterFor(unsigned code);
 
-// Exact counts by perf events: an addition for each submission, no records.
+// Exact counts from perf events, which cost one addition per submission and produce no records.
 class InvalidationCounts {
  public:
-  // Counting begins. Errors: FAILED_PRECONDITION: the kernel cannot count them, and why.
+  // Starts counting. Error: FAILED_PRECONDITION with the reason why the kernel cannot count invalidations.
   static StatusOr<InvalidationCounts> Open(const std::vector<int>& cpus);
 
-  // So far, in the order of kTypes.
+  // Returns the counts so far, in the order of kTypes.
   std::array<uint64_t, kTypes.size()> Read() const;
 
  private:

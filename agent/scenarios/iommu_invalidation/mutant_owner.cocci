@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// The other half: the owner of a submission marks its descriptors done, and leaves its wait descriptor to whoever
-// reclaims.
+// The second half of the mutant (see mutant_reclaim.cocci): the owner of a submission marks its descriptors done, but
+// leaves its wait descriptor to the CPU that reclaims.
 // Files: drivers/iommu/intel/dmar.c
 @@
 identifier qi, i, index;

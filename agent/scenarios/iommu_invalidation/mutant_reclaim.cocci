@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Puts back the rule under which "done" also meant "may be reclaimed": whoever reclaims frees the wait descriptors of
-// others, which their owners then never see done.
+// Restores the rule under which "done" also meant "may be reclaimed": a CPU that reclaims slots also frees the wait
+// descriptors of other CPUs, which then never see them done.
 // Files: drivers/iommu/intel/dmar.c
 // Config: INTEL_IOMMU
 @@

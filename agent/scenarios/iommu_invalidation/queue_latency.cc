@@ -13,7 +13,7 @@ namespace lk::agent::iommu_invalidation {
 namespace {
 
 constexpr char kLatency[] = "/sys/kernel/debug/iommu/intel/dmar_perf_latency";
-// Codes of the write: each switches one type on (drivers/iommu/intel/debugfs.c).
+// Values to write; each enables one type (drivers/iommu/intel/debugfs.c).
 constexpr std::string_view kSwitches[] = {"1", "2", "3"};
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time from submission to completion as the VT-d driver itself keeps it in debugfs (CONFIG_INTEL_IOMMU_DEBUGFS).
+// Times from submission to completion recorded by the VT-d driver in debugfs (CONFIG_INTEL_IOMMU_DEBUGFS).
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace lk::agent::iommu_invalidation {
 
-// A row of dmar_perf_latency: of one IOMMU and one type.
+// A row of dmar_perf_latency: one IOMMU and one type.
 struct QueueLatency {
   std::string type;  // inv_iotlb, inv_devtlb, inv_iec
   uint64_t min_us = 0;
@@ -19,13 +19,13 @@ struct QueueLatency {
   uint64_t average_us = 0;
 };
 
-// Rows as dmar_latency_snapshot() prints them (drivers/iommu/intel/perf.c): a name, counts, then the three times. Other
-// lines are left out.
+// Parses the rows printed by dmar_latency_snapshot() (drivers/iommu/intel/perf.c): a name, counts, then the three
+// times. Ignores other lines.
 std::vector<QueueLatency> ParseQueueLatency(std::string_view text);
 
-// Has the driver keep them from now on. Error: FAILED_PRECONDITION: it cannot.
+// Makes the driver record latencies. Error: FAILED_PRECONDITION (not supported).
 Status StartQueueLatency();
-// What it kept. Empty: nothing.
+// Returns the recorded latencies. Empty if there are none.
 std::vector<QueueLatency> ReadQueueLatency();
 
 }  // namespace lk::agent::iommu_invalidation

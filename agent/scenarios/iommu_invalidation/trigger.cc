@@ -26,14 +26,14 @@ namespace {
 constexpr char kSubmitTime[] = "/sys/module/lk_iommu_invalidation/parameters/submit_us";
 constexpr absl::Duration kReporting = absl::Milliseconds(500);
 
-// What each CPU has completed.
+// The number of requests completed by each CPU.
 class Completions {
  public:
   explicit Completions(const std::vector<int>& cpus) : cpus_(cpus), totals_(cpus.size()), before_(cpus.size(), 0) {}
 
   std::atomic<uint64_t>& operator[](size_t index) { return totals_[index]; }
   void Report(Context& context) const;
-  // A window has ended: each CPU that completed nothing in it is a broken invariant.
+  // Call at the end of a window: each CPU that completed nothing during the window breaks the invariant.
   void EndWindow(Context& context, absl::Duration window);
 
  private:
@@ -59,14 +59,14 @@ void Completions::EndWindow(Context& context, absl::Duration window) {
   std::vector<uint64_t> totals = Totals();
   for (const size_t i : Idle(before_, totals)) {
     context.Count("stuck_windows");
-    context.ReportFinding("invariant", "a CPU completes no I/O",
-                          fmt::format("CPU {} completed no request within {}, {} before", cpus_[i],
+    context.ReportFinding("invariant", "a CPU completed no I/O",
+                          fmt::format("CPU {} completed no requests within {}, and {} before that", cpus_[i],
                                       absl::FormatDuration(window), totals[i]));
   }
   before_ = std::move(totals);
 }
 
-// Counts and rates of invalidations by type, since it was made.
+// Counts and rates of invalidations by type, since construction.
 class Queue {
  public:
   Queue(Context& context, const std::vector<int>& cpus) : context_(context), since_(BootNow()) {
@@ -74,10 +74,10 @@ class Queue {
     if (counts.ok()) {
       counts_ = *std::move(counts);
     } else {
-      context.SkipPart("invalidations by type: " + Words(counts.status()));
+      context.SkipPart("invalidations by type: " + MessageOf(counts.status()));
     }
     if (const Status status = StartQueueLatency(); !status.ok()) {
-      context.SkipPart("time from submission to completion: " + Words(status));
+      context.SkipPart("submission latency: " + MessageOf(status));
     }
   }
 
@@ -103,7 +103,7 @@ class Queue {
   std::optional<InvalidationCounts> counts_;
 };
 
-// Switches the emulation of a slow queue on, where the kernel has it.
+// Enables the emulation of a slow queue if the kernel supports it.
 Status SetSubmitTime(Context& context) {
   const absl::Duration time = context.Duration("submitTime");
   if (access(kSubmitTime, W_OK) != 0 || time == absl::ZeroDuration()) return absl::OkStatus();
@@ -112,7 +112,7 @@ Status SetSubmitTime(Context& context) {
   return absl::OkStatus();
 }
 
-// The address of the spare device: the last disk, if another remains to do I/O on.
+// Removes the last disk to serve as the spare device, if at least one remains for I/O. Returns its PCI address.
 std::optional<std::string> TakeSpare(std::vector<Disk>& disks) {
   if (disks.size() < 2) return {};
   std::string address = std::move(disks.back().pci_address);
@@ -123,22 +123,23 @@ std::optional<std::string> TakeSpare(std::vector<Disk>& disks) {
 }  // namespace
 
 Result Run(Context& context) {
-  if (!HasIntelIommu()) return Result::Skip("the guest has no Intel IOMMU in use (iommu: intel, intel_iommu=on)");
+  if (!HasIntelIommu())
+    return Result::Skip("the guest does not use an Intel IOMMU (requires iommu: intel and intel_iommu=on)");
   std::vector<Disk> disks = FindDisks();
-  if (disks.empty()) return Result::Skip("no unused virtio disk is behind the IOMMU");
+  if (disks.empty()) return Result::Skip("no unused virtio disk behind the IOMMU");
   const std::vector<int> cpus = UsableCpus();
   const IoShape shape{context.Integer("request") / 512 * 512, static_cast<unsigned>(context.Integer("depth")),
                       context.Bool("writes")};
   const absl::Duration window = context.Duration("window");
   const std::optional<std::string> spare = context.Bool("rebind") ? TakeSpare(disks) : std::nullopt;
-  if (context.Bool("rebind") && !spare) context.SkipPart("unbind and bind: there is no second disk");
+  if (context.Bool("rebind") && !spare) context.SkipPart("rebinding: no second disk");
   context.SetCounter("cpus", static_cast<double>(cpus.size()));
   context.SetCounter("disks", static_cast<double>(disks.size()));
   context.SetCounter("stuck_windows", 0);
 
   Queue queue(context, cpus);
   Completions completions(cpus);
-  if (const Status status = SetSubmitTime(context); !status.ok()) return Result::Error(Words(status));
+  if (const Status status = SetSubmitTime(context); !status.ok()) return Result::Error(MessageOf(status));
   context.Activity(fmt::format("direct I/O on {} disks from {} CPUs", disks.size(), cpus.size()));
 
   absl::Mutex mutex;
@@ -170,8 +171,8 @@ Result Run(Context& context) {
   }
   queue.Report();
   completions.Report(context);
-  if (absl::IsUnimplemented(failed)) return Result::Skip(Words(failed));
-  return failed.ok() ? Result::Ok() : Result::Error(Words(failed));
+  if (absl::IsUnimplemented(failed)) return Result::Skip(MessageOf(failed));
+  return failed.ok() ? Result::Ok() : Result::Error(MessageOf(failed));
 }
 
 }  // namespace lk::agent::iommu_invalidation

@@ -23,11 +23,11 @@
 namespace lk::agent::ipi_low_memory {
 namespace {
 
-constexpr int64_t kMostChunks = 64;
+constexpr int64_t kMaxChunks = 64;
 constexpr timespec kPause = {0, 10'000'000};
 constexpr char kCgroup[] = "/sys/fs/cgroup/lk_ballast";
 
-// In the child of a process with threads: nothing here allocates or takes a lock.
+// Runs in a forked child of a multithreaded process, so it must not allocate memory or take locks.
 [[noreturn]] void Hold(int meminfo, char* memory, uint64_t room, uint64_t floor, std::atomic<uint64_t>& shared) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   uint64_t held = 0;
@@ -54,9 +54,9 @@ constexpr char kCgroup[] = "/sys/fs/cgroup/lk_ballast";
 int64_t ChunksToTake(uint64_t available, uint64_t floor) {
   const auto chunk = static_cast<int64_t>(kBallastChunk);
   const int64_t above = static_cast<int64_t>(available) - static_cast<int64_t>(floor);
-  // Given back a chunk too early rather than too late.
+  // Round down, so that a chunk is released too early rather than too late.
   const int64_t chunks = above >= 0 ? above / chunk : -((-above + chunk - 1) / chunk);
-  return std::min(chunks, kMostChunks);
+  return std::min(chunks, kMaxChunks);
 }
 
 StatusOr<std::unique_ptr<Ballast>> Ballast::Start(uint64_t floor) {
@@ -64,18 +64,18 @@ StatusOr<std::unique_ptr<Ballast>> Ballast::Start(uint64_t floor) {
   if (!meminfo) return absl::ErrnoToStatus(errno, "/proc/meminfo");
   const uint64_t room = Meminfo("MemTotal").value_or(0);
   void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "room for the ballast");
+  if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "cannot map the ballast");
   void* const shared =
       mmap(nullptr, sizeof(std::atomic<uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == MAP_FAILED) return absl::ErrnoToStatus(errno, "ballast");
+  if (shared == MAP_FAILED) return absl::ErrnoToStatus(errno, "cannot map the ballast's counter");
   auto* const held = new (shared) std::atomic<uint64_t>(0);
 
   const pid_t pid = fork();
-  if (pid < 0) return absl::ErrnoToStatus(errno, "fork of the ballast");
+  if (pid < 0) return absl::ErrnoToStatus(errno, "cannot fork the ballast process");
   if (pid == 0) Hold(meminfo.get(), static_cast<char*>(memory), room, floor, *held);
   munmap(memory, room);
   (void)WriteFile(fmt::format("/proc/{}/oom_score_adj", pid), "-1000");
-  // Without cgroups the ballast counts as ours, which changes nothing but the statistics.
+  // If this fails, the ballast stays in this process's cgroup, which affects only the statistics.
   mkdir(kCgroup, 0755);
   (void)WriteFile(fmt::format("{}/cgroup.procs", kCgroup), fmt::format("{}", pid));
   return std::unique_ptr<Ballast>(new Ballast(pid, held));

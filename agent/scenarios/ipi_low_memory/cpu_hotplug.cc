@@ -14,7 +14,7 @@
 namespace lk::agent::ipi_low_memory {
 namespace {
 
-// Short of memory a CPU may not come back at once.
+// Under memory pressure, bringing a CPU online may fail at first.
 constexpr int kTries = 100;
 constexpr absl::Duration kRetry = absl::Milliseconds(50);
 

@@ -10,11 +10,11 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// CPUs that the kernel lets be taken offline, of these.
+// Returns the CPUs that can be taken offline.
 std::vector<int> RemovableCpus(const std::vector<int>& cpus);
 
-// Takes these CPUs offline and online, one after the other with a pause after each, until the duration is over; all are
-// online at the end. Counters: cpu_cycles, cpu_offline_refused, cpu_online_refused.
+// Takes these CPUs offline and back online, one after another with a pause after each, until time is up. Leaves all
+// CPUs online. Counters: cpu_cycles, cpu_offline_refused, cpu_online_refused.
 void ChurnCpus(Context& context, const std::vector<int>& cpus, absl::Duration pause, const UnderPressure& pressure);
 
 }  // namespace lk::agent::ipi_low_memory

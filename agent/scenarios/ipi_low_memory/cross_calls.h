@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls that make the kernel call other CPUs.
+// System calls that cause cross-CPU calls.
 #pragma once
 
 #include <sys/types.h>
@@ -12,29 +12,29 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// membarrier(2) in its expedited forms: those that this kernel has, registered for this process.
+// The expedited forms of membarrier(2) that this kernel supports, registered for this process.
 class Membarrier {
  public:
   Membarrier();
   bool any() const { return !commands_.empty(); }
-  // The turn-th form, round and round.
+  // Uses the forms in turn.
   void Call(size_t turn) const;
 
  private:
   std::vector<int> commands_;
 };
 
-// A page of the caller's own. Taking rights away makes the kernel flush it from the TLB of each CPU that runs a thread
-// of this process, and so does unmapping it.
+// A private page. When it is write-protected or unmapped, the kernel flushes it from the TLB of each CPU that runs a
+// thread of this process.
 class Shootdown {
  public:
   Shootdown() = default;
   Shootdown(const Shootdown&) = delete;
   Shootdown& operator=(const Shootdown&) = delete;
   ~Shootdown() { Unmap(); }
-  // Maps a page and touches it. False: there is no memory for it.
+  // Maps a page and touches it. Returns false if that fails.
   bool Prepare();
-  // The part to be timed.
+  // Causes the TLB flush. This is the part to time.
   void Call(size_t turn);
 
  private:
@@ -42,8 +42,8 @@ class Shootdown {
   void* page_ = nullptr;
 };
 
-// Counts the time of another CPU, reads the count and stops: the kernel does each of it on that CPU
-// (kernel/events/core.c). False: it cannot.
+// Opens, reads and closes a perf event that counts another CPU's clock. The kernel performs each step on that CPU
+// (kernel/events/core.c). Returns false on failure.
 bool CountOnCpu(int cpu);
 
 }  // namespace lk::agent::ipi_low_memory

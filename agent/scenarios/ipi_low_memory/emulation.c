@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// The rendezvous through which MTRRs were once changed: every CPU is called and spins with interrupts off until the
-// caller, which was promised that it need not wait for them, opens the gate.
+// The former rendezvous for changing MTRRs: every CPU is called and spins with interrupts off until the caller opens
+// the gate. This works only if the call itself does not wait for the handlers.
 #include <linux/atomic.h>
 #include <linux/bottom_half.h>
 #include <linux/lk_ipi_low_memory.h>
@@ -12,7 +12,7 @@
 
 static bool rendezvous;
 module_param(rendezvous, bool, 0644);
-MODULE_PARM_DESC(rendezvous, "MTRRs are changed through cross-CPU calls");
+MODULE_PARM_DESC(rendezvous, "change MTRRs through cross-CPU calls");
 
 struct gate {
 	int (*function)(void *);
@@ -30,11 +30,11 @@ static void lk_handler(void *info)
 	while (!smp_load_acquire(&gate->open))
 		cpu_relax();
 	gate->function(gate->data);
-	/* The last look at the gate: its owner's stack holds it. */
+	/* The last access to the gate, which is on the caller's stack. */
 	atomic_inc_return_release(&gate->left);
 }
 
-/* CPU hotplug is held off by the caller, as for stop_machine_cpuslocked(). */
+/* The caller prevents CPU hotplug, as for stop_machine_cpuslocked(). */
 bool lk_rendezvous(int (*function)(void *), void *data)
 {
 	struct gate gate = { .function = function, .data = data };
@@ -44,15 +44,15 @@ bool lk_rendezvous(int (*function)(void *), void *data)
 	if (!READ_ONCE(rendezvous))
 		return false;
 	/*
-	 * No softirq may run here before the gate is open: it may want a lock whose holder spins in the handler, as network
-	 * transmission does. Hard interrupts may: their locks are held with interrupts off.
+	 * No softirq may run here before the gate is open: it might need a lock whose holder spins in the handler, as in
+	 * network transmission. Hard interrupts are safe, since their locks are held with interrupts off.
 	 */
 	local_bh_disable();
 	others = num_online_cpus() - 1;
 	smp_call_function_many(cpu_online_mask, lk_handler, &gate, false);
 	/*
-	 * A CPU that has calls in its queue already is left to whoever put them there (kernel/smp.c); that one may have been
-	 * interrupted by ours before it sent its interrupt, and spins.
+	 * A CPU whose queue was not empty gets no interrupt from this call, because the CPU that queued the first call
+	 * sends it (kernel/smp.c). But that CPU may be spinning in lk_handler() and not have sent the interrupt yet.
 	 */
 	arch_send_call_function_ipi_mask(cpu_online_mask);
 	while (atomic_read(&gate.arrived) < others)

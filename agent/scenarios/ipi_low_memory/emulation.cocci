@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// The kernel changes MTRRs through stop_machine() today. For the contract to be tested, that a cross-CPU call that was
-// not asked to wait does not wait, the change goes through such calls again (emulation.c).
+// Today's kernels change MTRRs through stop_machine(). Makes changes go through cross-CPU calls again, to test that a
+// cross-CPU call that was not asked to wait does not wait (emulation.c).
 // Files: arch/x86/kernel/cpu/mtrr/mtrr.c
 // Config: MTRR
 @hook@

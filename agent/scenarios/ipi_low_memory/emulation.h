@@ -2,5 +2,5 @@
 #pragma once
 #include <linux/types.h>
 
-/* Calls the function on all CPUs at once. False: not done, since it is not switched on. */
-bool lk_rendezvous(int (*function)(void *), void *data);
+/* Calls the function on all CPUs simultaneously. Returns false without calling it if the emulation is disabled. */
+bool lk_rendezvous(int (*function)(void*), void* data);

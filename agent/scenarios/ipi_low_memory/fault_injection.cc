@@ -12,10 +12,10 @@
 namespace lk::agent::ipi_low_memory {
 namespace {
 
-// "times" is counted down by each failure; that is how those that landed are told.
+// Initial value of "times", which the kernel decrements for each failure.
 constexpr uint64_t kTimes = 2'000'000'000;
 
-// The kernel's log is to tell of them, too, but of one in a second only.
+// The last three settings make the kernel log injected failures, but at most one per second.
 constexpr struct {
   const char* file;
   const char* value;
@@ -43,7 +43,7 @@ StatusOr<FaultInjection> FaultInjection::Open() {
     return absl::FailedPreconditionError(
         "the kernel has neither failslab nor fail_page_alloc (FAULT_INJECTION_DEBUG_FS)");
   }
-  // Single pages too; by default it fails only larger allocations.
+  // Include allocations of a single page; by default only larger ones fail.
   if (const std::string& last = injection.folders_.back(); last.ends_with("fail_page_alloc")) {
     LK_RETURN_IF_ERROR(WriteFile(last + "/min-order", "0"));
   }

@@ -10,17 +10,18 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// Makes allocations that must not sleep fail, in the threads that were marked only. Ends with the object.
+// Makes atomic allocations fail in threads that have called MakeThisThreadFail, while the object exists.
 class FaultInjection {
  public:
-  // Takes what there is of failslab and fail_page_alloc. Error: FAILED_PRECONDITION: the kernel has neither.
+  // Uses failslab, fail_page_alloc or both, whichever the kernel has. Errors: FAILED_PRECONDITION (neither), those of
+  // write(2).
   static StatusOr<FaultInjection> Open();
   FaultInjection(FaultInjection&&) = default;
   ~FaultInjection() { (void)SetPercent(0); }
 
-  // So many of a hundred. Errors: what write(2) says.
+  // Sets the percentage of allocations that fail. Errors: those of write(2).
   Status SetPercent(uint64_t percent) const;
-  // Failures that really happened.
+  // Number of injected failures that have occurred.
   uint64_t Landed() const;
 
  private:
@@ -28,7 +29,7 @@ class FaultInjection {
   std::vector<std::string> folders_;
 };
 
-// Marks the calling thread, for good: its allocations may be made to fail.
+// Permanently enables fault injection for the calling thread.
 void MakeThisThreadFail();
 
 }  // namespace lk::agent::ipi_low_memory

@@ -9,7 +9,7 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// How the run stands: everything is done at rest first, then again under pressure.
+// Phase of the run: false at rest, then true under memory pressure.
 using UnderPressure = std::atomic<bool>;
 
 // One latency, at rest (probe <name>_rest) and under pressure (<name>_pressure). Thread-safe.
@@ -27,7 +27,8 @@ class Gauge {
     side.kept.Record(ns);
   }
 
-  // Counters <name>_ratio_p50 and _p99: under pressure by at rest; none where either was not measured.
+  // Sets the counters <name>_ratio_p50 and <name>_ratio_p99 to the quantile under pressure divided by the quantile at
+  // rest, if there are measurements for both.
   void ReportRatio(Context& context) {
     const Histogram rest = rest_.kept.Take(), stressed = stressed_.kept.Take();
     if (rest.count() == 0 || stressed.count() == 0) return;

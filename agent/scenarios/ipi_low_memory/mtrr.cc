@@ -30,10 +30,11 @@ std::optional<unsigned> ParsePhysicalBits(std::string_view cpuinfo) {
 
 StatusOr<Mtrr> Mtrr::Open() {
   UniqueFd fd(open("/proc/mtrr", O_RDWR | O_CLOEXEC));
-  if (!fd) return absl::FailedPreconditionError("the kernel has no /proc/mtrr (MTRR, and a CPU that has them)");
+  if (!fd)
+    return absl::FailedPreconditionError("/proc/mtrr is not available (requires CONFIG_MTRR and a CPU with MTRRs)");
   const auto cpuinfo = ReadFile("/proc/cpuinfo");
   const auto bits = cpuinfo.ok() ? ParsePhysicalBits(*cpuinfo) : std::nullopt;
-  if (!bits) return absl::FailedPreconditionError("/proc/cpuinfo does not tell the size of physical addresses");
+  if (!bits) return absl::FailedPreconditionError("/proc/cpuinfo does not list the physical address size");
   Mtrr mtrr(std::move(fd), uint64_t{1} << (*bits - 1));
   if (Status status = mtrr.Add(); !status.ok()) return absl::FailedPreconditionError(status.message());
   if (Status status = mtrr.Delete(); !status.ok()) return absl::FailedPreconditionError(status.message());
@@ -45,8 +46,8 @@ Status Mtrr::Change(bool add) const {
   entry.base = base_;
   entry.size = 1 << 20;
   entry.type = MTRR_TYPE_UNCACHABLE;
-  if (ioctl(fd_.get(), add ? MTRRIOC_ADD_ENTRY : MTRRIOC_DEL_ENTRY, &entry) < 0) {  // above: the register's number
-    return absl::ErrnoToStatus(errno, add ? "adding an MTRR" : "deleting an MTRR");
+  if (ioctl(fd_.get(), add ? MTRRIOC_ADD_ENTRY : MTRRIOC_DEL_ENTRY, &entry) < 0) {  // on success, the register number
+    return absl::ErrnoToStatus(errno, add ? "cannot add an MTRR" : "cannot delete an MTRR");
   }
   return absl::OkStatus();
 }
@@ -58,7 +59,7 @@ StatusOr<Mtrr> Mtrr::Open() {
 }
 
 Status Mtrr::Change(bool) const {
-  return absl::UnimplementedError("no MTRRs");
+  return absl::UnimplementedError("this architecture has no MTRRs");
 }
 
 #endif

@@ -10,16 +10,17 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// "address sizes : 40 bits physical, 48 bits virtual" of /proc/cpuinfo: 40. Nothing: it does not say.
+// Parses "address sizes : 40 bits physical, 48 bits virtual" in /proc/cpuinfo (here 40). Empty if there is no such
+// line.
 std::optional<unsigned> ParsePhysicalBits(std::string_view cpuinfo);
 
-// A memory type range register through /proc/mtrr (Documentation/arch/x86/mtrr.rst): of an address range at the upper
-// half's beginning, where a guest has nothing. Each change makes all CPUs meet.
+// A memory type range register, changed through /proc/mtrr (Documentation/arch/x86/mtrr.rst). Its range is at the start
+// of the upper half of the physical address space, which a guest does not use. Each change is a rendezvous of all CPUs.
 class Mtrr {
  public:
-  // Error: FAILED_PRECONDITION: there are none to change.
+  // Error: FAILED_PRECONDITION (MTRRs cannot be changed, with the reason).
   static StatusOr<Mtrr> Open();
-  // Errors: what ioctl(2) says.
+  // Errors: those of ioctl(2).
   Status Add() const { return Change(true); }
   Status Delete() const { return Change(false); }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// A cross-CPU call allocates its request again; where that fails it waits for the handlers, asked to or not.
+// Makes a cross-CPU call allocate its request again and, if the allocation fails, wait for the handlers even if it was
+// asked not to.
 // Files: kernel/smp.c
 // Config: SMP
 @hook@

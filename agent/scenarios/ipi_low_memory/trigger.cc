@@ -34,14 +34,14 @@ class Calls {
  public:
   Calls(Context& context, const std::vector<int>& cpus, const UnderPressure& pressure)
       : context_(context), cpus_(cpus), pressure_(pressure), made_(cpus.size()) {
-    if (!membarrier_.any()) context.SkipPart("membarrier: the kernel has none of its expedited forms");
+    if (!membarrier_.any()) context.SkipPart("membarrier: the kernel does not support its expedited forms");
     if (!CountOnCpu(cpus.front())) {
       perf_ = false;
-      context.SkipPart("cross-CPU perf events: the kernel has none");
+      context.SkipPart("cross-CPU perf events: the kernel does not support them");
     }
   }
 
-  // Calls from one CPU until the duration is over.
+  // Makes calls from one CPU until time is up.
   void CallFrom(size_t index);
   void Report();
   void ReportRatios();
@@ -55,14 +55,14 @@ class Calls {
   Gauge ipi_{context_, "ipi", pressure_};
   Gauge shootdown_{context_, "shootdown", pressure_};
   Gauge perf_event_{context_, "perf_event", pressure_};
-  std::vector<std::atomic<uint64_t>> made_;  // turns, by CPU
+  std::vector<std::atomic<uint64_t>> made_;  // iterations per CPU
 };
 
 void Calls::CallFrom(size_t index) {
   MakeThisThreadFail();
   Shootdown shootdown;
   for (size_t turn = index; !context_.Over(); ++turn) {
-    // Threads of a CPU that goes offline are moved away, and stay there.
+    // When a CPU goes offline, its threads are moved to other CPUs and do not return on their own.
     if (PinToCpu(cpus_[index])) ++made_[index];
     uint64_t start = MonotonicNs();
     if (membarrier_.any()) {
@@ -112,7 +112,7 @@ void ChurnMtrr(Context& context, const Mtrr& mtrr, absl::Duration pause, const U
   gauge.ReportRatio(context);
 }
 
-// The lab kernel changes MTRRs through cross-CPU calls when told to.
+// Makes a lab kernel change MTRRs through cross-CPU calls. Does nothing on other kernels.
 Status SwitchRendezvousOn(Context& context) {
   if (access(kRendezvous, W_OK) != 0) return absl::OkStatus();
   LK_RETURN_IF_ERROR(WriteFile(kRendezvous, "Y"));
@@ -120,7 +120,7 @@ Status SwitchRendezvousOn(Context& context) {
   return absl::OkStatus();
 }
 
-// Pressure from the moment on that the time at rest is over.
+// Memory pressure, which begins after the phase at rest.
 class Pressure {
  public:
   Pressure(Context& context, std::optional<FaultInjection> injection)
@@ -128,7 +128,7 @@ class Pressure {
 
   Status Begin();
   void Report();
-  // Failures were to be injected, and none was.
+  // Whether failures were requested but none occurred.
   bool Missed() const { return injection_ && context_.Integer("injectPercent") > 0 && injection_->Landed() == 0; }
 
  private:
@@ -153,21 +153,21 @@ void Pressure::Report() {
 
 Result Run(Context& context) {
   const std::vector<int> cpus = UsableCpus();
-  if (cpus.size() < 2) return Result::Skip("cross-CPU calls need two CPUs");
+  if (cpus.size() < 2) return Result::Skip("cross-CPU calls require at least two CPUs");
   context.SetCounter("cpus", static_cast<double>(cpus.size()));
-  mlockall(MCL_CURRENT | MCL_ONFAULT);  // what runs already is not to be short of its own pages
+  mlockall(MCL_CURRENT | MCL_ONFAULT);  // keep this program's pages in memory under pressure
 
   auto injection = FaultInjection::Open();
   if (!injection.ok() && !absl::IsFailedPrecondition(injection.status()))
-    return Result::Error(Words(injection.status()));
-  if (!injection.ok()) context.SkipPart("fault injection: " + Words(injection.status()));
+    return Result::Error(MessageOf(injection.status()));
+  if (!injection.ok()) context.SkipPart("fault injection: " + MessageOf(injection.status()));
   std::optional<FaultInjection> used;
   if (injection.ok()) used.emplace(*std::move(injection));
   Pressure pressure(context, std::move(used));
 
-  if (const Status status = SwitchRendezvousOn(context); !status.ok()) return Result::Error(Words(status));
+  if (const Status status = SwitchRendezvousOn(context); !status.ok()) return Result::Error(MessageOf(status));
   const auto mtrr = Mtrr::Open();
-  if (!mtrr.ok()) context.SkipPart("MTRR: " + Words(mtrr.status()));
+  if (!mtrr.ok()) context.SkipPart("MTRR: " + MessageOf(mtrr.status()));
   const std::vector<int> removable = context.Bool("cpuHotplug") ? RemovableCpus(cpus) : std::vector<int>();
   if (context.Bool("cpuHotplug") && removable.empty()) context.SkipPart("CPU hotplug: no CPU can be taken offline");
 
@@ -201,8 +201,8 @@ Result Run(Context& context) {
   pressure.Report();
   calls.Report();
   calls.ReportRatios();
-  if (!begun.ok()) return Result::Error(Words(begun));
-  if (!context.cancelled() && pressure.Missed()) return Result::Error("no injected failure landed");
+  if (!begun.ok()) return Result::Error(MessageOf(begun));
+  if (!context.cancelled() && pressure.Missed()) return Result::Error("fault injection never triggered");
   return Result::Ok();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast the kernel accepts memory, told by "Unaccepted:" in /proc/meminfo.
+// How fast the kernel accepts memory, according to "Unaccepted:" in /proc/meminfo.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ struct Sample {
   uint64_t unaccepted = 0;  // bytes
 };
 
-// Bytes in a second, from the first time that Unaccepted fell to the last: before it the kernel hands out what it had
-// accepted already, after it there is nothing left. 0: it fell less than twice.
+// Returns the bytes accepted per second between the first and the last decrease of Unaccepted: before the first, the
+// kernel hands out memory that it had already accepted; after the last, none is left. 0 with fewer than two decreases.
 double AcceptanceRate(const std::vector<Sample>& samples);
 
 }  // namespace lk::agent::unaccepted_memory

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Stands in for a platform on which memory has to be accepted before it is used: the table that firmware would leave
-// behind, and the time that acceptance takes there. What accepts, and when, is the kernel's own.
+// Emulates a platform on which memory has to be accepted before it is used: provides the table that firmware would
+// leave behind, and makes acceptance take time. The kernel's own acceptance code is used unchanged.
 #include <linux/efi.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -17,17 +17,17 @@
 
 static bool emulated __ro_after_init;
 module_param(emulated, bool, 0444);
-MODULE_PARM_DESC(emulated, "there is memory to be accepted, and it is ours");
+MODULE_PARM_DESC(emulated, "emulated unaccepted memory is present");
 
 static unsigned long unit __ro_after_init = SZ_2M;
 module_param(unit, ulong, 0444);
-MODULE_PARM_DESC(unit, "bytes that are accepted at once");
+MODULE_PARM_DESC(unit, "granularity of acceptance in bytes");
 
 static unsigned int ns_per_page;
 module_param(ns_per_page, uint, 0644);
-MODULE_PARM_DESC(ns_per_page, "time that the acceptance of 4 KiB takes");
+MODULE_PARM_DESC(ns_per_page, "nanoseconds to accept 4 KiB");
 
-/* lk_unaccepted=FROM[,UNIT]: all RAM from FROM on is unaccepted, in units of UNIT bytes. */
+/* lk_unaccepted=FROM[,UNIT] marks all RAM from address FROM upwards as unaccepted, in units of UNIT bytes. */
 static phys_addr_t from __initdata = PHYS_ADDR_MAX;
 
 static int __init parse(char *text)
@@ -50,7 +50,7 @@ void __init lk_build_unaccepted_table(void)
 	struct efi_unaccepted_memory *table;
 	u64 bytes;
 
-	/* Memory that firmware left to be accepted is not ours to play with. */
+	/* Do nothing if firmware has left memory to accept. */
 	if (from >= end || efi.unaccepted != EFI_INVALID_TABLE_ADDR)
 		return;
 	from = round_up(from, unit);
@@ -58,7 +58,7 @@ void __init lk_build_unaccepted_table(void)
 	bytes = round_up(bytes, sizeof(unsigned long));
 	at = memblock_phys_alloc_range(sizeof(*table) + bytes, PAGE_SIZE, 0, SZ_1G);
 	if (!at) {
-		pr_err("lk: no place for a table of unaccepted memory\n");
+		pr_err("lk: failed to allocate the unaccepted memory table\n");
 		return;
 	}
 	table = __va(at);
@@ -71,7 +71,7 @@ void __init lk_build_unaccepted_table(void)
 	memset(table->bitmap, 0xff, bytes);
 	emulated = true;
 	efi.unaccepted = at;
-	pr_info("lk: memory from %pa on is unaccepted, in units of %lu bytes (emulation)\n", &from, unit);
+	pr_info("lk: emulating unaccepted memory from %pa upwards, in units of %lu bytes\n", &from, unit);
 }
 
 bool lk_accept_memory(phys_addr_t start, phys_addr_t end)
@@ -80,7 +80,7 @@ bool lk_accept_memory(phys_addr_t start, phys_addr_t end)
 
 	if (!emulated)
 		return false;
-	/* Time of the clock, not of a CPU: a vCPU that has to share its core is no slower. Interrupts are off. */
+	/* Wait in wall-clock time, so that sharing a core does not slow a vCPU down. Interrupts are off. */
 	if (cost) {
 		u64 begin = sched_clock();
 

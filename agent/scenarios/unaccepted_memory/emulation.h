@@ -3,5 +3,5 @@
 #include <linux/types.h>
 
 void lk_build_unaccepted_table(void);
-/* True: accepted. False: there is no such memory, the platform has to know. */
+/* Returns true if it has accepted the memory, false if nothing is emulated and the platform has to accept it. */
 bool lk_accept_memory(phys_addr_t start, phys_addr_t end);

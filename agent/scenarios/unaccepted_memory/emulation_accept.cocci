@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Acceptance by the platform: where there is none, it costs time (emulation.c).
+// Lets the emulation, which only takes time, stand in for acceptance by the platform (emulation.c).
 // Files: arch/x86/include/asm/unaccepted_memory.h
 @hook@
 typedef phys_addr_t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// The table of unaccepted memory is built where the direct map has just been made (emulation.c).
+// Builds the unaccepted memory table as soon as the direct map exists (emulation.c).
 // Files: arch/x86/kernel/setup.c
 @hook@
 @@

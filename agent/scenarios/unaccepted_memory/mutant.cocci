@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-// Puts the serialised acceptance back: the lock that protects the bitmap is held, with interrupts off, while a range is
-// accepted. The watchdog is not told afterwards that all is well, either; where it is (since 6.9), it never finds out how
-// long a CPU has waited, for whoever has waited accepts next, and only then has its interrupts on again.
+// Restores serialised acceptance: the lock that protects the bitmap is held, with interrupts off, while a range is
+// accepted. Also removes the call that touches the watchdog afterwards (since 6.9). That call would hide how long a CPU
+// has waited: after waiting, the CPU accepts its own range and touches the watchdog before it re-enables interrupts.
 // Files: drivers/firmware/efi/unaccepted_memory.c
 // Config: UNACCEPTED_MEMORY
 @held@

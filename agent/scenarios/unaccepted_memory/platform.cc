@@ -21,13 +21,14 @@ constexpr char kCost[] = "/sys/module/lk_unaccepted_memory/parameters/ns_per_pag
 
 StatusOr<Platform> Platform::Find() {
   const auto unaccepted = Meminfo("Unaccepted");
-  if (!unaccepted) return absl::FailedPreconditionError("the kernel accepts no memory (CONFIG_UNACCEPTED_MEMORY)");
+  if (!unaccepted)
+    return absl::FailedPreconditionError("the kernel does not support unaccepted memory (CONFIG_UNACCEPTED_MEMORY)");
   const auto emulated = ReadFile(kEmulated);
   if (*unaccepted == 0) {
     return absl::FailedPreconditionError(
-        emulated.ok() ? "all memory is accepted: there is none above where lk_unaccepted= begins"
-                      : "all memory is accepted: neither a confidential guest that accepts lazily, nor a lab kernel "
-                        "(lk_unaccepted=)");
+        emulated.ok() ? "all memory is already accepted: the guest has none above the address in lk_unaccepted="
+                      : "all memory is already accepted: this is neither a confidential guest that accepts lazily nor "
+                        "a lab kernel (lk_unaccepted=)");
   }
   if (!emulated.ok() || !emulated->starts_with('Y')) return Platform(false, 0);
   LK_ASSIGN_OR_RETURN(const std::string text, ReadFile(kUnit));

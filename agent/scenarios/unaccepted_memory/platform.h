@@ -9,16 +9,16 @@
 
 namespace lk::agent::unaccepted_memory {
 
-// Who has the memory accepted: the hardware of a confidential guest, or the lab kernel's emulation (emulation.c).
+// The platform that requires acceptance: hardware for confidential guests, or the lab kernel's emulation (emulation.c).
 class Platform {
  public:
-  // Error: FAILED_PRECONDITION: there is nothing to accept, and what is missing.
+  // Errors: FAILED_PRECONDITION (nothing to accept; the message says what is missing), those of reading sysfs.
   static StatusOr<Platform> Find();
 
   bool emulated() const { return emulated_; }
-  // Bytes that are accepted at once; 0: hardware does not say.
+  // Granularity of acceptance in bytes. 0 on hardware, which does not report it.
   uint64_t unit() const { return unit_; }
-  // Emulated time that 4 KiB take from now on; nothing on hardware. Errors: what write(2) says.
+  // Sets the emulated time to accept 4 KiB; does nothing on hardware. Errors: those of write(2).
   Status SetCost(absl::Duration per_page) const;
 
  private:

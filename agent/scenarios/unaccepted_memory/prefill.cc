@@ -25,7 +25,7 @@ struct Zone {
   }
 };
 
-// The number behind a name at the line's beginning.
+// Reads the number in a line that begins with `name` and a space. Returns false for other lines.
 bool Take(std::string_view line, std::string_view name, uint64_t& value) {
   if (!line.starts_with(name) || !line.substr(name.size()).starts_with(' ')) return false;
   const size_t digits = line.find_first_of("0123456789", name.size());
@@ -46,7 +46,7 @@ uint64_t ParseAcceptedFree(std::string_view zoneinfo) {
       zone = Zone();
     }
     line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
-    // "pages free" is the first line of a zone's figures; "free" further down, of its CPUs' lists, is another.
+    // The line "high:" of a per-CPU page set does not match, because Take requires a space after the name.
     if (!Take(line, "pages free", zone.free) && !Take(line, "high", zone.high)) {
       Take(line, "nr_unaccepted", zone.unaccepted);
     }
@@ -57,7 +57,7 @@ uint64_t ParseAcceptedFree(std::string_view zoneinfo) {
 Prefill::Prefill() {
   const auto zoneinfo = ReadFile("/proc/zoneinfo");
   if (!zoneinfo.ok()) return;
-  // Without huge pages the first threads have to use that memory up themselves, which takes longer.
+  // If this fails, the first threads have to use up the accepted memory themselves, which takes longer.
   (void)WriteFile(kReservedHugePages, fmt::format("{}", ParseAcceptedFree(*zoneinfo) / kHugePage));
 }
 

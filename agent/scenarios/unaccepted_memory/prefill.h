@@ -8,11 +8,12 @@ namespace lk::agent::unaccepted_memory {
 
 inline constexpr uint64_t kPage = 4096, kHugePage = 2 << 20;
 
-// Bytes that zones with unaccepted memory can still hand out without having any accepted: their free pages above the
-// high watermark, as /proc/zoneinfo tells them.
+// Returns how many bytes zones with unaccepted memory can still hand out without accepting any: their accepted free
+// pages above the high watermark, according to the text of /proc/zoneinfo.
 uint64_t ParseAcceptedFree(std::string_view zoneinfo);
 
-// Takes that memory away, as huge pages, which the kernel neither clears nor touches, and gives it back in the end.
+// While it exists, reserves ParseAcceptedFree() bytes as huge pages, which the kernel does not clear or touch on
+// reservation.
 class Prefill {
  public:
   Prefill();

@@ -23,15 +23,16 @@ namespace lk::agent::unaccepted_memory {
 namespace {
 
 constexpr absl::Duration kSampling = absl::Milliseconds(20);
-// Unaccepted memory that has stopped to fall for this long, while pages are being faulted in, is not going to.
+// If Unaccepted has not fallen for this long while pages are being faulted in, it is not going to fall any more.
 constexpr uint64_t kStillNs = 10'000'000'000;
-// Left to everybody else.
+// Memory left for the rest of the system.
 constexpr uint64_t kReserve = 192 << 20;
-// What the page allocator has accepted at a time: MAX_ORDER (mm/page_alloc.c).
+// The page allocator accepts memory in chunks of this size: MAX_ORDER (mm/page_alloc.c).
 constexpr uint64_t kAllocatorChunk = 4 << 20;
-// Before it is accepted, memory is made whole units, and one unit more for accesses that go beyond its end
-// (accept_memory() in drivers/firmware/efi/unaccepted_memory.c). So whoever is handed the chunk behind or before
-// another's waits for that one, on every kernel: two threads are never faster than one, and N no faster than about N/2.
+// The kernel extends ranges to whole units before accepting them, plus one unit in case of accesses past the end
+// (accept_memory() in drivers/firmware/efi/unaccepted_memory.c). So on every kernel a thread that gets the chunk next
+// to another thread's waits for that thread: two threads are hardly faster than one, and N threads are at most about
+// N/2 times as fast.
 constexpr size_t kLeastThreads = 4;
 constexpr char kWatchdogThreshold[] = "/proc/sys/kernel/watchdog_thresh";
 constexpr char kTransparentHugePages[] = "/sys/kernel/mm/transparent_hugepage/enabled";
@@ -50,7 +51,7 @@ class Region {
   ~Region() {
     if (memory_ != nullptr) munmap(memory_, bytes_);
   }
-  // Zero where there was no room in the address space.
+  // 0 if mapping the region failed.
   size_t bytes() const { return memory_ == nullptr ? 0 : bytes_; }
   void Touch(size_t offset) { static_cast<volatile std::byte&>(memory_[offset]) = std::byte{1}; }
 
@@ -59,7 +60,7 @@ class Region {
   std::byte* memory_ = nullptr;
 };
 
-// Where a phase ends, whatever comes first.
+// A phase ends when one of these is reached.
 struct Until {
   uint64_t unaccepted = 0;  // bytes
   absl::Time time = absl::InfiniteFuture();
@@ -69,8 +70,8 @@ class Faults {
  public:
   Faults(Context& context, const Platform& platform, bool huge) : context_(context), platform_(platform), huge_(huge) {}
 
-  // Faults in regions of this size from all these CPUs at once, until it is time, or Unaccepted no longer falls, or the
-  // regions or the duration are at their end. Returns bytes accepted per second.
+  // Faults in one region of `bytes` on each of these CPUs simultaneously, until `until` is reached, the regions are
+  // faulted in, time is up, or Unaccepted no longer falls. Returns the bytes accepted per second.
   StatusOr<double> Run(const std::vector<int>& cpus, size_t bytes, const Until& until);
 
  private:
@@ -93,7 +94,7 @@ StatusOr<double> Faults::Run(const std::vector<int>& cpus, size_t bytes, const U
     all_done_ = true;
   });
   const double rate = AcceptanceRate(Watch(until));
-  // Whoever still waits to accept is not to keep the end of the run waiting.
+  // Threads that are still accepting must not delay the end of the run.
   LK_RETURN_IF_ERROR(platform_.SetCost(absl::ZeroDuration()));
   return rate;
 }
@@ -126,7 +127,7 @@ void Faults::FaultIn(size_t index, int cpu, size_t bytes) {
 std::vector<Sample> Faults::Watch(const Until& until) {
   const uint64_t begin = Meminfo("Unaccepted").value_or(0);
   std::vector<Sample> samples{{MonotonicNs(), begin}};
-  uint64_t last_fall = 0;  // 0: none yet
+  uint64_t last_fall = 0;  // time, or 0 if Unaccepted has not fallen yet
   while (!context_.Over() && !all_done_ && BootNow() < until.time) {
     std::this_thread::sleep_for(absl::ToChronoNanoseconds(kSampling));
     const Sample sample{MonotonicNs(), Meminfo("Unaccepted").value_or(0)};
@@ -142,7 +143,7 @@ std::vector<Sample> Faults::Watch(const Until& until) {
   return samples;
 }
 
-// One thread for each CPU, or as many as asked for, CPU by CPU.
+// Returns the CPU of each thread: one thread per CPU if `threads` is 0.
 std::vector<int> Spread(uint64_t threads) {
   const std::vector<int> cpus = UsableCpus();
   std::vector<int> spread;
@@ -152,7 +153,7 @@ std::vector<int> Spread(uint64_t threads) {
 
 void JudgeSpeedup(Context& context, const Platform& platform, size_t threads, double one, double all) {
   if (one <= 0 || all <= 0) {
-    context.SkipPart("speed-up: too little memory was accepted to tell a rate");
+    context.SkipPart("speed-up: too little memory was accepted to measure a rate");
     return;
   }
   const double speedup = all / one;
@@ -160,16 +161,17 @@ void JudgeSpeedup(Context& context, const Platform& platform, size_t threads, do
   const double wanted = static_cast<double>(context.Integer("minSpeedupPercent")) / 100;
   if (platform.unit() > kAllocatorChunk) {
     context.SkipPart(
-        "judging the speed-up: a unit is more than the page allocator's chunk, so threads wait for each other");
+        "speed-up check: a unit is larger than the page allocator's chunk, so threads wait for each other");
   } else if (threads < kLeastThreads) {
-    context.SkipPart(fmt::format("judging the speed-up: {} threads, under {} may have to wait for each other anyway",
-                                 threads, kLeastThreads));
+    context.SkipPart(
+        fmt::format("speed-up check: requires {} threads, found {} (fewer may have to wait for each other anyway)",
+                    kLeastThreads, threads));
   } else {
     context.SetCounter("speedup_shortfall", std::max(0.0, wanted - speedup));
   }
 }
 
-// The watchdog is to tell how long CPUs wait for each other where acceptance is as slow as we made it.
+// Sets the threshold of the soft-lockup watchdog to suit the emulated cost of acceptance. 0 leaves it unchanged.
 Status SetWatchdog(absl::Duration threshold) {
   if (threshold == absl::ZeroDuration()) return absl::OkStatus();
   return WriteFile(kWatchdogThreshold, fmt::format("{}", absl::ToInt64Seconds(threshold)));
@@ -179,24 +181,24 @@ Status SetWatchdog(absl::Duration threshold) {
 
 Result Run(Context& context) {
   const auto platform = Platform::Find();
-  if (!platform.ok()) return Result::Skip(Words(platform.status()));
+  if (!platform.ok()) return Result::Skip(MessageOf(platform.status()));
   const bool huge = context.Text("pageSize") == "THP";
   if (huge && access(kTransparentHugePages, F_OK) != 0)
-    return Result::Skip("huge pages: the kernel has none (TRANSPARENT_HUGEPAGE)");
+    return Result::Skip("the kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
   const std::vector<int> cpus = Spread(context.Integer("threads"));
   if (platform->emulated()) {
     context.SetEmulated();
     if (const Status status = SetWatchdog(context.Duration("watchdogThresh")); !status.ok()) {
-      context.SkipPart("soft lockups: " + Words(status));
+      context.SkipPart("soft lockups: " + MessageOf(status));
     }
   }
   if (context.Bool("collide") && platform->unit() <= kAllocatorChunk) {
     context.SkipPart(platform->emulated() ? fmt::format("collisions: units are {} KiB; boot with lk_unaccepted=4G,128M",
                                                         platform->unit() >> 10)
-                                          : "collisions: hardware does not say how large its units are");
+                                          : "collisions: hardware does not report the size of its units");
   }
 
-  context.Activity("using up what is accepted already");
+  context.Activity("reserving memory that is already accepted");
   const Prefill prefill;
   const uint64_t begin = Meminfo("Unaccepted").value_or(0);
   context.SetCounter("unaccepted_at_start", static_cast<double>(begin), "By");
@@ -210,22 +212,22 @@ Result Run(Context& context) {
   Faults faults(context, *platform, huge);
   double one = 0;
   if (cpus.size() > 1) {
-    context.Activity("one thread faults in memory");
+    context.Activity("faulting in memory with one thread");
     const auto rate = faults.Run({cpus[0]}, room(1), {begin - begin / 4, BootNow() + context.Left() / 3});
-    if (!rate.ok()) return Result::Error(Words(rate.status()));
+    if (!rate.ok()) return Result::Error(MessageOf(rate.status()));
     one = *rate;
     context.SetCounter("rate_one", one, "By/s");
   }
-  context.Activity(fmt::format("{} threads fault in memory", cpus.size()));
+  context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
   const auto all = faults.Run(cpus, std::min(context.Integer("perThread"), room(cpus.size())), {});
-  if (!all.ok()) return Result::Error(Words(all.status()));
+  if (!all.ok()) return Result::Error(MessageOf(all.status()));
   context.SetCounter("rate_all", *all, "By/s");
 
   if (context.cancelled()) return Result::Ok();
   if (cpus.size() > 1) {
     JudgeSpeedup(context, *platform, cpus.size(), one, *all);
   } else {
-    context.SkipPart("speed-up: there is one CPU");
+    context.SkipPart("speed-up: only one CPU");
   }
   return Result::Ok();
 }

@@ -1,5 +1,6 @@
--- Columns are what is searched, sorted or summed by; the rest of a thing is JSON in "body". Times are microseconds since
--- 1970, NULL for never. "bytetext" is text compared byte by byte (see dialect.cc). A statement ends with ; at a line's end.
+-- Only fields that are used for searching, sorting or summing have columns; the rest is JSON in "body". Times are in
+-- microseconds since 1970, NULL for never. "bytetext" is text that is compared byte by byte (see dialect.cc). Each
+-- statement ends with ; at the end of a line.
 
 CREATE TABLE campaigns (
   id      bytetext PRIMARY KEY,
@@ -32,7 +33,7 @@ CREATE UNIQUE INDEX runs_by_position ON runs (position);
 CREATE INDEX runs_by_campaign ON runs (campaign_id, position);
 CREATE INDEX runs_by_kernel ON runs (kernel_id, state);
 
--- "name": place in the run's list, three digits.
+-- "name": the finding's index in the run's list, as three digits.
 CREATE TABLE findings (
   run_id bytetext NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   name   bytetext NOT NULL,
@@ -69,8 +70,8 @@ CREATE TABLE hosts (
   body TEXT NOT NULL
 );
 
--- Sums over finished runs and over findings, kept up in the transaction that stores them. "revision" is the number of the last such
--- transaction that touched the row: a reader asks for what is newer than what it knows.
+-- Sums over finished runs and over findings, updated in the transaction that stores them. "revision" is the number of
+-- the last such transaction that changed the row: readers query revisions newer than the last one they have read.
 CREATE TABLE run_totals (
   kernel        bytetext NOT NULL,
   arch          bytetext NOT NULL,

@@ -1,8 +1,9 @@
--- Positive controls. "controls" of run_totals: how many of its runs were such.
+-- Positive controls. "controls" in run_totals: how many of the runs were positive controls.
 ALTER TABLE runs ADD COLUMN control BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run_totals ADD COLUMN controls BIGINT NOT NULL DEFAULT 0;
 
--- What the campaign that was finished last found of a mutant: killed or survived. "kernel": its release.
+-- For each mutant, the result of the last campaign that was conclusive: killed or survived. "kernel": the mutant's
+-- release.
 CREATE TABLE mutants (
   kernel   bytetext NOT NULL,
   scenario bytetext NOT NULL,

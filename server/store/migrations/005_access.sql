@@ -1,4 +1,4 @@
--- Tokens of operators, and the record of who changed what. "hash": SHA-256 of the token; the token itself is kept nowhere.
+-- Tokens, and the record of who changed what. "hash": SHA-256 of the token; the token itself is not stored.
 CREATE TABLE tokens (
   id         bytetext PRIMARY KEY,
   name       bytetext NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE tokens (
   created_by bytetext NOT NULL
 );
 
--- Ids ascend in time.
+-- Ids sort by creation time.
 CREATE TABLE audit (
   id      bytetext PRIMARY KEY,
   time    BIGINT NOT NULL,

@@ -1,5 +1,5 @@
--- Webhooks that came in genuine, one row a delivery. "delivery": the sender's id of it; "digest": of what its signature
--- covers, by which a replay under another id is known. "event": JSON.
+-- Webhooks received with a valid signature, one row per delivery. "delivery": the sender's id for it. "digest": hash of
+-- the signed content, which identifies a replay under another id. "event": JSON.
 CREATE TABLE webhook_inbound (
   id           bytetext PRIMARY KEY,
   source       bytetext NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE webhook_inbound (
 CREATE INDEX webhook_inbound_by_state ON webhook_inbound (state, next_attempt);
 CREATE INDEX webhook_inbound_by_time ON webhook_inbound (received, id);
 
--- The outbox: notifications to be delivered, those that were, and dead letters.
+-- The outbox: notifications that are pending or have been delivered, and dead letters.
 CREATE TABLE webhook_outbox (
   id           bytetext PRIMARY KEY,
   target       bytetext NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE webhook_outbox (
 CREATE INDEX webhook_outbox_by_target ON webhook_outbox (target, state, next_attempt);
 CREATE INDEX webhook_outbox_by_time ON webhook_outbox (created, id);
 
--- Attempts to deliver, counted. "result": delivered, failed, dead.
+-- The number of delivery attempts by result. "result": delivered, failed, dead.
 CREATE TABLE webhook_totals (
   target   bytetext NOT NULL,
   result   bytetext NOT NULL,

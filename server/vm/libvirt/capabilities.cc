@@ -9,10 +9,10 @@
 namespace lk::vm::libvirt {
 namespace {
 
-// Offered by an enumeration of the domain capabilities.
+// A feature that is listed in an enumeration of the domain capabilities.
 struct EnumFeature {
-  const char* path;   // of the <value>s
-  const char* value;  // nullptr: each value is a feature
+  const char* path;   // of the <value> elements
+  const char* value;  // nullptr if each value is a feature
   const char* feature;
 };
 constexpr EnumFeature kEnums[] = {
@@ -22,7 +22,7 @@ constexpr EnumFeature kEnums[] = {
     {"/domainCapabilities/devices/panic[@supported='yes']/enum[@name='model']/value", nullptr, "panic:"},
 };
 
-// Not in libvirt's domain capabilities (11.3), but in every QEMU from 8.0 on.
+// A feature that libvirt's domain capabilities do not list (as of 11.3), but that every QEMU since 8.0 has.
 struct ArchFeature {
   const char* arch;
   const char* feature;
@@ -76,8 +76,8 @@ std::vector<std::string> ParseFeatures(std::string_view xml) {
 std::string BrokenQemu(unsigned long version) {
   if (version >= kFirstGoodQemu) return {};
   return fmt::format(
-      "QEMU {}: emulation of 7.2 was measured to corrupt Linux 6.12 guests (half of the boots die of "
-      "faults no kernel bug causes); 8.0 or newer is wanted",
+      "QEMU {}: emulation in QEMU 7.2 corrupts Linux 6.12 guests (in our tests, half of the boots crashed for reasons "
+      "unrelated to the kernel); use 8.0 or newer",
       VersionText(version));
 }
 

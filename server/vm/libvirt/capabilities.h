@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host's capabilities XML says, in lk's words. Pure.
+// Parses a host's capabilities XML. Pure functions.
 #pragma once
 
 #include <string>
@@ -11,23 +11,23 @@
 namespace lk::vm::libvirt {
 
 struct Guests {
-  std::vector<std::string> archs;  // of those lk knows, with an emulator for them
-  bool kvm = false;                // libvirt offers domains of type kvm
+  std::vector<std::string> archs;  // architectures that lk supports and that have an emulator
+  bool kvm = false;                // libvirt offers KVM domains of the host's architecture
   std::string host_arch;
 };
 // From virConnectGetCapabilities().
 Guests ParseCapabilities(std::string_view xml);
 
-// From virConnectGetDomainCapabilities() of one architecture: "firmware:uefi", "launchSecurity:sev", "panic:isa" ...,
-// and what the document does not tell but every QEMU from 8.0 on has for the architecture ("iommu:intel",
+// From virConnectGetDomainCapabilities() for one architecture: "firmware:uefi", "launchSecurity:sev", "panic:isa" ...,
+// and features that the document does not list, but that every QEMU since 8.0 has for the architecture ("iommu:intel",
 // "memory:dimm" ...). Sorted.
 std::vector<std::string> ParseFeatures(std::string_view xml);
 
-// "QEMU 7.2.22 ..." why this QEMU (libvirt's version number: major * 1000000 + minor * 1000 + release) breaks guests;
-// empty: it is not known to.
+// Why this version of QEMU breaks guests ("QEMU 7.2.22: ..."); empty if it is not known to. `version` is in libvirt's
+// format: major * 1000000 + minor * 1000 + release.
 std::string BrokenQemu(unsigned long version);
 
-// libvirt's version numbers as text: 11003000 is 11.3.0.
+// A version number in libvirt's format as text: "11.3.0" for 11003000.
 std::string VersionText(unsigned long version);
 
 }  // namespace lk::vm::libvirt

@@ -11,7 +11,7 @@
 namespace lk::vm::libvirt {
 namespace {
 
-// 15 s without an answer close the connection.
+// The connection is closed after 15 s without a response.
 constexpr int kKeepAliveSeconds = 5;
 constexpr unsigned kKeepAliveCount = 3;
 
@@ -22,7 +22,7 @@ std::string CloseReason(int reason) {
     case VIR_CONNECT_CLOSE_REASON_EOF:
       return "libvirtd closed the connection";
     case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
-      return "no answer for 15 s";
+      return "no response for 15 s";
     default:
       return "connection closed";
   }
@@ -32,7 +32,7 @@ StatusOr<ConnectHandle> OpenHandle(const std::string& uri) {
   virConnectPtr raw = virConnectOpenAuth(uri.c_str(), virConnectAuthPtrDefault, 0);
   if (!raw) return WithFault(LastError(uri), Fault::kHost);
   ConnectHandle handle(raw, virConnectClose);
-  // Drivers without a wire (test:///) have no keepalive; that is no error.
+  // Fails for drivers without a network connection (test:///), which need no keepalive.
   virConnectSetKeepAlive(raw, kKeepAliveSeconds, kKeepAliveCount);
   return handle;
 }
@@ -101,7 +101,7 @@ void Connection::Subscribe() {
   virConnectRegisterCloseCallback(handle_.get(), Closed, this, nullptr);
 }
 
-// On the loop's thread no callback can be under way meanwhile, and none comes afterwards.
+// Runs on the loop's thread, so that no callback runs at the same time, or afterwards.
 void Connection::Unsubscribe() {
   if (!handle_) return;
   EventLoop::Get().Run([&] {

@@ -14,18 +14,18 @@
 
 namespace lk::vm::libvirt {
 
-// What happens on a connection. All on the event loop's thread.
+// Callbacks for the events of a connection, all called on the event loop's thread.
 struct ConnectionEvents {
   std::function<void(virDomain*, int event, int detail)> on_lifecycle;
   std::function<void(virDomain*, int action)> on_watchdog;
-  // A device the guest was asked to give back is gone, or it refused.
+  // The guest has released a device that it was asked to release, or has refused to.
   std::function<void(virDomain*, const char* alias, bool removed)> on_device;
   std::function<void(const std::string& reason)> on_lost;
   std::function<void(const ConnectHandle&)> on_back;
 };
 
-// A connection that comes back: after a loss it is opened again by whoever needs it first, a caller of Get() or a
-// thread that retries with growing pauses (1 s to 30 s).
+// A connection that is reopened after a loss: by the next call of Get() or by a thread that retries with increasing
+// delays (1 s to 30 s), whichever comes first.
 class Connection {
  public:
   static StatusOr<std::unique_ptr<Connection>> Open(const std::string& uri, ConnectionEvents events);
@@ -33,7 +33,7 @@ class Connection {
 
   // Errors: UNAVAILABLE (kHost).
   StatusOr<ConnectHandle> Get();
-  // Counts connections made: what is known of the host is good for one of them.
+  // Number of connections opened so far. Facts about the host are valid only for the connection they were read from.
   uint64_t generation() const { return generation_; }
   const std::string& uri() const { return uri_; }
 

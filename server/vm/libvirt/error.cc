@@ -15,7 +15,7 @@ struct ErrorRow {
   Fault fault;
 };
 
-// virErrorNumber -> what it means for lk. An error that is not here is the host's (kInternal).
+// The status and fault for each virErrorNumber; kInternal and kHost for numbers that are not listed.
 constexpr ErrorRow kTable[] = {
     {VIR_ERR_NO_DOMAIN, absl::StatusCode::kNotFound, Fault::kGuest},
     {VIR_ERR_DEVICE_MISSING, absl::StatusCode::kNotFound, Fault::kGuest},
@@ -41,9 +41,9 @@ constexpr ErrorRow kTable[] = {
 
 Status ToStatus(const virError& error, std::string_view what) {
   auto message = fmt::format("{}: {}", what, error.message ? error.message : "unknown error");
-  std::replace(message.begin(), message.end(), '\n', ' ');  // QEMU's last words may be several lines
+  std::replace(message.begin(), message.end(), '\n', ' ');  // may contain several lines of output from QEMU
   if (error.domain == VIR_FROM_URI) return WithFault(absl::InvalidArgumentError(message), Fault::kHost);
-  // What the transport reports is the connection's, whatever its code.
+  // An internal error of the transport means that the connection has failed.
   if (error.domain == VIR_FROM_RPC || error.domain == VIR_FROM_REMOTE) {
     if (error.code == VIR_ERR_INTERNAL_ERROR) return WithFault(absl::UnavailableError(message), Fault::kHost);
   }

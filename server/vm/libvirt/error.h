@@ -9,10 +9,11 @@
 
 namespace lk::vm::libvirt {
 
-// libvirt's error as a Status with its fault: code from the table in error.cc, message "<what>: <libvirt's words>".
+// Converts a libvirt error to a Status with a Fault, both from the table in error.cc. The message is
+// "<what>: <libvirt's message>".
 Status ToStatus(const virError& error, std::string_view what);
 
-// The same for the calling thread's last error, which is what a libvirt call that failed leaves behind.
+// The same for the calling thread's last error, which a failed libvirt call sets.
 Status LastError(std::string_view what);
 
 }  // namespace lk::vm::libvirt

@@ -16,7 +16,7 @@ namespace {
 struct Queue {
   Mutex mutex;
   std::deque<std::function<void()>> posted ABSL_GUARDED_BY(mutex);
-  int timer = -1;  // fires at once while something is posted
+  int timer = -1;  // fires immediately while functions are queued
   std::thread::id thread;
 };
 
@@ -44,7 +44,7 @@ EventLoop& EventLoop::Get() {
 }
 
 EventLoop::EventLoop() {
-  // By default libvirt prints every error to stderr; ours travel as Status.
+  // By default, libvirt prints every error to stderr; lk returns errors as a Status instead.
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
   virInitialize();
   virEventRegisterDefaultImpl();

@@ -5,16 +5,16 @@
 
 namespace lk::vm::libvirt {
 
-// libvirt's event loop on a thread of its own. One for the process: libvirt's registration is global. It lasts as long
-// as the process, since nothing can be unregistered.
+// libvirt's event loop on a separate thread. There is only one per process, because it is registered with libvirt
+// globally, and it runs until the process exits, because it cannot be unregistered.
 class EventLoop {
  public:
-  // Started at the first call, which has to come before the first connection.
+  // The first call starts the loop, and must precede the first connection.
   static EventLoop& Get();
 
-  // Has the function called on the loop's thread, soon, in order of posting.
+  // Queues a function. Functions are called on the loop's thread, in the order of posting.
   void Post(std::function<void()> function);
-  // The same, and waits for it. On the loop's own thread it is called at once.
+  // The same, but waits until the function has returned. On the loop's own thread, it is called directly.
   void Run(const std::function<void()>& function);
   bool OnThread() const;
 

@@ -25,8 +25,8 @@ Status ReadAll(int fd, void* data, size_t size) {
   for (size_t done = 0; done < size;) {
     const ssize_t n = read(fd, static_cast<char*>(data) + done, size - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return absl::ErrnoToStatus(errno, "read the dump");
-    if (n == 0) return absl::DataLossError("the dump ended early");
+    if (n < 0) return absl::ErrnoToStatus(errno, "cannot read the dump");
+    if (n == 0) return absl::DataLossError("the dump is truncated");
     done += static_cast<size_t>(n);
   }
   return absl::OkStatus();
@@ -36,7 +36,7 @@ Status WriteAll(int fd, const char* data, size_t size, int64_t offset) {
   for (size_t done = 0; done < size;) {
     const ssize_t n = pwrite(fd, data + done, size - done, offset + static_cast<int64_t>(done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return absl::ErrnoToStatus(errno, "write the dump");
+    if (n < 0) return absl::ErrnoToStatus(errno, "cannot write the dump");
     done += static_cast<size_t>(n);
   }
   return absl::OkStatus();
@@ -56,7 +56,8 @@ Status Unflatten(int from, int to) {
     block = {static_cast<int64_t>(be64toh(static_cast<uint64_t>(block.offset))),
              static_cast<int64_t>(be64toh(static_cast<uint64_t>(block.size)))};
     if (block.offset == -1 && block.size == -1) return absl::OkStatus();
-    if (block.offset < 0 || block.size < 0) return absl::DataLossError("the dump has a block of no size");
+    if (block.offset < 0 || block.size < 0)
+      return absl::DataLossError("a block of the dump has a negative offset or size");
     while (block.size > 0) {
       const size_t part = std::min(buffer.size(), static_cast<size_t>(block.size));
       LK_RETURN_IF_ERROR(ReadAll(from, buffer.data(), part));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RAII over libvirt's reference-counted handles.
+// RAII wrappers for libvirt's reference-counted handles.
 #pragma once
 
 #include <libvirt/libvirt.h>
@@ -20,10 +20,10 @@ struct Freer {
 
 using DomainHandle = std::unique_ptr<virDomain, Freer<virDomainFree>>;
 using StreamHandle = std::unique_ptr<virStream, Freer<virStreamFree>>;
-// Shared: calls on worker threads keep a connection alive that the reconnecting thread replaces.
+// Shared, so that calls on worker threads keep a connection alive when the reconnecting thread replaces it.
 using ConnectHandle = std::shared_ptr<virConnect>;
 
-// Takes over a string that libvirt allocated (NULL: empty).
+// Copies and frees a string allocated by libvirt (NULL becomes "").
 inline std::string TakeString(char* text) {
   std::string copy = text ? text : "";
   std::free(text);

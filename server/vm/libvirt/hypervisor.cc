@@ -23,18 +23,18 @@ namespace libvirt {
 namespace {
 
 constexpr absl::Duration kDetachTime = absl::Seconds(30);
-// How long after a call the event that it causes may take.
+// Maximum time from a call to the event that it causes.
 constexpr absl::Duration kEventTime = absl::Seconds(1);
 
-// virDomainEventWatchdogAction.
+// In the order of virDomainEventWatchdogAction.
 constexpr const char* kWatchdogActions[] = {"none", "pause", "reset", "poweroff", "shutdown", "debug", "inject-nmi"};
 
 bool HasEnded(VmEvent::Kind kind) {
   return kind == VmEvent::Kind::kStopped || kind == VmEvent::Kind::kCrashed || kind == VmEvent::Kind::kDestroyed;
 }
 
-// Whether this process can read the files that the hypervisor makes: here, and by daemons of the same user, since they
-// have mode 0600.
+// Whether this process can read the files that the hypervisor creates. They have mode 0600, so the daemon must run on
+// this machine, and this process must be root or run as the same user.
 bool AreFilesOurs(const std::string& uri) {
   return IsLocal(uri) && (geteuid() == 0 || uri.find("/session") != std::string::npos);
 }
@@ -78,7 +78,7 @@ class LibvirtHypervisor final : public Hypervisor {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     const bool follow = logs_here_ && !spec.console_log.empty();
     Expect(spec.name);
-    // Without a log the stream has to be open before the first byte.
+    // Without a log, the stream must be opened before the VM runs.
     if (!follow) LK_RETURN_IF_ERROR(BeginPause(spec.name));
     auto status = Create(connection.get(), spec, xml, follow, std::move(sink));
     if (!follow) EndPause(spec.name, status.ok() ? kEventTime : absl::ZeroDuration());
@@ -115,8 +115,8 @@ class LibvirtHypervisor final : public Hypervisor {
     const auto domain = Find(connection, name);
     if (!domain.ok()) return absl::IsNotFound(domain.status()) ? absl::OkStatus() : domain.status();
     if (virDomainDestroy(domain->get()) == 0) return absl::OkStatus();
-    auto status = LastError("destroy " + name);
-    // It may have ended in the meantime.
+    auto status = LastError("cannot destroy " + name);
+    // The VM may have ended in the meantime.
     return FaultOf(status) == Fault::kGuest ? absl::OkStatus() : status;
   }
 
@@ -124,7 +124,7 @@ class LibvirtHypervisor final : public Hypervisor {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     virDomainPtr* raw = nullptr;
     const int count = virConnectListAllDomains(connection.get(), &raw, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-    if (count < 0) return LastError("list domains");
+    if (count < 0) return LastError("cannot list domains");
     std::vector<DomainHandle> domains(raw, raw + count);
     std::free(raw);
     std::vector<VmInfo> infos;
@@ -142,11 +142,11 @@ class LibvirtHypervisor final : public Hypervisor {
   StatusOr<std::string> AttachDimm(const std::string& name, uint64_t bytes) override {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
-    MutexLock lock(&attach_mutex_);  // or two callers would find the same alias free
+    MutexLock lock(&attach_mutex_);  // otherwise two callers could choose the same alias
     LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
     const auto alias = FreeDimmAlias(xml);
     if (virDomainAttachDeviceFlags(domain.get(), DimmXml(bytes, alias).c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
-      return LastError("attach " + alias);
+      return LastError("cannot attach " + alias);
     }
     return alias;
   }
@@ -162,11 +162,11 @@ class LibvirtHypervisor final : public Hypervisor {
     {
       MutexLock lock(&detach_mutex_);
       if (!detaching_.emplace(device, std::nullopt).second) {
-        return WithFault(absl::FailedPreconditionError(alias + " is being detached already"), Fault::kOurs);
+        return WithFault(absl::FailedPreconditionError(alias + " is already being detached"), Fault::kOurs);
       }
     }
     const bool asked = virDomainDetachDeviceAlias(domain.get(), alias.c_str(), VIR_DOMAIN_AFFECT_LIVE) == 0;
-    auto refusal = asked ? absl::OkStatus() : LastError("detach " + alias);
+    auto refusal = asked ? absl::OkStatus() : LastError("cannot detach " + alias);
     MutexLock lock(&detach_mutex_);
     std::optional<bool>& removed = detaching_[device];
     const auto answered = [&removed] { return removed.has_value(); };
@@ -175,10 +175,12 @@ class LibvirtHypervisor final : public Hypervisor {
     detaching_.erase(device);
     if (!asked) return refusal;
     if (!answer) {
-      return WithFault(absl::DeadlineExceededError(fmt::format("{}: no answer of the guest", alias)), Fault::kGuest);
+      return WithFault(absl::DeadlineExceededError(fmt::format("{}: no response from the guest", alias)),
+                       Fault::kGuest);
     }
     if (!*answer) {
-      return WithFault(absl::FailedPreconditionError(fmt::format("{}: the guest refused", alias)), Fault::kGuest);
+      return WithFault(absl::FailedPreconditionError(fmt::format("{}: the guest refused to release it", alias)),
+                       Fault::kGuest);
     }
     return absl::OkStatus();
   }
@@ -189,7 +191,7 @@ class LibvirtHypervisor final : public Hypervisor {
     LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
     LK_ASSIGN_OR_RETURN(const auto device, VirtioMemXml(xml, bytes));
     if (virDomainUpdateDeviceFlags(domain.get(), device.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
-      return LastError("resize virtio-mem");
+      return LastError("cannot resize virtio-mem");
     }
     return absl::OkStatus();
   }
@@ -218,16 +220,16 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
  private:
-  // One VM whose events and console are wanted. Used on the event loop's thread only.
+  // A VM whose events and console are being followed. Used only on the event loop's thread.
   struct Vm {
     std::unique_ptr<Console> console;
-    bool paused = false;  // and that was reported
+    bool paused = false;  // it has been reported as paused
     bool ended = false;
   };
 
   Status Create(virConnect* connection, const VmSpec& spec, const std::string& xml, bool follow, ConsoleSink sink) {
     const DomainHandle domain(virDomainCreateXML(connection, xml.c_str(), follow ? 0 : VIR_DOMAIN_START_PAUSED));
-    if (!domain) return LastError("start " + spec.name);
+    if (!domain) return LastError("cannot start " + spec.name);
     RunOnAfterPanic(domain.get());
     Status status = AttachConsole(
         spec.name,
@@ -236,7 +238,7 @@ class LibvirtHypervisor final : public Hypervisor {
                         : OpenStream(domain.get(), false, std::move(own));
         },
         std::move(sink));
-    if (status.ok() && !follow && virDomainResume(domain.get()) < 0) status = LastError("resume " + spec.name);
+    if (status.ok() && !follow && virDomainResume(domain.get()) < 0) status = LastError("cannot resume " + spec.name);
     if (!status.ok()) virDomainDestroy(domain.get());
     return status;
   }
@@ -249,11 +251,11 @@ class LibvirtHypervisor final : public Hypervisor {
 
   static StatusOr<std::string> XmlOf(virDomain* domain) {
     char* xml = virDomainGetXMLDesc(domain, 0);
-    if (!xml) return LastError("domain XML");
+    if (!xml) return LastError("cannot read the domain XML");
     return TakeString(xml);
   }
 
-  // Before the VM is there, so that its end is not missed however early it comes.
+  // Called before the VM exists, so that its end is not missed, however early it ends.
   void Expect(const std::string& name) {
     EventLoop::Get().Run([&] { vms_.insert_or_assign(name, Vm{}); });
   }
@@ -261,8 +263,8 @@ class LibvirtHypervisor final : public Hypervisor {
     EventLoop::Get().Run([&] { vms_.erase(name); });
   }
 
-  // The sink as a console gets it: with the test hook; and at the end the VM is forgotten, once its console, which is
-  // calling, has returned.
+  // Wraps the sink of a console: applies the test hook, and forgets the VM at the end. The event loop does that later,
+  // because the VM owns the console, which is still calling on_end.
   ConsoleSink Filtered(const std::string& name, ConsoleSink sink) {
     ConsoleSink own;
     own.on_bytes = options_.drop_console ? [](std::string_view) {} : std::move(sink.on_bytes);
@@ -289,13 +291,14 @@ class LibvirtHypervisor final : public Hypervisor {
     return status;
   }
 
-  // Between these two the VM is paused and resumed because lk has it so, which is nobody's event.
+  // Between these two calls, lk itself pauses and resumes the VM. Events that result from this are not reported.
   Status BeginPause(const std::string& name) {
     MutexLock lock(&pause_mutex_);
     if (pausing_.emplace(name, false).second) return absl::OkStatus();
-    return WithFault(absl::FailedPreconditionError(name + ": is being started or dumped already"), Fault::kOurs);
+    return WithFault(absl::FailedPreconditionError(name + " is already being started or dumped"), Fault::kOurs);
   }
-  // The events come after the call that causes them has returned, or not at all where it has failed early.
+  // Waits for these events, because they arrive after the call that causes them has returned, or not at all if that
+  // call failed early.
   void EndPause(const std::string& name, absl::Duration wait) {
     MutexLock lock(&pause_mutex_);
     bool& over = pausing_[name];
@@ -327,7 +330,7 @@ class LibvirtHypervisor final : public Hypervisor {
       if (virDomainGetState(domain, &state, &reason, 0) == 0) meaning = ReadPause(state, reason).value_or(*meaning);
     }
     if (IsOwnPause(name, *meaning)) return;
-    // libvirt calls the start of a VM a resumption too.
+    // libvirt also reports the start of a VM as resumed.
     if (meaning->kind == VmEvent::Kind::kResumed && !std::exchange(vm->second.paused, false)) return;
     if (meaning->kind == VmEvent::Kind::kPaused) vm->second.paused = true;
     listener_({meaning->kind, name, meaning->words, meaning->by_itself});
@@ -374,12 +377,13 @@ class LibvirtHypervisor final : public Hypervisor {
   uint64_t facts_generation_ ABSL_GUARDED_BY(probe_mutex_) = 0;
 
   Mutex pause_mutex_;
-  // VMs that lk itself pauses, and whether that is over.
+  // VMs that lk itself has paused, and whether the pause is over.
   std::map<std::string, bool> pausing_ ABSL_GUARDED_BY(pause_mutex_);
 
   Mutex attach_mutex_;
   Mutex detach_mutex_;
-  // Devices that guests were asked for, and their answer: removed or not.
+  // Devices that guests have been asked to release, and the outcome: true if removed, false if refused, nullopt if not
+  // known yet.
   using Device = std::pair<std::string, std::string>;  // VM, alias
   std::map<Device, std::optional<bool>> detaching_ ABSL_GUARDED_BY(detach_mutex_);
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What libvirt's numbers say about a VM's life. Pure tables.
+// The meaning of libvirt's lifecycle events and states.
 #pragma once
 
 #include <optional>
@@ -11,14 +11,15 @@ namespace lk::vm::libvirt {
 struct Lifecycle {
   VmEvent::Kind kind = VmEvent::Kind::kStopped;
   const char* words = "";
-  bool by_itself = false;  // kPaused
+  bool by_itself = false;  // only for kPaused
 };
 
-// A lifecycle event (virDomainEventType) and its detail; nothing for those that say nothing to lk.
+// Looks up a lifecycle event (virDomainEventType) and its detail; nullopt for events that lk ignores.
 std::optional<Lifecycle> ReadLifecycle(int event, int detail);
 
-// The same from a domain's state (virDomainState) and its reason, for one that stands still. The event's detail says
-// "paused" also where QEMU stopped by itself for a reason that libvirt has no detail for, such as an error of KVM.
+// The same for the state (virDomainState) of a paused domain and its reason; nullopt if someone paused it. The event is
+// not enough: its detail is "paused" even if QEMU stopped the guest on its own for a reason that libvirt has no detail
+// for, such as a KVM error.
 std::optional<Lifecycle> ReadPause(int state, int reason);
 
 }  // namespace lk::vm::libvirt

@@ -20,9 +20,9 @@ namespace {
 
 // virtlogd's default max_backups (virtlogd.conf).
 constexpr int kBackups = 3;
-// Read at most this much before other consoles and events get their turn.
+// Maximum number of bytes read before other consoles and events get their turn.
 constexpr size_t kTurnBytes = 1 << 20;
-// After the domain has ended virtlogd closes the log in a moment; should it have died, nobody does.
+// Maximum time to wait for virtlogd to close the log after the domain has ended. If virtlogd has died, it never does.
 constexpr int kCloseMilliseconds = 2000;
 
 Status Errno(std::string_view what, const std::filesystem::path& path) {
@@ -30,7 +30,7 @@ Status Errno(std::string_view what, const std::filesystem::path& path) {
                    Fault::kHost);
 }
 
-// The log in the order it was written: path.2, path.1, path.0, path, those that are there.
+// Opens those of the log files that exist, oldest first: path.2, path.1, path.0, path.
 std::vector<UniqueFd> OpenAll(const std::filesystem::path& path) {
   std::vector<UniqueFd> files;
   for (int n = kBackups - 1; n >= -1; --n) {
@@ -46,14 +46,14 @@ struct stat StatOf(int fd) {
   return result;
 }
 
-// The log's files as one stream of bytes that grows.
+// The log's files as one growing stream of bytes.
 class RotatedLog {
  public:
-  // Positions at `offset`; false where the place cannot be known, and then at the end.
+  // Seeks to `offset`. If that cannot be located, seeks to the end and returns false.
   bool Open(const std::filesystem::path& path, uint64_t offset) {
     path_ = path;
     auto files = OpenAll(path);
-    const bool all = files.size() < kBackups + 1;  // else the oldest may have been deleted
+    const bool all = files.size() < kBackups + 1;  // otherwise the oldest may have been deleted
     for (auto& file : files) {
       fd_ = std::move(file);
       const uint64_t size = StatOf(fd_.get()).st_size;
@@ -69,7 +69,7 @@ class RotatedLog {
 
   bool is_open() const { return static_cast<bool>(fd_); }
 
-  // 0: nothing more for now.
+  // Returns 0 if there is no more data at the moment.
   size_t Read(char* buffer, size_t size) {
     while (true) {
       const ssize_t got = read(fd_.get(), buffer, size);
@@ -77,7 +77,7 @@ class RotatedLog {
       if (got < 0 && errno == EINTR) continue;
       auto next = Next();
       if (!next) return 0;
-      // Its last bytes were written before it was renamed, perhaps after the read above.
+      // The last bytes were written before the rename, but possibly after the read above.
       const ssize_t last = read(fd_.get(), buffer, size);
       if (last > 0) return last;
       fd_ = std::move(*next);
@@ -85,7 +85,7 @@ class RotatedLog {
   }
 
  private:
-  // The file that follows the one being read, once that has been renamed.
+  // The file that follows the current one, if the current one has been renamed.
   std::optional<UniqueFd> Next() const {
     const auto here = StatOf(fd_.get());
     auto files = OpenAll(path_);
@@ -112,13 +112,13 @@ class LogFollower final : public Console {
   Status Open(const std::filesystem::path& path, uint64_t offset) {
     name_ = path.filename().string();
     inotify_ = UniqueFd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    // The folder, not the file: it also tells of the new file after a rotation.
+    // Watch the directory rather than the file, to see the new file after a rotation as well.
     if (!inotify_ || inotify_add_watch(inotify_.get(), path.parent_path().c_str(),
                                        IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_CLOSE_WRITE) < 0) {
-      return Errno("watch", path.parent_path());
+      return Errno("cannot watch", path.parent_path());
     }
     const bool placed = log_.Open(path, offset);
-    if (!log_.is_open()) return Errno("open", path);
+    if (!log_.is_open()) return Errno("cannot open", path);
     if (!placed) sink_.on_bytes(kGap);
     watch_ = virEventAddHandle(
         inotify_.get(), VIR_EVENT_HANDLE_READABLE,
@@ -134,7 +134,7 @@ class LogFollower final : public Console {
     virEventUpdateTimeout(timer_, closed_ ? 0 : kCloseMilliseconds);
   }
 
-  void Reconnected(virDomain*) override {}  // the log does not come through the connection
+  void Reconnected(virDomain*) override {}  // the log does not depend on the connection
 
  private:
   void OnInotify() {
@@ -145,7 +145,7 @@ class LogFollower final : public Console {
       for (ssize_t at = 0; at < got;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
         at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
-        // An overflow of the queue (no name) may have hidden anything.
+        // After a queue overflow (an event without a name), any event may be missing.
         if ((event->mask & IN_Q_OVERFLOW) == 0 && (event->len == 0 || name_ != event->name)) continue;
         ours = true;
         if (event->mask & IN_CLOSE_WRITE) closed_ = true;
@@ -160,12 +160,12 @@ class LogFollower final : public Console {
   }
 
   void OnTimer() {
-    if (!Pump()) return;  // the timer stays at 0: again at the next turn
+    if (!Pump()) return;  // the timer stays at 0, so reading continues in the loop's next iteration
     virEventUpdateTimeout(timer_, -1);
     if (ended_ && sink_.on_end) std::exchange(sink_.on_end, nullptr)();
   }
 
-  // True: everything there is has been delivered.
+  // Returns true once everything has been delivered.
   bool Pump() {
     std::array<char, 64 << 10> buffer;
     for (size_t turn = 0; turn < kTurnBytes;) {
@@ -184,7 +184,7 @@ class LogFollower final : public Console {
   int watch_ = -1;
   int timer_ = -1;
   bool ended_ = false;
-  bool closed_ = false;  // by the one who writes it
+  bool closed_ = false;  // virtlogd has closed the log
 };
 
 }  // namespace

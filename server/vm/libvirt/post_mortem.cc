@@ -19,7 +19,7 @@
 namespace lk::vm::libvirt {
 namespace {
 
-// The last error, unless the reason for it is that the VM has ended meanwhile.
+// The last error, or NOT_FOUND if the VM has ended in the meantime.
 Status LastErrorOf(virDomain* domain, std::string_view what) {
   auto status = LastError(what);
   if (virDomainIsActive(domain) != 0) return status;
@@ -29,7 +29,7 @@ Status LastErrorOf(virDomain* domain, std::string_view what) {
 StatusOr<std::string> Monitor(virDomain* domain, const std::string& command, unsigned flags) {
   char* answer = nullptr;
   if (virDomainQemuMonitorCommand(domain, command.c_str(), &answer, flags) < 0) {
-    return LastErrorOf(domain, "vCPU state");
+    return LastErrorOf(domain, "cannot read vCPU state");
   }
   return TakeString(answer);
 }
@@ -39,16 +39,16 @@ bool Says(const Status& status, std::string_view words) {
 }
 
 Status CoreDump(virDomain* domain, const std::filesystem::path& path) {
-  // Every QEMU has zlib. The VM is paused by libvirt, not live, and so the memory is of one moment.
+  // Every QEMU supports zlib. libvirt pauses the VM, so that the dump is consistent.
   if (virDomainCoreDumpWithFormat(domain, path.c_str(), VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_ZLIB, VIR_DUMP_MEMORY_ONLY) ==
       0) {
     return absl::OkStatus();
   }
-  auto status = LastErrorOf(domain, "dump memory");
+  auto status = LastErrorOf(domain, "cannot dump memory");
   if (Says(status, std::strerror(ENOSPC))) {
     return WithFault(absl::ResourceExhaustedError(status.message()), Fault::kHost);
   }
-  if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status)) {  // no such format, not running
+  if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status)) {  // unsupported format, not running
     return WithFault(absl::FailedPreconditionError(status.message()), Fault::kGuest);
   }
   return status;
@@ -58,7 +58,8 @@ Status HostError(const std::filesystem::path& path) {
   return WithFault(absl::ErrnoToStatus(errno, path.string()), Fault::kHost);
 }
 
-// Both ends of a named pipe. Ours to write keeps the reader waiting until another process has opened it.
+// Both ends of a named pipe. While the write end is open, the reader does not see end of file before another process
+// has opened the pipe.
 struct Pipe {
   UniqueFd read;
   UniqueFd write;
@@ -71,7 +72,7 @@ StatusOr<Pipe> OpenPipe(const std::filesystem::path& path) {
   return pipe;
 }
 
-// libvirt gets a pipe to write to, whose other end is put in order on its way into the file.
+// Lets libvirt dump to a pipe, and unflattens the data from the pipe into the file.
 Status DumpThroughPipe(virDomain* domain, const std::filesystem::path& path, const std::filesystem::path& pipe_path) {
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return HostError(path);
@@ -79,12 +80,12 @@ Status DumpThroughPipe(virDomain* domain, const std::filesystem::path& path, con
   Status written;
   std::thread writer([&] {
     written = Unflatten(pipe.read.get(), file.get());
-    pipe.read.reset();  // who still writes gets EPIPE
+    pipe.read.reset();  // the other process gets EPIPE if it is still writing
   });
   auto status = CoreDump(domain, pipe_path);
   pipe.write.reset();
   writer.join();
-  // Cut short is what the file is when the dump has failed; every other trouble of the writer is the first cause.
+  // If the dump fails, the writer gets truncated data. Any other error of the writer is the cause of the failure.
   if (written.ok() || (!status.ok() && absl::IsDataLoss(written))) return status;
   return WithFault(written, Fault::kHost);
 }
@@ -110,10 +111,10 @@ StatusOr<std::vector<Vcpu>> ReadVcpus(virDomain* domain) {
 
 Status InjectNmi(virDomain* domain) {
   if (virDomainInjectNMI(domain, 0) == 0) return absl::OkStatus();
-  auto status = LastErrorOf(domain, "inject NMI");
-  // hw/core/nmi.c, for a machine type without a way to do it, such as aarch64's virt.
+  auto status = LastErrorOf(domain, "cannot inject an NMI");
+  // QEMU's message for a machine type that does not support NMIs, such as virt on aarch64 (hw/core/nmi.c).
   if (Says(status, "does not provide NMIs")) {
-    return WithFault(absl::UnimplementedError("QEMU has no NMI for this machine type"), Fault::kOurs);
+    return WithFault(absl::UnimplementedError("QEMU does not support NMIs for this machine type"), Fault::kOurs);
   }
   return status;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looking into a VM that no longer answers. Errors and blocking are those of vm::Hypervisor.
+// Inspects a VM that no longer responds. Errors and blocking are those of vm::Hypervisor.
 #pragma once
 
 #include <filesystem>
@@ -10,14 +10,16 @@
 
 namespace lk::vm::libvirt {
 
-// The panic device is told of before the kernel has printed all (what panics in an NMI prints nothing before): the
-// guest is to run on, which libvirt has no element for. A QEMU before 6.0 stops it.
+// Lets the guest continue after a panic, because the kernel notifies the panic device before it has printed everything
+// (after a panic in an NMI, before it has printed anything). libvirt has no setting for this. QEMU before 6.0 stops the
+// guest regardless.
 void RunOnAfterPanic(virDomain* domain);
 
 StatusOr<std::vector<Vcpu>> ReadVcpus(virDomain* domain);
 Status InjectNmi(virDomain* domain);
-// `here`: the domain's host is this one. The file then is this process's own, mode 0600. Elsewhere it is that of the
-// daemon (root's for qemu:///system) and in makedumpfile's flattened format, which crash reads as it is.
+// `here` means that the domain runs on this host. The file is then owned by the user of this process, with mode 0600.
+// Otherwise it is owned by the daemon's user (root for qemu:///system) and is in makedumpfile's flattened format, which
+// crash can read directly.
 Status DumpMemory(virDomain* domain, const std::filesystem::path& path, bool here);
 
 }  // namespace lk::vm::libvirt

@@ -26,7 +26,7 @@ namespace {
 
 constexpr absl::Duration kProbeTime = absl::Seconds(5);
 
-// A folder that QEMU, whatever user it runs as, can read.
+// A directory that QEMU can read, whatever user it runs as.
 class SharedFolder {
  public:
   SharedFolder() : path_(std::filesystem::temp_directory_path() / ("lk-probe-" + RandomHex(6))) {
@@ -43,7 +43,7 @@ class SharedFolder {
   std::filesystem::path path_;
 };
 
-// The least domain that has a vCPU and a serial console; without a kernel its firmware prints on that.
+// The smallest domain with a vCPU and a serial console; without a kernel, the firmware prints on the console.
 std::string ProbeXml(const std::string& arch, const std::string& kernel) {
   const bool x86 = arch == "x86_64";
   pugi::xml_document document;
@@ -66,7 +66,7 @@ std::string ProbeXml(const std::string& arch, const std::string& kernel) {
     if (kernel.empty()) features.append_child("acpi");
     features.append_child("gic").append_attribute("version") = "3";
   }
-  domain.append_child("cpu").append_attribute("mode") = "host-passthrough";  // the CPU that runs get, too
+  domain.append_child("cpu").append_attribute("mode") = "host-passthrough";  // as in runs
   auto devices = domain.append_child("devices");
   auto usb = devices.append_child("controller");
   usb.append_attribute("type") = "usb";
@@ -78,12 +78,12 @@ std::string ProbeXml(const std::string& arch, const std::string& kernel) {
   return out.str();
 }
 
-// Boots the domain with KVM and waits for `word`. OK: it came.
+// Boots the domain with KVM and waits until it prints `word`.
 Status BootsWithKvm(virConnect* connection, const std::string& arch, const std::string& kernel, std::string_view word) {
-  // Should lkd die here, the domain ends with its connection.
+  // If lkd dies here, the domain is destroyed with the connection.
   const DomainHandle domain(virDomainCreateXML(connection, ProbeXml(arch, kernel).c_str(),
                                                VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY));
-  if (!domain) return LastError("a guest with KVM does not start");
+  if (!domain) return LastError("cannot start a guest with KVM");
 
   struct Heard {
     Mutex mutex;
@@ -102,7 +102,7 @@ Status BootsWithKvm(virConnect* connection, const std::string& arch, const std::
                           [] {}});
   });
   Status status = console.status();
-  if (status.ok() && virDomainResume(domain.get()) < 0) status = LastError("a guest with KVM does not run");
+  if (status.ok() && virDomainResume(domain.get()) < 0) status = LastError("cannot resume a guest with KVM");
   if (status.ok()) {
     MutexLock lock(&heard.mutex);
     if (!heard.mutex.AwaitWithTimeout(absl::Condition(&heard, &Heard::Has), kProbeTime)) {
@@ -121,10 +121,10 @@ struct Accelerator {
 };
 
 Accelerator FindAccelerator(virConnect* connection, const Guests& guests, bool local) {
-  if (!guests.kvm) return {"tcg", "libvirt offers no KVM here (no usable /dev/kvm)"};
+  if (!guests.kvm) return {"tcg", "libvirt does not offer KVM on this host (no usable /dev/kvm)"};
   const bool x86 = guests.host_arch == "x86_64";
-  if (!x86 && guests.host_arch != "aarch64") return {"tcg", "KVM is tried on x86_64 and aarch64 hosts only"};
-  // A file of lkd's reaches the hypervisor of its own machine only; elsewhere the firmware has to do.
+  if (!x86 && guests.host_arch != "aarch64") return {"tcg", "KVM is used only on x86_64 and aarch64 hosts"};
+  // Only a local hypervisor can read lkd's files. On a remote host, only the firmware is booted.
   const bool guest = local && !ProbeGuest().empty();
   const std::string firmware = x86 ? "SeaBIOS" : "UEFI firmware";
   const SharedFolder folder;
@@ -135,11 +135,12 @@ Accelerator FindAccelerator(virConnect* connection, const Guests& guests, bool l
     chmod(kernel.c_str(), 0644);
   }
   const auto status = BootsWithKvm(connection, guests.host_arch, kernel, guest ? kProbeWord : firmware);
-  if (!status.ok()) return {"tcg", "KVM is offered but does not work: " + std::string(status.message())};
-  return {"kvm", guest ? "a guest reached 64-bit mode with it" : firmware + " ran with it"};
+  if (!status.ok()) return {"tcg", "libvirt offers KVM, but it does not work: " + std::string(status.message())};
+  return {"kvm", guest ? "a KVM guest reached 64-bit mode" : firmware + " ran under KVM"};
 }
 
-// Whether QEMU has a setting that libvirt does not know of is what starting it tells. The guest never runs.
+// libvirt does not report whether QEMU supports scalable mode, so this function starts QEMU to find out. The guest
+// never runs.
 bool StartsScalableIommu(virConnect* connection) {
   VmSpec spec;
   spec.name = "lk-probe-" + RandomHex(6);
@@ -163,14 +164,14 @@ bool StartsScalableIommu(virConnect* connection) {
 StatusOr<HostFacts> ProbeHost(virConnect* connection, bool local) {
   HostFacts facts;
   virNodeInfo node;
-  if (virNodeGetInfo(connection, &node) < 0) return LastError("node information");
+  if (virNodeGetInfo(connection, &node) < 0) return LastError("cannot read node information");
   facts.cpus = node.cpus;
   facts.memory_bytes = static_cast<uint64_t>(node.memory) << 10;
 
   unsigned long libvirt_version = 0, qemu_version = 0;
   if (virConnectGetLibVersion(connection, &libvirt_version) < 0 ||
       virConnectGetVersion(connection, &qemu_version) < 0) {
-    return LastError("versions");
+    return LastError("cannot read versions");
   }
   facts.libvirt_version = VersionText(libvirt_version);
   facts.hypervisor_version = fmt::format("{} {}", virConnectGetType(connection), VersionText(qemu_version));
@@ -179,7 +180,7 @@ StatusOr<HostFacts> ProbeHost(virConnect* connection, bool local) {
   facts.broken_qemu = !facts.broken_reason.empty();
 
   char* xml = virConnectGetCapabilities(connection);
-  if (!xml) return LastError("capabilities");
+  if (!xml) return LastError("cannot read capabilities");
   const auto guests = ParseCapabilities(TakeString(xml));
   if (guests.archs.empty()) {
     return WithFault(absl::FailedPreconditionError("no QEMU for x86_64 or aarch64 on the host"), Fault::kHost);
@@ -195,7 +196,7 @@ StatusOr<HostFacts> ProbeHost(virConnect* connection, bool local) {
     const bool kvm = facts.accelerator == "kvm" && arch == guests.host_arch;
     char* domain = virConnectGetDomainCapabilities(connection, nullptr, arch.c_str(), arch == "x86_64" ? "q35" : "virt",
                                                    kvm ? "kvm" : "qemu", 0);
-    if (!domain) return LastError("domain capabilities");
+    if (!domain) return LastError("cannot read domain capabilities");
     for (auto& feature : ParseFeatures(TakeString(domain))) features.insert(std::move(feature));
   }
   if (features.contains("iommu:intel") && StartsScalableIommu(connection)) features.insert("iommu:intel-scalable");

@@ -6,9 +6,9 @@
 
 namespace lk::vm::libvirt {
 
-// Looks at the host. `local`: files that lkd writes are there for its QEMU. Boots one small guest with KVM where
-// libvirt offers it (5 s at most). Errors: UNAVAILABLE (kHost), FAILED_PRECONDITION (kHost; no emulator for any
-// architecture lk knows).
+// Inspects the host. `local` means that its QEMU can read files that lkd writes. If libvirt offers KVM, boots a small
+// guest with it (at most 5 s). Errors (both kHost): UNAVAILABLE, FAILED_PRECONDITION (no emulator for any architecture
+// that lk supports).
 StatusOr<HostFacts> ProbeHost(virConnect* connection, bool local);
 
 }  // namespace lk::vm::libvirt

@@ -3,9 +3,9 @@
 
 #if defined(__x86_64__)
 
-// Multiboot 0.6.96: magic, flags (bit 16: addresses follow), checksum, then header, load, load end, bss end and entry
-// address. Loaded at 1 MiB; page tables and stack in the bss behind it. Registers of long mode: AMD64 Architecture
-// Programmer's Manual, volume 2, "Long-Mode Initialization".
+// Multiboot 0.6.96: magic, flags (bit 16: addresses follow), checksum, then the addresses of header, load, load end,
+// bss end and entry. Loaded at 1 MiB; page tables and stack are in the bss after it. For the registers of long mode,
+// see the AMD64 Architecture Programmer's Manual, volume 2, "Long-Mode Initialization".
 asm(R"(
   .section .rodata
   .balign 16
@@ -62,7 +62,7 @@ lk_probe_guest_end:
 
 #elif defined(__aarch64__)
 
-// An arm64 Image (Documentation/arch/arm64/booting.rst), entered with the MMU off. Machine virt has its PL011 at
+// An arm64 Image (Documentation/arch/arm64/booting.rst), entered with the MMU off. The PL011 of machine type virt is at
 // 0x09000000 (QEMU hw/arm/virt.c).
 asm(R"(
   .section .rodata

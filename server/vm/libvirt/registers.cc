@@ -12,12 +12,12 @@ namespace lk::vm::libvirt {
 namespace {
 
 constexpr std::string_view kSection = "CPU#";
-// What begins the lines after the general registers: x87 and SSE; NEON, SVE, VFP.
+// How the lines after the general registers begin: x87 and SSE; NEON, SVE and VFP.
 constexpr std::string_view kVectors[] = {"FCW=", "Q00=", "FFR=", "P00=", "Z00=", "s00="};
-// Twice what the longest of them needs; a bound against a QEMU that prints more.
+// Twice the longest output seen, in case other QEMU versions print more.
 constexpr size_t kMaxRegisters = 4096;
 
-// A register that says where the CPU is, and the flags that go with it.
+// How QEMU prints the instruction pointer and the flags in a CPU mode.
 struct RegisterRow {
   std::string_view instruction_pointer;
   std::string_view flags;
@@ -30,10 +30,10 @@ constexpr RegisterRow kRows[] = {
     {"RIP=", "RFL=", kIf, false},
     {"EIP=", "EFL=", kIf, false},  // not in long mode
     {" PC=", "PSTATE=", kI, true},
-    {"R15=", "\nPSR=", kI, true},  // aarch64 in a 32-bit program; not FPSR
+    {"R15=", "\nPSR=", kI, true},  // aarch64 in a 32-bit program; the newline excludes FPSR
 };
 
-// Instructions with all operands (Arm ARM, C6.2), as 32-bit words.
+// Encodings of instructions with their operands (Arm ARM, C6.2).
 constexpr std::string_view kRests[] = {"0xd503207f", "0xd4000002", "0xd4000003"};  // wfi, hvc #0, smc #0
 
 template <typename T>
@@ -46,7 +46,7 @@ bool Register(std::string_view section, std::string_view name, uint64_t& value) 
   return at != std::string_view::npos && Number(section.substr(at + name.size()), 16, value);
 }
 
-// Takes the first line off the text.
+// Removes the first line from the text and returns it.
 std::string_view TakeLine(std::string_view& text) {
   const std::string_view line = text.substr(0, text.find('\n'));
   text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -67,7 +67,7 @@ Vcpu ParseSection(std::string_view section) {
     if (!Register(vcpu.registers, row.flags, flags)) continue;
     Register(vcpu.registers, row.instruction_pointer, vcpu.instruction_pointer);
     vcpu.interrupts_off = ((flags & row.interrupt_bit) != 0) == row.off_when_set;
-    // One that was never started stands at its reset address.
+    // An aarch64 CPU that has never been started is at its reset address, 0.
     vcpu.halted = row.off_when_set && vcpu.instruction_pointer == 0;
   }
   if (vcpu.registers.find("HLT=1") != std::string::npos) vcpu.halted = true;

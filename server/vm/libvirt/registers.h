@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What QEMU's monitor prints about a VM's CPUs. Pure.
+// Parses the output of QEMU's monitor about a VM's CPUs. Pure functions.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@
 
 namespace lk::vm::libvirt {
 
-// Reads the output of `info registers -a` (QEMU target/i386/cpu-dump.c and target/arm/cpu.c), a section for each vCPU.
-// Floating point and vector registers are left out of `registers`. `halted` is what x86-64 prints as HLT; for aarch64
-// it takes AsksForInstruction(). A section without the registers that it looks for keeps zeros there.
+// Parses the output of `info registers -a` (QEMU target/i386/cpu-dump.c and target/arm/cpu.c), which has one section
+// per vCPU. Floating-point and vector registers are left out of `registers`. `halted` is printed as HLT on x86-64; on
+// aarch64, it requires InstructionCommand(). Registers that are missing from a section stay 0.
 std::vector<Vcpu> ParseRegisters(std::string_view text);
 
-// QEMU does not print whether an aarch64 CPU waits for an interrupt; the instruction before its PC tells. The QMP
-// command that reads it in the CPU's own address space; empty where there is nothing to ask.
+// QEMU does not print whether an aarch64 CPU is waiting for an interrupt, but the instruction before its PC shows that.
+// Returns the QMP command that reads the instruction in the CPU's own address space; empty if there is nothing to read.
 std::string InstructionCommand(const Vcpu& vcpu);
-// Whether the answer shows a CPU that rests: WFI, or the call to the firmware that switches a CPU off, which it does
-// not return from (PSCI CPU_OFF through HVC or SMC).
+// Whether the reply to that command shows a CPU that is idle or off: WFI, or the firmware call that powers a CPU off
+// and does not return (PSCI CPU_OFF via HVC or SMC).
 bool ShowsRest(std::string_view answer);
 
 }  // namespace lk::vm::libvirt

@@ -14,12 +14,12 @@ class StreamConsole final : public Console {
 
   Status Open(virDomain* domain) {
     stream_.reset(virStreamNew(virDomainGetConnect(domain), VIR_STREAM_NONBLOCK));
-    // FORCE takes the console over from whoever holds it, for example a connection that is already dead.
+    // FORCE takes the console away from its current user, for example a connection that is already dead.
     if (!stream_ || virDomainOpenConsole(domain, nullptr, stream_.get(), VIR_DOMAIN_CONSOLE_FORCE) < 0 ||
         virStreamEventAddCallback(
             stream_.get(), VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP,
             [](virStreamPtr, int, void* self) { static_cast<StreamConsole*>(self)->OnEvent(); }, this, nullptr) < 0) {
-      auto status = LastError("console");
+      auto status = LastError("cannot open the console");
       if (stream_) virStreamAbort(std::exchange(stream_, nullptr).get());
       return status;
     }
@@ -47,7 +47,8 @@ class StreamConsole final : public Console {
     while ((got = virStreamRecv(stream_.get(), buffer.data(), buffer.size())) > 0) {
       sink_.on_bytes({buffer.data(), static_cast<size_t>(got)});
     }
-    // End or error, not "nothing now" (-2): whether the domain has ended or the connection is told by their own events.
+    // The stream has ended or failed, unless it just has no data at the moment (-2). Separate events report the end of
+    // the domain or of the connection.
     if (got != -2) Close();
   }
 

@@ -18,7 +18,7 @@ bool Hexadecimal(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// Reads fields and keeps the first mistake. Nothing of it throws.
+// Reads fields and remembers the first error. Does not throw.
 class Reader {
  public:
   explicit Reader(std::string_view body) : root_(json::parse(body, nullptr, /*allow_exceptions=*/false)) {
@@ -30,7 +30,7 @@ class Reader {
     if (status_.ok()) status_ = absl::InvalidArgumentError(message);
   }
 
-  // "workflow_run.head_repository.full_name". Null: not there, or null itself.
+  // `path` looks like "workflow_run.head_repository.full_name". Returns null if the field is missing or null.
   const json* Get(const std::string& path) const { return Get(root_, path); }
   static const json* Get(const json& from, const std::string& path) {
     const json* at = &from;
@@ -52,18 +52,18 @@ class Reader {
   }
   std::string Optional(const std::string& path) { return Text(Get(path), path); }
 
-  // A text, or a number as its digits.
+  // Returns a string, or the digits of a number.
   std::string Text(const json* value, const std::string& path) {
     if (value == nullptr) return "";
     if (value->is_number_unsigned()) return fmt::format("{}", value->get<uint64_t>());
     if (!value->is_string()) {
-      Refuse(fmt::format("{} is not a text", path));
+      Refuse(fmt::format("{} is not a string", path));
       return "";
     }
     const auto& text = value->get_ref<const std::string&>();
     const bool control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
-    if (text.size() > Event::kMostText || control) {
-      Refuse(fmt::format("{} is longer than {} bytes, or has control characters", path, Event::kMostText));
+    if (text.size() > Event::kMaxText || control) {
+      Refuse(fmt::format("{} is longer than {} bytes or contains control characters", path, Event::kMaxText));
       return "";
     }
     return text;
@@ -71,24 +71,24 @@ class Reader {
 
   bool Flag(const std::string& path) {
     const json* value = Get(path);
-    if (value != nullptr && !value->is_boolean()) Refuse(fmt::format("{} is not true or false", path));
+    if (value != nullptr && !value->is_boolean()) Refuse(fmt::format("{} must be true or false", path));
     return value != nullptr && value->is_boolean() && value->get<bool>();
   }
 
   std::string Commit(const std::string& path) {
     std::string commit = Optional(path);
     if (commit.empty() || ((commit.size() == 40 || commit.size() == 64) && Hexadecimal(commit))) return commit;
-    Refuse(fmt::format("{} is not a commit's hash", path));
+    Refuse(fmt::format("{} is not a commit hash", path));
     return "";
   }
 
-  // `url`, `digest`: names of fields of each.
+  // `url` and `digest` are the names of the fields that hold the URL and the SHA-256 of an artifact.
   std::vector<Event::Artifact> Artifacts(const std::string& path, const std::string& url, const std::string& digest) {
     std::vector<Event::Artifact> artifacts;
     const json* list = Get(path);
     if (list == nullptr) return artifacts;
-    if (!list->is_array() || list->size() > Event::kMostArtifacts) {
-      Refuse(fmt::format("{} is not a list of at most {}", path, Event::kMostArtifacts));
+    if (!list->is_array() || list->size() > Event::kMaxArtifacts) {
+      Refuse(fmt::format("{} must be a list of at most {} artifacts", path, Event::kMaxArtifacts));
       return artifacts;
     }
     for (const json& item : *list) {
@@ -96,13 +96,13 @@ class Reader {
       artifact.name = Text(Get(item, "name"), path + ".name");
       artifact.url = Text(Get(item, url), absl::StrCat(path, ".", url));
       std::string sum = Text(Get(item, digest), absl::StrCat(path, ".", digest));
-      // GitHub's has the algorithm before it.
+      // GitHub prefixes the hash with the name of the algorithm.
       const bool other = sum.find(':') != std::string::npos && !sum.starts_with("sha256:");
       artifact.sha256 = other ? "" : absl::AsciiStrToLower(absl::StripPrefix(sum, "sha256:"));
       if (!artifact.sha256.empty() && (artifact.sha256.size() != 64 || !Hexadecimal(artifact.sha256))) {
-        Refuse(fmt::format("{}.{} is not a SHA-256", path, digest));
+        Refuse(fmt::format("{}.{} is not a SHA-256 hash", path, digest));
       }
-      if (artifact.name.empty() || artifact.url.empty()) Refuse(fmt::format("{} needs name and {}", path, url));
+      if (artifact.name.empty() || artifact.url.empty()) Refuse(fmt::format("{} requires name and {}", path, url));
       artifacts.push_back(std::move(artifact));
     }
     return artifacts;
@@ -141,7 +141,7 @@ void ReadWorkflowRun(Reader& reader, Event& event) {
   event.run = reader.Required("workflow_run.id");
   event.status = reader.Optional("workflow_run.conclusion");
   event.idle = reader.Required("action") != "completed";
-  // Where it is gone, the repository it came from was not this one.
+  // head_repository is null if the fork has been deleted.
   event.fork = reader.Optional("workflow_run.head_repository.full_name") != event.repository;
 }
 
@@ -177,7 +177,7 @@ StatusOr<Event> ParseGitLab(std::string_view body) {
   Event event;
   event.source = "gitlab";
   event.type = reader.Required("object_kind");
-  // The hook is called "Job", its object "build".
+  // GitLab calls the event "Job", but its object_kind is "build".
   if (event.type == "build") event.type = "job";
   const bool job = event.type == "job";
   if (!job && event.type != "pipeline") {
@@ -246,7 +246,7 @@ StatusOr<Event> FromJson(const std::string& text) {
   event.idle = reader.Flag("idle");
   event.artifacts = reader.Artifacts("artifacts", "url", "sha256");
   if (!reader.status().ok()) {
-    return absl::DataLossError(fmt::format("a stored webhook: {}", std::string(reader.status().message())));
+    return absl::DataLossError(fmt::format("stored webhook: {}", std::string(reader.status().message())));
   }
   return event;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a CI system told, in lk's words. Pure: bodies are read here and nothing else is done.
+// Events from CI systems in a common form. Pure: only parses bodies.
 #pragma once
 
 #include <map>
@@ -11,28 +11,28 @@
 
 namespace lk::webhooks {
 
-// Every text is UTF-8 without control characters and at most kMostText bytes.
+// Every text is UTF-8 without control characters and at most kMaxText bytes.
 struct Event {
-  static constexpr size_t kMostText = 1024;
-  static constexpr size_t kMostArtifacts = 256;
+  static constexpr size_t kMaxText = 1024;
+  static constexpr size_t kMaxArtifacts = 256;
 
   struct Artifact {
     std::string name;
     std::string url;
-    std::string sha256;  // 64 lower-case hexadecimal digits; empty: not told
+    std::string sha256;  // 64 lower-case hexadecimal digits; empty if unknown
   };
 
   std::string source;      // github, gitlab, generic
-  std::string delivery;    // the sender's id
-  std::string type;        // push, workflow_run, release; pipeline, job; a generic one's type
-  std::string status;      // of workflow_run, pipeline, job: "success" ...; empty: it is not finished
+  std::string delivery;    // the sender's id of the delivery
+  std::string type;        // push, workflow_run, release; pipeline, job; the type of a generic event
+  std::string status;      // of a workflow_run, pipeline or job, for example "success"; empty if the event has none
   std::string repository;  // "owner/name"
   std::string branch;      // without "refs/heads/"
   std::string tag;
-  std::string commit;  // 40 or 64 lower-case hexadecimal digits; empty: not told
-  std::string run;     // the CI system's id of what ran
-  bool fork = false;   // what ran came from another repository than `repository`
-  // Nothing to be done by nature: a branch deleted, a release changed, a workflow begun.
+  std::string commit;  // 40 or 64 lower-case hexadecimal digits; empty if unknown
+  std::string run;     // the CI system's id of the run
+  bool fork = false;   // the code came from a repository other than `repository`
+  // Requires no work: for example a deleted branch, a changed release, a workflow that has just started.
   bool idle = false;
   std::vector<Artifact> artifacts;
 
@@ -40,16 +40,17 @@ struct Event {
   const std::string& ref() const { return branch.empty() ? tag : branch; }
 };
 
-// `name` is the value of X-GitHub-Event ("push"). Any event but push, workflow_run and release is idle.
-// Errors: INVALID_ARGUMENT (no JSON, or a field is missing, of another type or malformed; the message names it).
+// `name` is the value of X-GitHub-Event, for example "push". Any event except push, workflow_run and release is idle.
+// Errors: INVALID_ARGUMENT (not JSON, or a field is missing, malformed or of the wrong type; the message names the
+// field).
 StatusOr<Event> ParseGitHub(std::string_view name, std::string_view body);
-// The event is told by the body's object_kind. Errors as above.
+// The body's object_kind names the event. Errors as above.
 StatusOr<Event> ParseGitLab(std::string_view body);
 // {"type": "...", "data": {"repository", "branch", "tag", "commit", "run", "status", "artifacts": [{"name", "url",
-// "sha256"}]}}; of data, repository is required. Errors as above.
+// "sha256"}]}}. "type" and "repository" are required. Errors as above.
 StatusOr<Event> ParseGeneric(std::string_view body);
 
-// For the store. Reading errors: DATA_LOSS.
+// For the store. FromJson's errors: DATA_LOSS.
 std::string ToJson(const Event& event);
 StatusOr<Event> FromJson(const std::string& text);
 

@@ -15,25 +15,25 @@ namespace lk::webhooks {
 namespace {
 
 constexpr absl::Duration kFirstPause = absl::Seconds(5);
-constexpr absl::Duration kMostPause = absl::Minutes(10);
-constexpr uint32_t kMostAttempts = 10;
+constexpr absl::Duration kMaxPause = absl::Minutes(10);
+constexpr uint32_t kMaxAttempts = 10;
 constexpr absl::Duration kForgetEvery = absl::Hours(1);
-constexpr size_t kMostTemplateBytes = 1 << 20;
-constexpr size_t kMostIntakeError = 1000;
+constexpr size_t kMaxTemplateBytes = 1 << 20;
+constexpr size_t kMaxIntakeError = 1000;
 
 StatusOr<std::string> ReadTemplate(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::FailedPreconditionError(fmt::format("cannot read the campaign file {}", path.string()));
-  std::string yaml(kMostTemplateBytes + 1, '\0');
+  std::string yaml(kMaxTemplateBytes + 1, '\0');
   file.read(yaml.data(), static_cast<std::streamsize>(yaml.size()));
   yaml.resize(static_cast<size_t>(file.gcount()));
-  if (yaml.size() > kMostTemplateBytes) {
+  if (yaml.size() > kMaxTemplateBytes) {
     return absl::FailedPreconditionError(fmt::format("the campaign file {} is larger than 1 MiB", path.string()));
   }
   return yaml;
 }
 
-// Of a kernel that an event brought.
+// Labels for the kernel that an event announces.
 campaign::Labels KernelLabels(const Event& event) {
   campaign::Labels labels;
   for (const auto& [name, value] :
@@ -47,11 +47,11 @@ bool MayPass(const Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-// Removed with all that is in it.
+// A directory that is removed with its contents on destruction.
 class Directory {
  public:
   explicit Directory(std::filesystem::path path) : path_(std::move(path)) {
-    // Of an lkd that was killed.
+    // The directory is left over if lkd was killed.
     std::filesystem::remove_all(path_, failed_);
     std::filesystem::create_directories(path_, failed_);
   }
@@ -144,26 +144,26 @@ absl::Time Intake::Step() {
   if (webhook.next_attempt > clock_.Now()) return webhook.next_attempt;
 
   const Status done = Work(webhook);
-  if (absl::IsCancelled(done)) return clock_.Now();  // the next lkd does it
+  if (absl::IsCancelled(done)) return clock_.Now();  // lkd tries again after its next start
   ++webhook.attempts;
-  webhook.error = StoredError(std::string(done.message()), kMostIntakeError);
+  webhook.error = StoredError(std::string(done.message()), kMaxIntakeError);
   if (done.ok()) {
     webhook.state = "done";
     spdlog::info("webhooks: {}: campaign {}", webhook.id, webhook.campaign_id);
   } else if (absl::IsResourceExhausted(done) && !webhook.campaign_id.empty()) {
-    // Too many campaigns: there is room again when some are finished, however long that takes.
-    webhook.next_attempt = clock_.Now() + kMostPause;
-  } else if (MayPass(done) && webhook.attempts < kMostAttempts) {
-    webhook.next_attempt = clock_.Now() + Backoff(kFirstPause, kMostPause, webhook.attempts, chance_());
+    // Too many campaigns: retry until some of them have finished, however long that takes.
+    webhook.next_attempt = clock_.Now() + kMaxPause;
+  } else if (MayPass(done) && webhook.attempts < kMaxAttempts) {
+    webhook.next_attempt = clock_.Now() + Backoff(kFirstPause, kMaxPause, webhook.attempts, chance_());
   } else {
     webhook.state = "failed";
   }
   if (!done.ok()) {
-    spdlog::warn("webhooks: {}: {}, attempt {}: {}", webhook.id, webhook.state == "failed" ? "given up" : "later",
+    spdlog::warn("webhooks: {}: {}, attempt {}: {}", webhook.id, webhook.state == "failed" ? "giving up" : "will retry",
                  webhook.attempts, webhook.error);
   }
   if (const Status stored = store_.UpdateInbound(webhook); !stored.ok()) {
-    // It is done again; a campaign that is there is not started again.
+    // The work will be repeated, but an existing campaign is not started again.
     spdlog::warn("webhooks: {}", std::string(stored.message()));
     return clock_.Now() + kStoreRetry;
   }
@@ -178,14 +178,14 @@ Status Intake::Work(store::InboundWebhook& webhook) {
   LK_ASSIGN_OR_RETURN(const Event event, FromJson(webhook.event));
   const auto rule = std::ranges::find(config_.rules, webhook.rule, &config::WebhookRule::name);
   if (rule == config_.rules.end()) {
-    return absl::FailedPreconditionError(fmt::format("its rule \"{}\" is not configured any more", webhook.rule));
+    return absl::FailedPreconditionError(fmt::format("rule \"{}\" is no longer configured", webhook.rule));
   }
   LK_ASSIGN_OR_RETURN(const std::string yaml, ReadTemplate(rule->campaign));
   LK_ASSIGN_OR_RETURN(const std::string kernel, AddKernel(*rule, event, webhook.id));
   LK_ASSIGN_OR_RETURN(const std::vector<std::string> set, Substitutions(*rule, event, kernel));
   if (webhook.campaign_id.empty()) {
     webhook.campaign_id = port_.new_campaign_id(clock_.Now());
-    // Known before it is started: whoever does this again finds it.
+    // Store the id before starting the campaign, so that a retry finds the campaign.
     LK_RETURN_IF_ERROR(store_.UpdateInbound(webhook));
   }
   return port_.start_campaign(webhook.campaign_id, yaml, set);
@@ -208,7 +208,8 @@ StatusOr<std::string> Intake::AddKernel(const config::WebhookRule& rule, const E
 StatusOr<store::InboundWebhook> Intake::Retry(const std::string& id) {
   LK_ASSIGN_OR_RETURN(store::InboundWebhook webhook, store_.GetInbound(id));
   if (webhook.state != "failed") {
-    return absl::FailedPreconditionError(fmt::format("{} is {}; what failed can be tried again", id, webhook.state));
+    return absl::FailedPreconditionError(
+        fmt::format("{} is {}; only failed webhooks can be retried", id, webhook.state));
   }
   webhook.state = "queued";
   webhook.attempts = 0;

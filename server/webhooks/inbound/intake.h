@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The work behind webhooks that came in: fetch the artefacts, file them as a kernel build, start the rule's campaign.
-// The queue is in the store, so it outlives lkd; each step may be done again, and the campaign is started once.
+// Processes inbound webhooks: fetches the artifacts, adds them as a kernel build, and starts the rule's campaign. The
+// queue is in the store, so it survives a restart of lkd. Any step may be repeated, but the campaign starts only once.
 #pragma once
 
 #include <atomic>
@@ -22,41 +22,43 @@
 
 namespace lk::webhooks {
 
-// What the intake has others do. All may block.
+// Functions that the intake calls. All of them may block.
 struct IntakePort {
-  // Files of one build; gives its id.
+  // Adds the files of one build and returns the build's id.
   std::function<StatusOr<std::string>(const std::vector<kernels::Upload>&, const campaign::Labels&,
                                       const std::string& source)>
       add_kernel;
   std::function<std::string(absl::Time now)> new_campaign_id;
-  // NOT_FOUND: no such campaign is stored.
+  // NOT_FOUND if no such campaign is stored.
   std::function<Status(const std::string& id)> find_campaign;
-  // Errors: INVALID_ARGUMENT (the file is wrong); UNAVAILABLE, RESOURCE_EXHAUSTED (not now).
+  // Errors: INVALID_ARGUMENT (invalid file); UNAVAILABLE, RESOURCE_EXHAUSTED (try again later).
   std::function<Status(const std::string& id, const std::string& yaml, const std::vector<std::string>& set)>
       start_campaign;
 };
 
 class Intake {
  public:
-  // Files are fetched to a directory below `spool`, which is removed afterwards.
+  // Files are fetched to a temporary directory under `spool`.
   Intake(const config::Webhooks& config, store::WebhookStore& store, Fetcher fetcher, IntakePort port,
          const Clock& clock, Chance chance, std::filesystem::path spool);
   ~Intake();
 
-  // There is something new in the queue. Never blocks.
+  // Call when a webhook has been queued. Never blocks.
   void Wake();
   void Start();
   void Stop();
 
-  // Does the next webhook if it is due; one step of the thread. Gives the time at which the next is due.
+  // Processes the next webhook if it is due; called in a loop by the thread. Returns the time at which the next webhook
+  // is due.
   absl::Time Step();
 
-  // Puts one that failed back, to be tried now. Errors: NOT_FOUND, FAILED_PRECONDITION (it did not fail).
+  // Queues a failed webhook again, due immediately. Errors: NOT_FOUND, FAILED_PRECONDITION (the webhook's state is not
+  // "failed").
   StatusOr<store::InboundWebhook> Retry(const std::string& id);
 
  private:
   Status Work(store::InboundWebhook& webhook);
-  // "": the rule asks for no files.
+  // Returns the id of the added kernel, or "" if the rule has no artifacts.
   StatusOr<std::string> AddKernel(const config::WebhookRule& rule, const Event& event, const std::string& id);
   void Loop();
   void Forget();
@@ -69,7 +71,7 @@ class Intake {
   const Chance chance_;
   const std::filesystem::path spool_;
   std::atomic<bool> stop_ = false;
-  absl::Time forgotten_ = absl::InfinitePast();  // of the thread
+  absl::Time forgotten_ = absl::InfinitePast();  // used by the thread only
 
   Mutex mutex_;
   uint64_t woken_ ABSL_GUARDED_BY(mutex_) = 0;

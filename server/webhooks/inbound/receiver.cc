@@ -13,16 +13,16 @@
 namespace lk::webhooks {
 namespace {
 
-constexpr size_t kMostId = 128;
+constexpr size_t kMaxId = 128;
 
 std::string Header(const http::Request& request, const std::string& name) {
   const auto it = request.headers.find(name);
   return it == request.headers.end() ? "" : it->second;
 }
 
-// An id or an event's name as senders make them: it is stored, listed and logged.
+// Whether `text` is acceptable as an event's id or name, which will be stored, listed and logged.
 bool Word(const std::string& text) {
-  return !text.empty() && text.size() <= kMostId &&
+  return !text.empty() && text.size() <= kMaxId &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
@@ -49,7 +49,7 @@ StatusOr<Secrets> ReadAll(const config::WebhookSource& source,
   return secrets;
 }
 
-// Ascending in time.
+// Ids sort by creation time.
 std::string NewId(absl::Time now) {
   return fmt::format("in_{:013x}{}", absl::ToUnixMicros(now), RandomHex(4));
 }
@@ -81,15 +81,16 @@ http::Response Receiver::GitHub(const http::Request& request) const {
   if (!Word(name)) return Bad("the header X-GitHub-Event is missing or malformed");
   if (!Word(delivery)) return Bad("the header X-GitHub-Delivery is missing or malformed");
   if (name == "ping") return {.status = 200, .body = "pong\n"};
-  // The signature covers the body and not the ids: a body that comes again is a replay, under whatever id. What GitHub
-  // sends of two events differs, if only in times and hashes.
+  // The signature covers the body but not the delivery id, so a repeated body is a replay, whatever its delivery id.
+  // The bodies of two GitHub events always differ, if only in timestamps and hashes.
   return Take(ParseGitHub(name, request.body), delivery, Sha256Hex(name + "\n" + request.body));
 }
 
 http::Response Receiver::GitLab(const http::Request& request) const {
   if (!TokenGood(secrets_.gitlab, Header(request, "x-gitlab-token"))) return Unauthorized("gitlab");
   const std::string digest = Sha256Hex(request.body);
-  // The first is the same for every attempt, and younger than the second.
+  // Idempotency-Key is the same in every attempt to deliver a webhook. Older GitLab versions send only
+  // X-Gitlab-Event-UUID.
   std::string delivery = Header(request, "idempotency-key");
   if (delivery.empty()) delivery = Header(request, "x-gitlab-event-uuid");
   if (delivery.empty()) delivery = digest;
@@ -104,7 +105,7 @@ http::Response Receiver::Generic(const http::Request& request) const {
     case StandardResult::kWrong:
       return Unauthorized("generic");
     case StandardResult::kStale:
-      return {.status = 401, .body = "webhook-timestamp is too far from this clock\n"};
+      return {.status = 401, .body = "webhook-timestamp is too far from the current time\n"};
     case StandardResult::kGood:
       break;
   }
@@ -126,15 +127,15 @@ http::Response Receiver::Take(StatusOr<Event> event, const std::string& delivery
   webhook.event = ToJson(*event);
   webhook.rule = rule == nullptr ? "" : rule->name;
   const StatusOr<bool> added = store_.AddInbound(webhook, config_.max_queued);
-  if (absl::IsResourceExhausted(added.status())) return Later("too many webhooks wait already");
+  if (absl::IsResourceExhausted(added.status())) return Later("too many webhooks are waiting");
   if (!added.ok()) {
     spdlog::warn("webhooks: {}", std::string(added.status().message()));
-    return Later("the store does not answer");
+    return Later("the store does not respond");
   }
-  if (!*added) return {.status = 200, .body = "known already\n"};
-  spdlog::info("webhooks: {}: {} {} of {}: {}", webhook.id, webhook.source, event->type, delivery,
-               rule == nullptr ? "no rule for it" : "rule " + rule->name);
-  if (rule == nullptr) return {.status = 200, .body = "no rule for it\n"};
+  if (!*added) return {.status = 200, .body = "already known\n"};
+  spdlog::info("webhooks: {}: {} {}, delivery {}: {}", webhook.id, webhook.source, event->type, delivery,
+               rule == nullptr ? "no matching rule" : "rule " + rule->name);
+  if (rule == nullptr) return {.status = 200, .body = "no matching rule\n"};
   queued_();
   return {.status = 202, .body = webhook.id + "\n"};
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /hooks/v1/{github,gitlab,generic}: checks, stores, answers. What follows from a webhook is the intake's work.
+// POST /hooks/v1/{github,gitlab,generic}: checks and stores webhooks, and responds. The intake processes them.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace lk::webhooks {
 
-// Secrets of each source; none: its path does not exist.
+// Secrets of each source. For a source without secrets, requests get a 404.
 struct ReceiverSecrets {
   Secrets github, gitlab, generic;
 };
@@ -23,18 +23,19 @@ StatusOr<ReceiverSecrets> ReadReceiverSecrets(const config::Webhooks& config);
 
 class Receiver {
  public:
-  // `queued` is called after one was stored for work; must not block.
+  // `queued` is called after a webhook has been stored for processing; it must not block.
   Receiver(const config::Webhooks& config, ReceiverSecrets secrets, store::WebhookStore& store, const Clock& clock,
            std::function<void()> queued)
       : config_(config), secrets_(std::move(secrets)), store_(store), clock_(clock), queued_(std::move(queued)) {}
 
-  // Answers, with a line that says why:
-  //   202 stored; its campaign will be started behind this answer
-  //   200 nothing is to be done: known already, a ping, no rule for it
-  //   400 the signature is good, but the body is not what the sender's documentation says
-  //   401 signature or token missing, wrong or malformed (one answer for all of them); or good, but stale
-  //   503 the queue is full, or the store does not answer: the sender may try again
-  // It must outlive the routes.
+  // Responses; the body is one line with the reason, or with the webhook's id for 202:
+  //   202 stored; its campaign will be started in the background
+  //   200 nothing to do: already known, a ping, no matching rule
+  //   400 the signature is valid, but a header or the body does not match the sender's documentation
+  //   401 signature or token missing, wrong or malformed (always the same response); or signature valid, but timestamp
+  //       too far off
+  //   503 the queue is full, or the store does not respond: the sender can try again
+  // The receiver must outlive the routes.
   http::PostRoutes Routes();
 
   http::Response GitHub(const http::Request& request) const;

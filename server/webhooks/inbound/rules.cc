@@ -32,7 +32,8 @@ bool Fits(const config::WebhookRule& rule, const Event& event) {
   return MatchesAny(rule.branches, event.branch) || MatchesAny(rule.tags, event.tag);
 }
 
-// As a part of a path (RFC 3986, "unreserved"); "/" stays, since names of repositories and branches have it.
+// Percent-encodes all characters except the unreserved ones (RFC 3986) and "/": repository and branch names contain
+// "/".
 StatusOr<std::string> UrlEncoded(const std::string& variable, const std::string& value) {
   std::string encoded;
   for (const char c : value) {
@@ -44,7 +45,7 @@ StatusOr<std::string> UrlEncoded(const std::string& variable, const std::string&
   if (value.empty() || path.find("/./") != path.npos || path.find("/../") != path.npos ||
       path.find("//") != path.npos) {
     return absl::InvalidArgumentError(
-        fmt::format("the event's {} \"{}\" cannot be part of an artefact's URL", variable, value));
+        fmt::format("the event's {} \"{}\" cannot be part of an artifact's URL", variable, value));
   }
   return encoded;
 }
@@ -58,8 +59,7 @@ StatusOr<std::string> Expand(const std::string& text, const std::map<std::string
     expanded += text.substr(at, begin - at);
     const std::string name = text.substr(begin + 2, end - begin - 2);
     const auto variable = variables.find(name);
-    if (variable == variables.end())
-      return absl::InvalidArgumentError(fmt::format("there is no variable ${{{}}}", name));
+    if (variable == variables.end()) return absl::InvalidArgumentError(fmt::format("unknown variable ${{{}}}", name));
     LK_ASSIGN_OR_RETURN(const std::string value, UrlEncoded(name, variable->second));
     expanded += value;
     at = end + 1;
@@ -67,7 +67,7 @@ StatusOr<std::string> Expand(const std::string& text, const std::map<std::string
   return expanded;
 }
 
-// A file's name is kept in the kernel's record only; it never becomes a path.
+// The name is only stored with the kernel; it never becomes a path.
 std::string BaseName(const std::string& url) {
   const std::string path = url.substr(0, url.find_first_of("?#"));
   const std::string name = path.substr(path.rfind('/') + 1);
@@ -75,7 +75,7 @@ std::string BaseName(const std::string& url) {
 }
 
 std::string Quoted(const std::string& text) {
-  // A JSON text is a double-quoted YAML one (https://yaml.org/spec/1.2.2, section 1.2).
+  // A JSON string is a valid double-quoted YAML string (https://yaml.org/spec/1.2.2, section 1.2).
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -109,7 +109,7 @@ StatusOr<std::vector<Wanted>> WantedFiles(const config::WebhookRule& rule, const
     }
     if (found != 1) {
       return absl::NotFoundError(
-          fmt::format("{} of the event's artefacts are called \"{}\"; one is right", found, artifact.name));
+          fmt::format("expected one artifact named \"{}\" in the event, found {}", artifact.name, found));
     }
   }
   return wanted;
@@ -128,7 +128,7 @@ StatusOr<std::vector<std::string>> Substitutions(const config::WebhookRule& rule
   for (const auto& [place, variable] : rule.set) {
     if (values[variable].empty()) {
       return absl::InvalidArgumentError(
-          fmt::format("rule {} puts the event's {} to {}, and it has none", rule.name, variable, place));
+          fmt::format("rule {} sets {} to the event's {}, but the event has none", rule.name, place, variable));
     }
     substitutions.push_back(fmt::format("{}={}", place, Quoted(values[variable])));
   }

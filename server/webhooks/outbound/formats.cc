@@ -19,18 +19,18 @@ using campaign::Verdict;
 using report::CampaignReport;
 using report::WordsOf;
 
-// Of lk's own JSON. A field may be added without a new version.
+// Version of lk's own JSON. Adding fields does not require a new version.
 constexpr int kVersion = 1;
-// Runs that did not pass, told one by one; the rest is in the counts.
-constexpr size_t kMostRuns = 50;
-constexpr size_t kMostFindings = 5;
-constexpr size_t kMostText = 500;
-// https://docs.github.com/rest/commits/statuses: "description" is a short text; 140 characters are taken.
-constexpr size_t kMostDescription = 140;
-constexpr size_t kMostSummary = 4000;
+// Limit on listed runs that did not pass; further ones are only counted.
+constexpr size_t kMaxRuns = 50;
+constexpr size_t kMaxFindings = 5;
+constexpr size_t kMaxText = 500;
+// https://docs.github.com/rest/commits/statuses: "description" is a short text of at most 140 characters.
+constexpr size_t kMaxDescription = 140;
+constexpr size_t kMaxSummary = 4000;
 
 std::string Text(const Json& json) {
-  // What a guest printed may be no UTF-8.
+  // Guest output may not be valid UTF-8.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -46,16 +46,16 @@ Json CountsJson(const campaign::Counts& counts) {
 Json RunJson(const campaign::Run& run) {
   Json findings = Json::array();
   for (const detect::Finding& finding : run.findings) {
-    if (!campaign::HeldAgainstKernel(finding) || findings.size() == kMostFindings) continue;
+    if (!campaign::HeldAgainstKernel(finding) || findings.size() == kMaxFindings) continue;
     findings.push_back(
-        {{"kind", std::string(detect::ToString(finding.kind))}, {"title", finding.title.substr(0, kMostText)}});
+        {{"kind", std::string(detect::ToString(finding.kind))}, {"title", finding.title.substr(0, kMaxText)}});
   }
   return {{"id", run.id},
           {"kernel", run.kernel_release},
           {"profile", run.profile},
           {"scenario", run.scenario},
           {"verdict", std::string(ToString(run.verdict))},
-          {"reason", run.reason.substr(0, kMostText)},
+          {"reason", run.reason.substr(0, kMaxText)},
           {"emulated", run.emulated},
           {"findings", std::move(findings)}};
 }
@@ -91,19 +91,19 @@ std::string Summary(const CampaignReport& report, size_t most) {
     break;
   }
   if (text.size() <= most) return text;
-  // Not in the middle of a character of several bytes.
+  // Does not split a multi-byte character.
   size_t end = most - 3;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "...";
 }
 
-// In full, of SHA-1 or of SHA-256.
+// Whether `text` is a full SHA-1 or SHA-256 hash.
 bool IsHash(const std::string& text) {
   return (text.size() == 40 || text.size() == 64) && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// The commit that a campaign is about: its label "commit", else the one that all its kernels were built from.
-// Error: FAILED_PRECONDITION (none, several, or no hash).
+// The commit under test: the campaign's label "commit", otherwise the commit that all kernels of the campaign were
+// built from. Error: FAILED_PRECONDITION (none, several, or not a hash).
 StatusOr<std::string> Commit(const CampaignReport& report) {
   std::set<std::string> commits;
   const campaign::Labels& labels = report.campaign.spec.labels;
@@ -114,10 +114,10 @@ StatusOr<std::string> Commit(const CampaignReport& report) {
   }
   if (commits.size() == 1 && IsHash(*commits.begin())) return *commits.begin();
   return absl::FailedPreconditionError(
-      "the campaign is not about one commit: neither its own label \"commit\" nor that of all its kernels is a hash");
+      "the campaign has no single commit: neither its label \"commit\" nor its kernels give exactly one hash");
 }
 
-// "owner/name", or with more groups. It becomes part of a URL.
+// "owner/name", possibly with nested groups. It becomes part of a URL.
 StatusOr<std::string> Repository(const config::WebhookTarget& target, const CampaignReport& report) {
   std::string repository = target.repository;
   const campaign::Labels& labels = report.campaign.spec.labels;
@@ -136,8 +136,8 @@ StatusOr<std::string> Repository(const config::WebhookTarget& target, const Camp
   }
   if (good) return repository;
   return absl::FailedPreconditionError(fmt::format(
-      "\"{}\" is no repository; the label \"repository\" of the campaign, or the target's setting, is to be "
-      "like owner/name",
+      "invalid repository \"{}\" (expected owner/name as the campaign's label \"repository\" or in the target's "
+      "configuration)",
       repository));
 }
 
@@ -151,7 +151,7 @@ StatusOr<PostRequest> GitHubStatus(const config::WebhookTarget& target, const Ca
   LK_ASSIGN_OR_RETURN(const std::string commit, Commit(report));
   Json body = {{"state", WordsOf(VerdictOf(report)).github_status},
                {"context", target.context},
-               {"description", Summary(report, kMostDescription)}};
+               {"description", Summary(report, kMaxDescription)}};
   if (!target.link.empty()) body["target_url"] = Link(target, report);
   return PostRequest{fmt::format("{}/repos/{}/statuses/{}", target.url, repository, commit), {}, Text(body)};
 }
@@ -167,7 +167,7 @@ StatusOr<PostRequest> GitHubCheck(const config::WebhookTarget& target, const Cam
                {"external_id", report.campaign.id},
                {"started_at", Time(report.campaign.created)},
                {"completed_at", Time(report.campaign.finished)},
-               {"output", {{"title", Summary(report, kMostDescription)}, {"summary", Summary(report, kMostSummary)}}}};
+               {"output", {{"title", Summary(report, kMaxDescription)}, {"summary", Summary(report, kMaxSummary)}}}};
   if (!target.link.empty()) body["details_url"] = Link(target, report);
   return PostRequest{fmt::format("{}/repos/{}/check-runs", target.url, repository), {}, Text(body)};
 }
@@ -178,9 +178,9 @@ StatusOr<PostRequest> GitLabStatus(const config::WebhookTarget& target, const Ca
   LK_ASSIGN_OR_RETURN(const std::string commit, Commit(report));
   Json body = {{"state", Cancelled(report) ? "canceled" : WordsOf(VerdictOf(report)).gitlab_status},
                {"name", target.context},
-               {"description", Summary(report, kMostDescription)}};
+               {"description", Summary(report, kMaxDescription)}};
   if (!target.link.empty()) body["target_url"] = Link(target, report);
-  // The project's path is one part of the URL's.
+  // The project's path is a single component of the URL's path.
   const std::string project = absl::StrReplaceAll(repository, {{"/", "%2F"}});
   return PostRequest{fmt::format("{}/api/v4/projects/{}/statuses/{}", target.url, project, commit), {}, Text(body)};
 }
@@ -193,7 +193,7 @@ std::string LkJson(const CampaignReport& report) {
   size_t left_out = 0;
   for (const campaign::Run& run : report.runs) {
     if (run.superseded || run.control || run.verdict == Verdict::kPass) continue;
-    if (runs.size() < kMostRuns) {
+    if (runs.size() < kMaxRuns) {
       runs.push_back(RunJson(run));
     } else {
       ++left_out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is sent to a target, by its format. Pure.
+// Builds the requests for a target, in the target's format. Pure.
 #pragma once
 
 #include <absl/time/time.h>
@@ -17,13 +17,13 @@ namespace lk::webhooks {
 inline constexpr char kCampaignFinished[] = "campaign.finished";
 inline constexpr char kWebhookTest[] = "webhook.test";
 
-// URL and body; headers of who sends it and of signatures are added by the sender.
-// Errors: FAILED_PRECONDITION (the campaign has no single commit or no repository, which a status needs).
+// URL and body; the sender adds the headers for authentication and signatures.
+// Errors: FAILED_PRECONDITION (the campaign has no single commit or no repository, which a status requires).
 StatusOr<PostRequest> Format(const config::WebhookTarget& target, const report::CampaignReport& report);
 
 // lk's own JSON, described in server/webhooks/README.md.
 std::string LkJson(const report::CampaignReport& report);
-// The same for a test, which is about no campaign.
+// The JSON of a test notification without a campaign.
 std::string LkTestJson(const std::string& target, absl::Time now);
 
 }  // namespace lk::webhooks

@@ -16,16 +16,16 @@
 namespace lk::webhooks {
 namespace {
 
-// Where a receiver asks for a longer pause, it gets this.
-constexpr absl::Duration kMostRetryAfter = absl::Hours(24);
-constexpr size_t kMostSendError = 500;
+// Longest delay that a receiver can request.
+constexpr absl::Duration kMaxRetryAfter = absl::Hours(24);
+constexpr size_t kMaxSendError = 500;
 constexpr int kOrphansAtATime = 100;
 
 constexpr uint32_t kGone = 410;
 
 void Bury(store::Notification& notification, std::string_view why) {
   notification.state = "dead";
-  notification.error = StoredError(why, kMostSendError);
+  notification.error = StoredError(why, kMaxSendError);
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ std::vector<store::Notification> Sender::For(const campaign::Campaign& campaign,
   std::vector<store::Notification> notifications;
   for (const std::string& target : notify) {
     store::Notification& notification = notifications.emplace_back();
-    // The same however often it is asked for, and no full stop in it.
+    // Always the same for a campaign and target. Must not contain "." (see CheckStandard).
     notification.id = fmt::format("msg_{}_{}", campaign.id, target);
     notification.target = target;
     notification.event = kCampaignFinished;
@@ -106,7 +106,7 @@ Status Sender::BuryOrphans() {
     before = page.back().id;
     for (store::Notification& notification : page) {
       if (targets_.contains(notification.target)) continue;
-      Bury(notification, "its target is not configured any more");
+      Bury(notification, "the target is no longer configured");
       LK_RETURN_IF_ERROR(store_.UpdateNotification(notification, "dead"));
     }
   }
@@ -169,7 +169,7 @@ StatusOr<PostRequest> Sender::Request(const Target& target, const store::Notific
 void Sender::Attempt(const Target& target, store::Notification notification) {
   const StatusOr<PostRequest> request = Request(target, notification);
   StatusOr<PostReply> reply = request.ok() ? transport_->Post(*request) : StatusOr<PostReply>(request.status());
-  // Not an attempt: the next lkd makes it.
+  // An attempt that was aborted because lkd is stopping is not counted; lkd repeats it after its next start.
   if (absl::IsCancelled(reply.status()) || (!request.ok() && absl::IsUnavailable(request.status()) && stop_)) return;
 
   ++notification.attempts;
@@ -180,12 +180,12 @@ void Sender::Attempt(const Target& target, store::Notification notification) {
     notification.state = result = "delivered";
     notification.error.clear();
   } else {
-    notification.error = reply.ok() ? fmt::format("the receiver answers {}", reply->status)
-                                    : StoredError(std::string(reply.status().message()), kMostSendError);
+    notification.error = reply.ok() ? fmt::format("the receiver responded with {}", reply->status)
+                                    : StoredError(std::string(reply.status().message()), kMaxSendError);
     absl::Duration pause = Backoff(config_.retry.first, config_.retry.most, notification.attempts, chance_());
-    if (reply.ok() && reply->retry_after) pause = std::max(pause, std::min(*reply->retry_after, kMostRetryAfter));
+    if (reply.ok() && reply->retry_after) pause = std::max(pause, std::min(*reply->retry_after, kMaxRetryAfter));
     notification.next_attempt = now + pause;
-    // What cannot be written down will not be better the next time; who is gone does not come back.
+    // A request that cannot be built will fail again, and 410 (Gone) is permanent.
     const bool hopeless = absl::IsFailedPrecondition(request.status()) || absl::IsNotFound(request.status()) ||
                           absl::IsDataLoss(request.status()) || notification.last_status == kGone;
     if (hopeless || notification.attempts >= config_.retry.attempts) notification.state = result = "dead";
@@ -193,7 +193,8 @@ void Sender::Attempt(const Target& target, store::Notification notification) {
   spdlog::log(result == "delivered" ? spdlog::level::info : spdlog::level::warn,
               "webhooks: {} to {}: {}, attempt {}{}{}", notification.id, notification.target, result,
               notification.attempts, notification.error.empty() ? "" : ": ", notification.error);
-  // An answer that is not stored is not known: the attempt is made again, under the same id.
+  // Tries until the result has been stored. If lkd stops before that, it delivers the notification again, with the same
+  // id, after its next start.
   while (true) {
     const Status stored = store_.UpdateNotification(notification, result);
     const MutexLock lock(&mutex_);
@@ -220,7 +221,7 @@ StatusOr<store::Notification> Sender::AwaitAttempt(const std::string& id, absl::
       return stopping_ || attempted_ != seen;
     };
     if (mutex_.AwaitWithDeadline(absl::Condition(&something), deadline) && stopping_) {
-      return absl::UnavailableError("lkd stops");
+      return absl::UnavailableError("lkd is stopping");
     }
   }
 }
@@ -229,11 +230,11 @@ StatusOr<store::Notification> Sender::Retry(const std::string& id) {
   LK_ASSIGN_OR_RETURN(store::Notification notification, store_.GetNotification(id));
   if (notification.state != "dead") {
     return absl::FailedPreconditionError(
-        fmt::format("{} is {}; dead letters can be sent again", id, notification.state));
+        fmt::format("{} is {}; only dead letters can be sent again", id, notification.state));
   }
   if (!targets_.contains(notification.target)) {
     return absl::FailedPreconditionError(
-        fmt::format("its target \"{}\" is not configured (webhooks.targets)", notification.target));
+        fmt::format("target \"{}\" is not configured (webhooks.targets)", notification.target));
   }
   notification.state = "pending";
   notification.attempts = 0;
@@ -250,11 +251,12 @@ StatusOr<store::Notification> Sender::AddTest(const std::string& name, const std
   }
   if (campaign_id.empty() && target->second.config.format != "lk") {
     return absl::FailedPreconditionError(
-        fmt::format("format {} tells of a campaign: name one that is finished", target->second.config.format));
+        fmt::format("format {} requires a finished campaign", target->second.config.format));
   }
   if (!campaign_id.empty()) {
     LK_ASSIGN_OR_RETURN(const campaign::Campaign campaign, store_.GetCampaign(campaign_id));
-    if (!campaign.verdict) return absl::FailedPreconditionError(fmt::format("{} is not finished", campaign_id));
+    if (!campaign.verdict)
+      return absl::FailedPreconditionError(fmt::format("campaign {} is not finished", campaign_id));
   }
   store::Notification notification;
   notification.id = fmt::format("msg_test_{}", RandomHex(12));

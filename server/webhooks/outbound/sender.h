@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Delivers the outbox: at least once, each with the same id however often. What is not taken is tried again with
-// growing pauses, and is a dead letter in the end.
+// Delivers the notifications in the store (the outbox). A notification may be delivered more than once, but always
+// with the same id. After a failure, delivery is retried with increasing delays; finally, the notification becomes a
+// dead letter.
 #pragma once
 
 #include <atomic>
@@ -25,32 +26,34 @@ namespace lk::webhooks {
 
 class Sender {
  public:
-  // Null `transport`: libcurl. Errors: FAILED_PRECONDITION (a secret file).
+  // Uses libcurl if `transport` is null. Errors: FAILED_PRECONDITION (unusable secret file).
   static StatusOr<std::unique_ptr<Sender>> Create(const config::Webhooks& config, store::Store& store,
                                                   const Clock& clock, Chance chance,
                                                   std::unique_ptr<Transport> transport = nullptr);
   ~Sender();
 
-  // What is to be stored with a campaign's verdict, so that neither is there without the other. Pure.
+  // The notifications to be stored together with a campaign's verdict, in one transaction. Pure.
   std::vector<store::Notification> For(const campaign::Campaign& campaign, const std::vector<std::string>& notify,
                                        absl::Time now) const;
-  // There is something new in the outbox. Never blocks.
+  // Call when a notification has been added to the outbox. Never blocks.
   void Wake();
 
-  // A thread for each target: one that is slow delays no other.
+  // Starts a thread for each target, so that a slow target does not delay the others.
   void Start();
   void Stop();
 
-  // Tries the target's next notification if it is due; one step of its thread. Gives the time at which the next is due.
+  // Attempts to deliver the target's next notification if it is due; called in a loop by the target's thread. Returns
+  // the time at which the next notification is due.
   absl::Time Step(const std::string& target);
 
-  // Puts a dead letter back, to be tried now. Errors: NOT_FOUND; FAILED_PRECONDITION (not dead, or its target is not
+  // Queues a dead letter again, due immediately. Errors: NOT_FOUND; FAILED_PRECONDITION (not dead, or its target is not
   // configured).
   StatusOr<store::Notification> Retry(const std::string& id);
-  // A notification of nothing, or of a finished campaign ("": nothing; format lk only). Errors: NOT_FOUND (target,
-  // campaign); FAILED_PRECONDITION (its format needs a campaign, the campaign is not finished).
+  // Adds a test notification about a finished campaign, or about none if `campaign_id` is "" (format lk only). Errors:
+  // NOT_FOUND (target, campaign); FAILED_PRECONDITION (the format requires a campaign, the campaign is not finished).
   StatusOr<store::Notification> AddTest(const std::string& target, const std::string& campaign_id);
-  // Waits until it was tried, not longer than `timeout`; gives it as it is then. Errors: NOT_FOUND.
+  // Waits until delivery has been attempted or `timeout` has elapsed, and returns the notification. Errors: NOT_FOUND;
+  // UNAVAILABLE (lkd is stopping).
   StatusOr<store::Notification> AwaitAttempt(const std::string& id, absl::Duration timeout);
 
  private:
@@ -65,7 +68,7 @@ class Sender {
 
   StatusOr<PostRequest> Request(const Target& target, const store::Notification& notification) const;
   void Attempt(const Target& target, store::Notification notification);
-  // Those whose target is not configured any more.
+  // Marks notifications as dead if their target is no longer configured.
   Status BuryOrphans();
   void Loop(const std::string& target);
 
@@ -78,8 +81,8 @@ class Sender {
   std::unique_ptr<Transport> transport_;
 
   Mutex mutex_;
-  uint64_t woken_ ABSL_GUARDED_BY(mutex_) = 0;      // how often
-  uint64_t attempted_ ABSL_GUARDED_BY(mutex_) = 0;  // the same
+  uint64_t woken_ ABSL_GUARDED_BY(mutex_) = 0;      // number of calls to Wake
+  uint64_t attempted_ ABSL_GUARDED_BY(mutex_) = 0;  // number of attempts
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

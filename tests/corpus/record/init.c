@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// First process of a VM that records a console log. Does the steps of /steps, one a line, in order, each in a child,
-// since some do not come back; then it powers off.
+// The first process of a VM whose console is recorded. Performs the steps in /steps, one per line, in order, each in a
+// child process, since some never return. Then powers off.
 //   PATH=VALUE             writes VALUE to a file
 //   %WORD                  writes WORD to /proc/lk-provoke (provoke.c)
 //   !TYPE                  writes TYPE to /sys/kernel/debug/provoke-crash/DIRECT (drivers/misc/lkdtm)
 //   load FILE [PARAM=...]  loads a module
-//   say TEXT               prints TEXT as a program would, through the terminal
-//   hog                    spins in user space, SCHED_FIFO, for ever
-//   sleep N                seconds
-//   reboot                 orderly
-// A step may begin with "&" (do not wait for it) and "@N " (on CPU N).
+//   say TEXT               prints TEXT as a program does, through the terminal
+//   hog                    spins in user space forever, SCHED_FIFO
+//   sleep N                sleeps N seconds
+//   reboot                 reboots cleanly
+// A step may begin with "&" (do not wait for it) and "@N " (run it on CPU N).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static void load(char* file) {
   char* parameters = strchr(file, ' ');
   if (parameters) *parameters++ = '\0';
   const int fd = open(file, O_RDONLY);
-  // test_lockup refuses to stay once it is done: EAGAIN.
+  // test_lockup returns EAGAIN when it is done, so that it does not stay loaded.
   if (fd < 0 || (syscall(SYS_finit_module, fd, parameters ? parameters : "", 0) != 0 && errno != EAGAIN)) {
     printf("%s: %s\n", file, strerror(errno));
   }
@@ -83,7 +83,7 @@ static void act(char* step) {
     *rest++ = '\0';
     put(step, rest);
   } else {
-    printf("no such step: %s\n", step);
+    printf("unknown step: %s\n", step);
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Makes the kernel report things, on request: a word written to /proc/lk-provoke. Only for recording the corpus, in a
-// VM whose first process is init.c: no other process may load it.
+// Makes the kernel print the report that is requested by a word written to /proc/lk-provoke. Only for recording the
+// corpus in a VM whose first process is init.c; only PID 1 can load the module.
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/interrupt.h>
@@ -108,7 +108,7 @@ static void sleep_atomic_mutex(void) {
   preempt_enable();
 }
 
-// Only on PREEMPT_RT does it sleep.
+// Sleeps only on PREEMPT_RT.
 static void sleep_atomic_spinlock(void) {
   static DEFINE_SPINLOCK(lock);
   preempt_disable();
@@ -117,7 +117,7 @@ static void sleep_atomic_spinlock(void) {
   preempt_enable();
 }
 
-// What lockdep reports, none of which really blocks here: one task, one lock after the other.
+// Cases that lockdep reports. None of them actually deadlocks, since a single task takes one lock after another.
 static DEFINE_MUTEX(alpha);
 static DEFINE_MUTEX(beta);
 static void alpha_beta(void) {
@@ -140,7 +140,7 @@ static void circular(void) {
 static void recursive(void) {
   static struct mutex pair[2];
   int i;
-  for (i = 0; i < 2; i++) mutex_init(&pair[i]);  // one class for both
+  for (i = 0; i < 2; i++) mutex_init(&pair[i]);  // both have the same lock class
   mutex_lock(&pair[0]);
   mutex_lock(&pair[1]);
   mutex_unlock(&pair[1]);
@@ -192,7 +192,7 @@ static void careless(void) {
   (void)rcu_dereference(published);
 }
 
-// What other checkers report.
+// Cases that other debugging features report.
 static void overflow(void) {
   const size_t size = 40;
   volatile char* p = kmalloc(size, GFP_KERNEL);
@@ -201,7 +201,7 @@ static void overflow(void) {
   kfree((void*)p);
 }
 
-// To user space from beyond an object, which HARDENED_USERCOPY reports.
+// Copies from beyond the end of an object to user space, which HARDENED_USERCOPY reports.
 static void usercopy(void) {
   volatile size_t size = 40;
   char* p = kmalloc(size, GFP_KERNEL);
@@ -228,7 +228,7 @@ static void bad_page(void) {
   __free_page(page);
 }
 
-// A spinlock that something has overwritten.
+// Uses a spinlock whose magic number has been overwritten.
 static void bad_magic(void) {
   static DEFINE_RAW_SPINLOCK(lock);
 #ifdef CONFIG_DEBUG_SPINLOCK
@@ -238,7 +238,7 @@ static void bad_magic(void) {
   raw_spin_unlock(&lock);
 }
 
-// The sleep lets KFENCE's sampling interval pass, so that it guards this allocation.
+// The sleep lets KFENCE's sampling interval pass, so that KFENCE guards this allocation.
 static void use_after_free(void) {
   char* p;
   msleep(100);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A dashboard of ours as Grafana's types describe it. Grafana leaves a panel's options and queries open (a record of
-// anything); here each kind of panel has those of its own.
+// The type of our dashboards, based on Grafana's types. Grafana's types allow any object as a panel's options and
+// queries; here, each kind of panel has its own types for them.
 import type { Dashboard, FieldConfig, Panel, RowPanel } from '@grafana/schema';
 import type * as BarChart from '@grafana/schema/dist/esm/raw/composable/barchart/panelcfg/x/BarChartPanelCfg_types.gen';
 import type * as BarGauge from '@grafana/schema/dist/esm/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen';
@@ -11,7 +11,7 @@ import type * as Table from '@grafana/schema/dist/esm/raw/composable/table/panel
 import type * as TimeSeries from '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 import type { PrometheusDataQuery } from '@grafana/schema/dist/esm/raw/composable/prometheus/dataquery/x/PrometheusDataQuery_types.gen';
 
-// What a T looks like in JSON: TypeScript takes no literal for an enum.
+// A T as it appears in JSON, since TypeScript does not accept literals for enums.
 type Json<T> = T extends string ? `${T}`
   : T extends number ? (`${T}` extends `${infer N extends number}` ? N : never)
   : T extends (infer Element)[] ? Json<Element>[]

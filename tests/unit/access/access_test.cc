@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every RPC of a really served lkd, by every role, over every transport; and what else the authorizer must refuse.
+// Calls every RPC of a running lkd with every role over every transport, and makes other calls that the authorizer must
+// refuse.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-// gRPC's own health service has no descriptor, so reflection does not tell of its methods.
+// gRPC's own health service has no descriptor, so reflection does not list its methods.
 constexpr const char* kHealth[] = {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"};
 
 class AccessTest : public testing::Test {
@@ -67,18 +68,19 @@ class AccessTest : public testing::Test {
 };
 ServedLkd* AccessTest::lkd_ = nullptr;
 
-TEST_F(AccessTest, EveryRpcHasItsRow) {
+TEST_F(AccessTest, EveryRpcHasARule) {
   const std::vector<std::string> methods = Methods();
   EXPECT_GE(methods.size(), 30U);
   for (const std::string& method : methods) {
-    EXPECT_NE(api::FindRule(method), nullptr) << method << " has no row in server/api/rules.cc: nobody may call it";
+    EXPECT_NE(api::FindRule(method), nullptr)
+        << method << " has no row in server/api/rules.cc, so it is denied to everyone";
   }
   for (const Rule& rule : api::Rules()) {
-    EXPECT_THAT(methods, Contains(std::string(rule.method))) << "a row for what is not served";
+    EXPECT_THAT(methods, Contains(std::string(rule.method))) << "every row is for a method that is served";
   }
 }
 
-TEST_F(AccessTest, EveryRpcByEveryRoleOverEveryTransport) {
+TEST_F(AccessTest, EveryRpcIsCheckedForEveryRoleAndTransport) {
   struct Way {
     std::string name;
     Role role;
@@ -94,7 +96,7 @@ TEST_F(AccessTest, EveryRpcByEveryRoleOverEveryTransport) {
     ways.push_back({"certificate, " + word, role, true, lkd_->Tcp(word), {}});
   }
   std::vector<std::string> methods = Methods();
-  // Not served here, and not there at all.
+  // Methods that are not served here, or that do not exist.
   methods.insert(methods.end(), {"/lk.v1.AgentService/Session", "/lk.v1.Nothing/AtAll", "/"});
   size_t calls = 0;
   for (const Way& way : ways) {
@@ -134,7 +136,7 @@ TEST_F(AccessTest, BadCredentialsAreRefused) {
   std::string altered = good;
   altered.back() = altered.back() == '0' ? '1' : '0';
   const std::vector<std::pair<Headers, std::string>> bad = {
-      {Bearer(revoked.secret()), "was revoked"},
+      {Bearer(revoked.secret()), "has been revoked"},
       {Bearer(expired), "has expired"},
       {Bearer(altered), "no such token"},
       {Bearer(good.substr(0, good.size() - 1)), "no such token"},
@@ -153,15 +155,15 @@ TEST_F(AccessTest, BadCredentialsAreRefused) {
   EXPECT_TRUE(CallRaw(channel, kVersion, "", Bearer(good)).status.ok());
   EXPECT_EQ(CallRaw(channel, kVersion, "", {{"lk_uid", "0"}}).code(), StatusCode::UNAUTHENTICATED);
 
-  // Another authority's certificate does not even get a connection, nor does who speaks no TLS.
+  // Clients with a certificate from another CA, or without TLS, cannot even connect.
   EXPECT_EQ(CallRaw(lkd_->Tcp("admin", "other"), kVersion, "").code(), StatusCode::UNAVAILABLE);
   EXPECT_EQ(CallRaw(lkd_->TcpWithoutTls(), kHealth[0], "").code(), StatusCode::UNAVAILABLE);
-  // A token counts more than a certificate: it was named on purpose.
+  // A token takes precedence over a certificate, since the user gave the token on purpose.
   EXPECT_EQ(CallRaw(lkd_->Tcp("admin"), "/lk.v1.AuditService/ListAuditEntries", "", Bearer(good)).code(),
             StatusCode::PERMISSION_DENIED);
 }
 
-TEST_F(AccessTest, ChangesAreInTheAuditLog) {
+TEST_F(AccessTest, ChangesAreAudited) {
   const v1::CreateTokenResponse viewer = MakeToken("audited", "viewer");
   const auto stub = v1::HostService::NewStub(lkd_->Tcp());
   grpc::ClientContext context;
@@ -187,13 +189,13 @@ TEST_F(AccessTest, ChangesAreInTheAuditLog) {
   EXPECT_EQ(log.entries(2).method(), "TokenService/CreateToken");
   EXPECT_EQ(log.entries(2).subject(), "audited viewer, " + viewer.token().id());
   EXPECT_EQ(log.entries(2).outcome(), "OK");
-  // Looking is no change.
+  // Reading is not a change.
   const int before = AuditLog().entries_size();
   EXPECT_TRUE(CallRaw(lkd_->Unix(), "/lk.v1.HostService/ListHosts", "").status.ok());
   EXPECT_EQ(AuditLog().entries_size(), before);
 }
 
-TEST_F(AccessTest, SecretsAreKeptNowhere) {
+TEST_F(AccessTest, SecretsAreNotStored) {
   const v1::CreateTokenResponse made = MakeToken("secret", "operator");
   EXPECT_EQ(made.secret().size(), 68U);
   EXPECT_TRUE(CallRaw(lkd_->Tcp(), "/lk.v1.HostService/ListHosts", "", Bearer(made.secret())).status.ok());
@@ -207,7 +209,7 @@ TEST_F(AccessTest, SecretsAreKeptNowhere) {
     EXPECT_EQ(ReadFile(entry.path()).find(made.secret()), std::string::npos) << entry.path();
     struct stat file {};
     ASSERT_EQ(stat(entry.path().c_str(), &file), 0);
-    EXPECT_EQ(file.st_mode & 07077, 0U) << entry.path() << " is open to others";
+    EXPECT_EQ(file.st_mode & 07077, 0U) << entry.path() << " must not be accessible to others";
   }
   EXPECT_GE(files, 4U);
   struct stat socket {};
@@ -215,10 +217,10 @@ TEST_F(AccessTest, SecretsAreKeptNowhere) {
   EXPECT_EQ(socket.st_mode & 07777, 0660U);
   EXPECT_TRUE(S_ISSOCK(socket.st_mode));
   ASSERT_EQ(stat(lkd_->Path("state").c_str(), &socket), 0);
-  EXPECT_EQ(socket.st_mode & 07066, 0U) << "others go through, and see nothing";
+  EXPECT_EQ(socket.st_mode & 07066, 0U) << "others can traverse the state directory, but not list it";
 }
 
-TEST_F(AccessTest, TokensAreChecked) {
+TEST_F(AccessTest, TokenRequestsAreValidated) {
   const auto create = [](const std::string& name, const std::string& role, int64_t seconds) {
     v1::CreateTokenRequest request;
     request.set_name(name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions and certificates, without a connection.
+// Authorization decisions and client certificates, without a connection.
 #include "server/api/authorizer.h"
 
 #include <gmock/gmock.h>
@@ -22,15 +22,15 @@ TEST(Decide, RefusesByDefault) {
   }
 }
 
-TEST(Decide, SaysWhatIsNeeded) {
+TEST(Decide, NamesTheRequiredRole) {
   EXPECT_EQ(Decide("/lk.v1.HostService/AddHost", {"token ci (t1)", Role::kOperator, true}).message(),
-            "token ci (t1) is operator, and HostService/AddHost needs admin");
+            "token ci (t1) has role operator, but HostService/AddHost requires admin");
   EXPECT_THAT(std::string(Decide("/lk.v1.HostService/ListHosts", {"certificate CN=x", Role::kNone, true}).message()),
               HasSubstr("OU must be lk-viewer"));
   EXPECT_TRUE(Decide("/grpc.health.v1.Health/Check", {}).ok());
 }
 
-TEST(Decide, EveryChangeNeedsMoreThanLooking) {
+TEST(Decide, EveryChangeRequiresMoreThanTheViewerRole) {
   for (const Rule& rule : Rules()) {
     if (!rule.changes()) continue;
     EXPECT_GE(rule.least, Role::kOperator) << rule.method;
@@ -48,11 +48,11 @@ TEST(Certificate, NameAndRoleComeFromTheSubject) {
   EXPECT_EQ(server.role, Role::kNone);
   EXPECT_FALSE(CallerOfCertificate("not PEM").known);
 
-  EXPECT_EQ(lkd.Pki("client pki admin admin"), 2) << "what is there stays";
+  EXPECT_EQ(lkd.Pki("client pki admin admin"), 2) << "existing files are not overwritten";
   EXPECT_EQ(lkd.Pki("client pki x root"), 2);
   EXPECT_EQ(lkd.Pki("client pki ../x admin"), 2);
   EXPECT_EQ(lkd.Pki("client pki 'x/OU=lk-admin' viewer"), 2);
-  EXPECT_EQ(lkd.Pki("client nowhere x admin"), 2) << "no authority there";
+  EXPECT_EQ(lkd.Pki("client nowhere x admin"), 2) << "there is no CA in this directory";
   EXPECT_EQ(lkd.Pki("server other 'a,DNS:b'"), 2);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lkctl itself against lkd itself: what is said, and the exit code.
+// Runs the real lkctl against a real lkd, and checks its messages and exit codes.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/wait.h>
@@ -48,16 +48,17 @@ TEST(LkctlAccess, TokensAndCertificates) {
   EXPECT_EQ(Lkctl(lkd, lkd.tcp(), token + "host list").code, 0);
   const Said low = Lkctl(lkd, lkd.tcp(), token + "host remove h1");
   EXPECT_EQ(low.code, 4);
-  EXPECT_THAT(low.err, HasSubstr("refused: token ci (t"));
-  EXPECT_THAT(low.err, HasSubstr("is viewer, and HostService/RemoveHost needs admin"));
+  EXPECT_THAT(low.err, HasSubstr("refused the request: token ci (t"));
+  EXPECT_THAT(low.err, HasSubstr("has role viewer, but HostService/RemoveHost requires admin"));
 
   const Said none = Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem host list");
   EXPECT_EQ(none.code, 4);
   EXPECT_THAT(none.err, HasSubstr("--token-file"));
-  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "host list").code, 4) << "the system does not know this authority";
+  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "host list").code, 4) << "the system does not trust this CA";
   EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem --token-file missing host list").code, 2);
-  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem --token-file pki/ca.pem host list").code, 2) << "no token in it";
-  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem --cert pki/admin.pem host list").code, 2) << "and no --key";
+  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem --token-file pki/ca.pem host list").code, 2)
+      << "the file does not contain a token";
+  EXPECT_EQ(Lkctl(lkd, lkd.tcp(), "--ca pki/ca.pem --cert pki/admin.pem host list").code, 2) << "--key is missing";
 
   const std::string admin = "--ca pki/ca.pem --cert pki/admin.pem --key pki/admin.key ";
   EXPECT_THAT(Lkctl(lkd, lkd.tcp(), admin + "token list").out, HasSubstr("live"));

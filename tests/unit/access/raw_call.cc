@@ -25,7 +25,8 @@ std::string FromBuffer(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
-// Strings of one field of a message, whose type is not at hand: grpc/reflection/v1alpha/reflection.proto.
+// Returns the values of a string field. The type of the message (grpc/reflection/v1alpha/reflection.proto) is not
+// available here.
 std::vector<std::string> Field(const std::string& message, int number) {
   google::protobuf::Empty unknown;
   std::vector<std::string> values;
@@ -46,8 +47,8 @@ std::string Message(int number, const std::string& value) {
 }
 
 constexpr char kReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-constexpr int kFileContainingSymbol = 4, kListServices = 7;            // of the request
-constexpr int kFileDescriptorResponse = 4, kListServicesResponse = 6;  // of the response
+constexpr int kFileContainingSymbol = 4, kListServices = 7;            // in the request
+constexpr int kFileDescriptorResponse = 4, kListServicesResponse = 6;  // in the response
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls of any method by its name, with one message of raw bytes, as a stranger would make them.
+// Calls any method by name with one message of raw bytes, as an unknown client could.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -18,17 +18,17 @@ struct RawAnswer {
   std::vector<std::string> messages;
 
   grpc::StatusCode code() const { return status.error_code(); }
-  // The two ways in which a call is refused.
+  // Whether the authorizer refused the call.
   bool refused() const {
     return code() == grpc::StatusCode::UNAUTHENTICATED || code() == grpc::StatusCode::PERMISSION_DENIED;
   }
 };
 
-// Sends `request`, then nothing more. A stream that has no end of its own is given up after its first message.
+// Sends `request` and closes the sending side. Health/Watch, which never ends, is cancelled after its first message.
 RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, const std::string& request,
                   const Headers& headers = {});
 
-// "/lk.v1.HostService/AddHost" ..., of all services that the server's reflection tells of.
+// Full names ("/lk.v1.HostService/AddHost") of all methods that the server's reflection service lists.
 std::vector<std::string> ServedMethods(const std::shared_ptr<grpc::Channel>& channel);
 
 }  // namespace lk::test

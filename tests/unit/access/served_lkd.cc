@@ -21,7 +21,7 @@ extern char** environ;
 namespace lk::test {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Minutes(2);
+constexpr absl::Duration kTimeout = absl::Minutes(2);
 
 constexpr char kConfig[] = R"(
 stateDirectory: {0}/state
@@ -55,7 +55,7 @@ ServedLkd::ServedLkd() {
   std::ofstream(config) << fmt::format(kConfig, directory_.string());
 
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot create a pipe");
   log_fd_ = ends[0];
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -65,7 +65,7 @@ ServedLkd::ServedLkd() {
   const int failed = posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
-  if (failed != 0) throw std::runtime_error("lkd does not start");
+  if (failed != 0) throw std::runtime_error("cannot start lkd");
   reader_ = std::thread([this] {
     std::array<char, 4096> buffer;
     for (ssize_t got = 0; (got = read(log_fd_, buffer.data(), buffer.size())) > 0;) {
@@ -83,7 +83,7 @@ ServedLkd::ServedLkd() {
     return ended_ || (ready != std::string::npos && log_.find('\n', ready) != std::string::npos);
   };
   constexpr std::string_view kBefore = " and 127.0.0.1:";
-  mutex_.AwaitWithTimeout(absl::Condition(&told), kPatience);
+  mutex_.AwaitWithTimeout(absl::Condition(&told), kTimeout);
   const size_t at = log_.find(kBefore);
   if (at == std::string::npos) throw std::runtime_error("lkd did not start: " + log_);
   const size_t port = at + kBefore.size();
@@ -95,7 +95,7 @@ ServedLkd::~ServedLkd() {
     kill(pid_, SIGTERM);
     int status = 0;
     waitpid(pid_, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "lkd ended with " << status << "\n" << log();
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "lkd exited with status " << status << "\n" << log();
   }
   if (reader_.joinable()) reader_.join();
   close(log_fd_);
@@ -113,7 +113,7 @@ std::shared_ptr<grpc::Channel> ServedLkd::Tcp(const std::string& certificate, co
     tls.pem_cert_chain = ReadFile(Path(pki + "/" + certificate + ".pem"));
     tls.pem_private_key = ReadFile(Path(pki + "/" + certificate + ".key"));
   }
-  // A channel of its own each time: connections are not shared between certificates.
+  // A separate channel each time, so that certificates do not share connections.
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(tcp(), grpc::SslCredentials(tls), arguments);
@@ -135,7 +135,7 @@ bool ServedLkd::Logs(const std::string& text) const {
     mutex_.AssertHeld();
     return log_.find(text) != std::string::npos;
   };
-  return mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience);
+  return mutex_.AwaitWithTimeout(absl::Condition(&there), kTimeout);
 }
 
 std::string ServedLkd::log() const {

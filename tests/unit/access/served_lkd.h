@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An lkd of the test's own: a unix socket, TCP with TLS on a port that is free, certificates made by deploy/pki.
+// A real lkd for one test, with a Unix socket, TCP with TLS on a free port, and certificates made by deploy/pki.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -18,9 +18,9 @@ std::string ReadFile(const std::filesystem::path& path);
 
 class ServedLkd {
  public:
-  // Ready when it returns.
+  // lkd is ready when this returns.
   ServedLkd();
-  // Ends it, and waits.
+  // Stops lkd and waits until it has exited.
   ~ServedLkd();
   ServedLkd(const ServedLkd&) = delete;
   ServedLkd& operator=(const ServedLkd&) = delete;
@@ -30,15 +30,15 @@ class ServedLkd {
   std::string tcp() const { return "127.0.0.1:" + port_; }
 
   std::shared_ptr<grpc::Channel> Unix() const;
-  // `pki`: the directory of the client's certificate; empty name: none.
+  // Uses the client certificate of this name in the directory `pki`; none if `certificate` is empty.
   std::shared_ptr<grpc::Channel> Tcp(const std::string& certificate = "", const std::string& pki = "pki") const;
   std::shared_ptr<grpc::Channel> TcpWithoutTls() const;
 
-  // deploy/pki ARGUMENTS, in the test's directory. Its exit code.
+  // Runs deploy/pki ARGUMENTS in the test's directory; returns its exit code.
   int Pki(const std::string& arguments) const;
-  // Waits until lkd has logged this; false: it does not.
+  // Waits until lkd has logged `text`. Returns false on timeout.
   bool Logs(const std::string& text) const;
-  // What lkd has logged so far.
+  // lkd's log so far.
   std::string log() const;
   bool running() const;
 

@@ -36,24 +36,24 @@ TEST(Config, ReadsAllKeys) {
   EXPECT_EQ(config->gateway.s_addr, inet_addr("10.0.2.2"));
 }
 
-TEST(Config, AddressMayBeLeftOut) {
+TEST(Config, AddressIsOptional) {
   const auto config = ParseConfig("run_id=r\ntoken=t\ncontroller=c:1\nserver_name=s\n");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_FALSE(config->has_address);
 }
 
-TEST(Config, SaysWhatIsWrong) {
+TEST(Config, ReportsErrors) {
   const struct {
     const char* text;
     const char* message;
   } rows[] = {
-      {"run_id=r\ntoken=t\ncontroller=c:1\n", "server_name is missing"},
-      {"run_id=r\nnonsense\n", ":2: not key=value"},
+      {"run_id=r\ntoken=t\ncontroller=c:1\n", "missing key server_name"},
+      {"run_id=r\nnonsense\n", ":2: expected key=value"},
       {"run_id=r\ntokne=t\n", ":2: unknown key tokne"},
-      {"address=10.0.2.15\n", "must look like"},
+      {"address=10.0.2.15\n", "invalid address 10.0.2.15"},
       {"address=10.0.2.15/33\n", "1 to 32"},
       {"address=10.0.2.15/24x\n", "1 to 32"},
-      {"gateway=lkd\n", "no IPv4 address"},
+      {"gateway=lkd\n", "invalid IPv4 address lkd"},
   };
   for (const auto& [text, message] : rows) {
     const auto config = ParseConfig(text);
@@ -62,7 +62,7 @@ TEST(Config, SaysWhatIsWrong) {
   }
 }
 
-TEST(Modules, ListIsAbsoluteAndInOrder) {
+TEST(Modules, ReturnsAbsolutePathsInLoadOrder) {
   EXPECT_THAT(ParseModuleList("lib/modules/6.1/b.ko\n\n/lib/modules/6.1/a.ko\r\nlast.ko"),
               ElementsAre("/lib/modules/6.1/b.ko", "/lib/modules/6.1/a.ko", "/last.ko"));
 }

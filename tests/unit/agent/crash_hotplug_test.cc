@@ -28,13 +28,13 @@ constexpr char kIomem[] =
 
 TEST(Iomem, FindsRangesAtAnyDepth) {
   EXPECT_THAT(ParseIomem(kIomem, "Crash kernel"), ElementsAre(Range{0x30000000, 0x3c000000}));
-  // Neighbours are one range.
+  // Adjacent ranges are merged.
   EXPECT_THAT(ParseIomem(kIomem, "System RAM"),
               ElementsAre(Range{0x1000, 0x9fc00}, Range{0x100000, 0x3ffe0000}, Range{0x100000000, 0x148000000}));
   EXPECT_THAT(ParseIomem("garbage\n-: x\n12 : System RAM\n", "System RAM"), IsEmpty());
 }
 
-TEST(Iomem, DumpLeavesOutTheCrashKernelAndTheFirstMiB) {
+TEST(Iomem, DumpExcludesTheCrashKernelAndTheFirstMiB) {
   EXPECT_THAT(MemoryToDump(kIomem),
               ElementsAre(Range{0x100000, 0x30000000}, Range{0x3c000000, 0x3ffe0000}, Range{0x100000000, 0x148000000}));
 }
@@ -71,26 +71,26 @@ std::string CoreHeader(const Ranges& loads) {
   return bytes;
 }
 
-// As the kernel writes it: its own text first, within the memory that follows.
+// Segments in the order that the kernel uses: first its own text, which is also part of a later segment.
 const Ranges kLoads{
     {0x1000000, 0x2400000}, {0x100000, 0x30000000}, {0x3c000000, 0x3ffe0000}, {0x100000000, 0x148000000}};
 
-TEST(CoreHeader, CoversTheMemoryThereIs) {
+TEST(CoreHeader, CoversAllMemoryToDump) {
   const auto covered = ParseCoreHeader(CoreHeader(kLoads));
   ASSERT_TRUE(covered.ok()) << covered.status();
   EXPECT_EQ(*covered, MemoryToDump(kIomem));
 }
 
-TEST(CoreHeader, StaleOneIsTold) {
+TEST(CoreHeader, DetectsAStaleHeader) {
   Ranges stale = kLoads;
-  stale.back().end = 0x140000000;  // the last DIMM is not in it
+  stale.back().end = 0x140000000;  // does not include the last DIMM
   const auto covered = ParseCoreHeader(CoreHeader(stale));
   ASSERT_TRUE(covered.ok());
   EXPECT_NE(*covered, MemoryToDump(kIomem));
   EXPECT_EQ(ToString({covered->back()}), "0x100000000-0x13fffffff");
 }
 
-TEST(CoreHeader, RejectsWhatIsNone) {
+TEST(CoreHeader, RejectsOtherAndTruncatedData) {
   const std::string good = CoreHeader(kLoads);
   EXPECT_FALSE(ParseCoreHeader("").ok());
   EXPECT_FALSE(ParseCoreHeader(std::string(4096, '\0')).ok());
@@ -104,7 +104,7 @@ std::optional<MemoryEvent> Parse(std::string_view text) {
   return ParseUevent(text);
 }
 
-TEST(Uevent, OfAMemoryBlock) {
+TEST(Uevent, ParsesAMemoryBlockEvent) {
   using namespace std::string_view_literals;
   const auto event = Parse("online@/devices/system/memory/memory40\0ACTION=online\0SUBSYSTEM=memory\0"sv);
   ASSERT_TRUE(event);
@@ -112,7 +112,7 @@ TEST(Uevent, OfAMemoryBlock) {
   EXPECT_EQ(event->block, 40u);
 }
 
-TEST(Uevent, OfSomethingElse) {
+TEST(Uevent, RejectsOtherEvents) {
   using namespace std::string_view_literals;
   EXPECT_FALSE(Parse("add@/devices/system/cpu/cpu1\0"sv));
   EXPECT_FALSE(Parse("add@/devices/system/memory/memory\0"sv));

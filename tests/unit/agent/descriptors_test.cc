@@ -17,7 +17,7 @@ namespace {
 using testing::Contains;
 using Parameter = v1::ScenarioDescriptor::Parameter;
 
-// What of a parameter's value can be checked without knowing the scenario.
+// Whether a value has the form that the parameter's type requires.
 bool IsWellFormed(const Parameter& parameter, const std::string& value) {
   switch (parameter.type()) {
     case Parameter::TYPE_INTEGER:
@@ -37,7 +37,7 @@ bool IsWellFormed(const Parameter& parameter, const std::string& value) {
 
 class Descriptor : public testing::TestWithParam<v1::ScenarioDescriptor> {};
 
-TEST_P(Descriptor, SaysWhatItIs) {
+TEST_P(Descriptor, HasTextsAndTimeLimits) {
   const auto& descriptor = GetParam();
   EXPECT_FALSE(descriptor.summary().empty());
   EXPECT_FALSE(descriptor.description().empty());
@@ -49,7 +49,7 @@ TEST_P(Descriptor, SaysWhatItIs) {
 TEST_P(Descriptor, ParametersHaveValidDefaultsAndBounds) {
   std::set<std::string> names;
   for (const Parameter& parameter : GetParam().parameters()) {
-    EXPECT_TRUE(names.insert(parameter.name()).second) << parameter.name() << " twice";
+    EXPECT_TRUE(names.insert(parameter.name()).second) << "each parameter name is used once: " << parameter.name();
     EXPECT_FALSE(parameter.summary().empty()) << parameter.name();
     EXPECT_TRUE(IsWellFormed(parameter, parameter.default_value())) << parameter.name();
     for (const std::string& bound : {parameter.min(), parameter.max()}) {
@@ -58,7 +58,7 @@ TEST_P(Descriptor, ParametersHaveValidDefaultsAndBounds) {
   }
 }
 
-TEST_P(Descriptor, NamesAreUsable) {
+TEST_P(Descriptor, HasValidProbesInvariantsAndHostActions) {
   std::set<std::string> probes;
   for (const auto& probe : GetParam().probes()) EXPECT_TRUE(probes.insert(probe.name()).second) << probe.name();
   for (const auto& invariant : GetParam().invariants()) {
@@ -78,7 +78,7 @@ TEST_P(Descriptor, HasATrigger) {
 INSTANTIATE_TEST_SUITE_P(All, Descriptor, testing::ValuesIn(Descriptors()),
                          [](const auto& test) { return test.param.name(); });
 
-TEST(Descriptors, AreInOrderOfName) {
+TEST(Descriptors, AreSortedByName) {
   EXPECT_TRUE(std::is_sorted(Descriptors().begin(), Descriptors().end(),
                              [](const auto& a, const auto& b) { return a.name() < b.name(); }));
   EXPECT_GE(Descriptors().size(), 2u);

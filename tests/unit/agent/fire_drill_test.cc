@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nothing here does an act: they would happen to the machine that runs the tests.
+// These tests perform no actions, since those would affect the machine that runs the tests.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ namespace {
 using testing::ElementsAreArray;
 using testing::UnorderedElementsAreArray;
 
-TEST(FireDrill, HasAnActForEachChoice) {
+TEST(FireDrill, HasAnActionForEachChoice) {
   const auto descriptor = std::ranges::find(Descriptors(), "fire_drill", &v1::ScenarioDescriptor::name);
   ASSERT_NE(descriptor, Descriptors().end());
   const auto& parameters = descriptor->parameters();
@@ -34,7 +34,7 @@ TEST(FireDrill, HasAnActForEachChoice) {
   EXPECT_THAT(names, ElementsAreArray(parameter->choices()));
 }
 
-TEST(FireDrill, NamesWhatIsMissing) {
+TEST(FireDrill, ReportsMissingFiles) {
   std::string root = testing::TempDir() + "lk-drill.XXXXXX";
   ASSERT_NE(mkdtemp(root.data()), nullptr);
   for (const Act& act : Acts()) {
@@ -50,7 +50,7 @@ TEST(FireDrill, NamesWhatIsMissing) {
   std::filesystem::remove_all(root);
 }
 
-TEST(FireDrill, StrikesOnEachCpuOnceAllAreThere) {
+TEST(FireDrill, StrikesOnceOnEachCpu) {
   const std::vector<int> cpus = UsableCpus();
   absl::Mutex mutex;
   std::vector<int> struck;
@@ -62,14 +62,14 @@ TEST(FireDrill, StrikesOnEachCpuOnceAllAreThere) {
   EXPECT_THAT(struck, UnorderedElementsAreArray(cpus));
 }
 
-TEST(FireDrill, FloodsLinesOfEqualLengthThatDiffer) {
+TEST(FireDrill, FloodLinesHaveEqualLengthAndDiffer) {
   EXPECT_EQ(FloodLine(0).size(), 100u);
   EXPECT_EQ(FloodLine(1'000'000'000'000).size(), 100u);
   EXPECT_NE(FloodLine(1), FloodLine(2));
   EXPECT_EQ(FloodLine(7).find('\n'), std::string::npos);
 }
 
-TEST(SpoiledKernel, SpinsFromItsEntryOn) {
+TEST(SpoiledKernel, SpinsAtItsEntryPoint) {
   std::string arm64(4096, 'k');
   arm64.replace(0x38, 4, "ARM\x64");
   ASSERT_TRUE(Spoil(arm64).ok());

@@ -18,9 +18,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-// ---- the kernel's lines ------------------------------------------------------------------------
+// ---- LPI pending tables ------------------------------------------------------------------------
 
-TEST(ParseTableLine, KnowsBothKinds) {
+TEST(ParseTableLine, ParsesAllocatedAndReservedTables) {
   PendingTable table;
   ASSERT_TRUE(ParseTableLine("GICv3: CPU0: using allocated LPI pending table @0x0000000045a40000", table));
   EXPECT_EQ(table, (PendingTable{0, false, 0x45a40000}));
@@ -30,7 +30,7 @@ TEST(ParseTableLine, KnowsBothKinds) {
   EXPECT_EQ(table.address, 0u);
 }
 
-TEST(ParseTableLine, LeavesOthersAlone) {
+TEST(ParseTableLine, RejectsOtherLines) {
   PendingTable table{7, true, 7};
   for (const char* line :
        {"", "GICv3: CPU0: found redistributor 0 region 0:0x00000000080a0000",
@@ -42,10 +42,10 @@ TEST(ParseTableLine, LeavesOthersAlone) {
   EXPECT_EQ(table, (PendingTable{7, true, 7}));
 }
 
-Rows Told(uint32_t boot, const std::vector<PendingTable>& tables) {
-  Rows told;
-  for (const PendingTable& table : tables) told.push_back(ToRow(boot, table));
-  return told;
+Rows ToRows(uint32_t boot, const std::vector<PendingTable>& tables) {
+  Rows rows;
+  for (const PendingTable& table : tables) rows.push_back(ToRow(boot, table));
+  return rows;
 }
 
 TEST(JudgeTables, RowsHaveACellForEachColumn) {
@@ -54,33 +54,34 @@ TEST(JudgeTables, RowsHaveACellForEachColumn) {
   EXPECT_THAT(ToRow(0, {0, false, 0}), ElementsAre("0", "0", "allocated", "0x0"));
 }
 
-TEST(JudgeTables, GoodOnesHaveNoFault) {
+TEST(JudgeTables, AcceptsCorrectTables) {
   const std::vector<PendingTable> first = {{0, false, 0x10000}, {1, false, 0x20000}};
   EXPECT_EQ(Judge(0, {0, 1}, first, {}), Faults());
   const std::vector<PendingTable> second = {{0, true, 0x10000}, {1, true, 0x20000}};
-  EXPECT_EQ(Judge(1, {0, 1}, second, Told(0, first)), Faults());
+  EXPECT_EQ(Judge(1, {0, 1}, second, ToRows(0, first)), Faults());
 }
 
-TEST(JudgeTables, EachFaultIsCounted) {
-  const Rows told = Told(0, {{0, false, 0x10000}, {1, false, 0x20000}, {2, false, 0x30000}});
-  EXPECT_EQ(Judge(1, {0, 1, 2}, {{0, true, 0x10000}, {2, true, 0x30000}}, told), (Faults{.missing = 1}));
-  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, false, 0x20000}}, told), (Faults{.not_reserved = 1}));
-  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, true, 0x30000}}, told), (Faults{.moved = 1}));
-  EXPECT_EQ(Judge(1, {0}, {{0, true, 0x10000}, {0, true, 0x10000}}, told), (Faults{.said_again = 1}));
+TEST(JudgeTables, CountsEachFault) {
+  const Rows earlier = ToRows(0, {{0, false, 0x10000}, {1, false, 0x20000}, {2, false, 0x30000}});
+  EXPECT_EQ(Judge(1, {0, 1, 2}, {{0, true, 0x10000}, {2, true, 0x30000}}, earlier), (Faults{.missing = 1}));
+  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, false, 0x20000}}, earlier), (Faults{.not_reserved = 1}));
+  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, true, 0x30000}}, earlier), (Faults{.moved = 1}));
+  EXPECT_EQ(Judge(1, {0}, {{0, true, 0x10000}, {0, true, 0x10000}}, earlier), (Faults{.duplicate = 1}));
   EXPECT_EQ(Judge(0, {0}, {{0, false, 0}}, {}), (Faults{.at_zero = 1}));
-  EXPECT_EQ(Judge(2, {0}, {{0, true, 0x10000}}, told), (Faults{.moved = 1})) << "told by the boot before, not by any";
+  EXPECT_EQ(Judge(2, {0}, {{0, true, 0x10000}}, earlier), (Faults{.moved = 1}))
+      << "the address is compared only with that in the previous boot";
 }
 
-// ---- CPUs --------------------------------------------------------------------------------------
+// ---- CPU hotplug -------------------------------------------------------------------------------
 
-TEST(ParseCpuList, TakesRangesAndNumbers) {
+TEST(ParseCpuList, ParsesRangesAndNumbers) {
   EXPECT_THAT(ParseCpuList("0-3,5,7-8\n"), ElementsAre(0, 1, 2, 3, 5, 7, 8));
   EXPECT_THAT(ParseCpuList("0\n"), ElementsAre(0));
   EXPECT_THAT(ParseCpuList(""), IsEmpty());
   EXPECT_THAT(ParseCpuList("2,x"), ElementsAre(2));
 }
 
-TEST(MakeRound, EachPatternTakesWhatItSays) {
+TEST(MakeRound, GroupsCpusByPattern) {
   std::mt19937 random(1);
   const std::vector<int> cpus = {1, 2, 3};
   EXPECT_THAT(MakeRound("one", 0, cpus, random), ElementsAre(ElementsAre(1), ElementsAre(2), ElementsAre(3)));
@@ -90,7 +91,7 @@ TEST(MakeRound, EachPatternTakesWhatItSays) {
   EXPECT_THAT(MakeRound("all", 0, cpus, random), ElementsAre(ElementsAre(1, 2, 3)));
 }
 
-TEST(MakeRound, MixedHasAllPatternsInTurn) {
+TEST(MakeRound, MixedUsesAllPatternsInTurn) {
   std::mt19937 random(1);
   const std::vector<int> cpus = {1, 2, 3};
   const std::vector<std::pair<uint64_t, std::string>> expected = {
@@ -100,7 +101,7 @@ TEST(MakeRound, MixedHasAllPatternsInTurn) {
   }
 }
 
-TEST(MakeRound, RandomIsEachSubsetButNone) {
+TEST(MakeRound, RandomMakesEveryNonEmptySubset) {
   std::mt19937 random(1);
   std::set<std::vector<int>> seen;
   for (int i = 0; i < 200; ++i) {
@@ -111,9 +112,9 @@ TEST(MakeRound, RandomIsEachSubsetButNone) {
   EXPECT_THAT(seen, UnorderedElementsAre(ElementsAre(1), ElementsAre(2), ElementsAre(1, 2)));
 }
 
-// ---- interrupts --------------------------------------------------------------------------------
+// ---- counts of ITS interrupts ------------------------------------------------------------------
 
-TEST(ItsInterrupts, SumsTheMessagesOfAllCpus) {
+TEST(ItsInterrupts, SumsItsInterruptsOfAllCpus) {
   constexpr char kText[] = R"(           CPU0       CPU1
  11:       1207        991     GICv3  27 Level     arch_timer
  14:          3          0     GICv3  33 Level     uart-pl011

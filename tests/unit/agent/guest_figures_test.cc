@@ -35,22 +35,22 @@ class GuestFiguresTest : public testing::Test {
   std::string root_ = testing::TempDir() + "lk-figures.XXXXXX";
 };
 
-TEST_F(GuestFiguresTest, WhatTheKernelHasNotIsLeftOut) {
+TEST_F(GuestFiguresTest, OmitsFiguresThatTheKernelLacks) {
   const GuestFigures figures(root_);
   EXPECT_THAT(Risen(figures), IsEmpty());
   Write("/proc/vmstat", "pgfault 5\n");
   EXPECT_THAT(Risen(figures), IsEmpty());
 }
 
-TEST_F(GuestFiguresTest, LinesAreFoundByTheirWholeName) {
+TEST_F(GuestFiguresTest, MatchesWholeNames) {
   Write("/proc/vmstat", "nr_unaccepted 100\npgfault 1000\npgfault_other 7\n");
   const GuestFigures figures(root_);
   Write("/proc/vmstat", "nr_unaccepted 90\npgfault 1500\npgfault_other 9999\n");
-  // Memory is accepted where less is unaccepted.
+  // Less unaccepted memory means that memory was accepted.
   EXPECT_THAT(Risen(figures), ElementsAre(Pair("guest_accepted", 10 * 4096), Pair("guest_page_faults", 500)));
 }
 
-TEST_F(GuestFiguresTest, InterruptsOfAllCpus) {
+TEST_F(GuestFiguresTest, SumsInterruptsOfAllCpus) {
   constexpr char kBefore[] =
       "            CPU0       CPU1       \n"
       "   4:         25          0   IO-APIC   4-edge      ttyS0\n"
@@ -68,7 +68,7 @@ TEST_F(GuestFiguresTest, InterruptsOfAllCpus) {
   EXPECT_THAT(Risen(figures), ElementsAre(Pair("guest_function_calls", 1100), Pair("guest_tlb_shootdowns", 3)));
 }
 
-TEST_F(GuestFiguresTest, ReadsAndWritesOfVirtioDisks) {
+TEST_F(GuestFiguresTest, CountsReadsAndWritesOfVirtioDisks) {
   Write("/proc/diskstats",
         "   1       0 ram0 9 9 9 9 9 9 9 9 9 9 9\n"
         " 254       0 vda 10 1 80 5 3 0 24 7 0 12 12 0 0 0 0 1 0\n"
@@ -81,7 +81,7 @@ TEST_F(GuestFiguresTest, ReadsAndWritesOfVirtioDisks) {
   EXPECT_THAT(Risen(figures), ElementsAre(Pair("guest_disk_requests", 100 + 50 + 1)));
 }
 
-TEST_F(GuestFiguresTest, MemoryBlocksAndEvents) {
+TEST_F(GuestFiguresTest, CountsMemoryBlocksAndUevents) {
   Write("/sys/kernel/uevent_seqnum", "700\n");
   Write("/sys/devices/system/memory/block_size_bytes", "8000000\n");
   Write("/sys/devices/system/memory/memory_failure", "");

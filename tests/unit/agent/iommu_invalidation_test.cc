@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(Filter, TestsEachOfTheFourBits) {
+TEST(Filter, TestsAllFourBits) {
   EXPECT_EQ(FilterFor(2), "!(qw0 & 1) && (qw0 & 2) && !(qw0 & 4) && !(qw0 & 8)");
   EXPECT_EQ(FilterFor(7), "(qw0 & 1) && (qw0 & 2) && (qw0 & 4) && !(qw0 & 8)");
 }
@@ -39,7 +39,7 @@ TEST(QueueLatency, ReadsRowsOfEveryIommu) {
   EXPECT_THAT(ParseQueueLatency("no such thing"), IsEmpty());
 }
 
-TEST(Interrupts, OnlyThoseWithNumbers) {
+TEST(Interrupts, ReturnsOnlyNumberedInterrupts) {
   EXPECT_THAT(ParseInterrupts("           CPU0       CPU1\n"
                               "   0:         41          0   IO-APIC    2-edge      timer\n"
                               " 24:          0          9   PCI-MSIX-0000:01:00.0   0-edge      virtio0-config\n"
@@ -50,7 +50,7 @@ TEST(Interrupts, OnlyThoseWithNumbers) {
   EXPECT_THAT(ParseInterrupts(""), IsEmpty());
 }
 
-TEST(Idle, ThoseWhoDidNothing) {
+TEST(Idle, FindsUnchangedTotals) {
   EXPECT_THAT(Idle({5, 7, 0}, {5, 8, 0}), ElementsAre(0, 2));
   EXPECT_THAT(Idle({5, 7}, {6, 8}), IsEmpty());
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-TEST(Ballast, FollowsTheFloorUpAndDown) {
+TEST(Ballast, TakesAndReleasesChunksToStayAtTheFloor) {
   constexpr uint64_t kFloor = 64 * kMiB;
   EXPECT_EQ(ChunksToTake(kFloor, kFloor), 0);
   EXPECT_EQ(ChunksToTake(kFloor + kBallastChunk - 1, kFloor), 0);
@@ -18,12 +18,12 @@ TEST(Ballast, FollowsTheFloorUpAndDown) {
   EXPECT_EQ(ChunksToTake(kFloor - 2 * kBallastChunk, kFloor), -2);
 }
 
-TEST(Ballast, TakesAFewChunksAtATimeButGivesAllBackAtOnce) {
+TEST(Ballast, LimitsChunksTakenButNotChunksReleased) {
   EXPECT_EQ(ChunksToTake(uint64_t{64} << 30, kMiB), 64);
   EXPECT_EQ(ChunksToTake(0, 1024 * kMiB), -512);
 }
 
-TEST(Mtrr, PhysicalBits) {
+TEST(Mtrr, ParsesPhysicalBits) {
   EXPECT_EQ(ParsePhysicalBits("processor\t: 0\naddress sizes\t: 40 bits physical, 48 bits virtual\n"), 40u);
   EXPECT_EQ(ParsePhysicalBits("processor\t: 0\nflags\t: fpu\n"), std::nullopt);
   EXPECT_EQ(ParsePhysicalBits("address sizes\t: ?\nprocessor\t: 1 bits physical\n"), std::nullopt);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The patches that a scenario brings for kernel trees, as compiled into its descriptor.
+// Tests the kernel patches of each scenario, as compiled into its descriptor.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,12 +22,12 @@ void CheckPatch(const KernelPatch& patch) {
   SCOPED_TRACE(patch.name());
   EXPECT_THAT(patch.text().substr(0, patch.text().find('\n')), HasSubstr("SPDX-License-Identifier: GPL-2.0"));
   if (patch.name().ends_with(".cocci")) {
-    // What lkctl goes by: the files that it must change, alternatives with "|".
+    // lkctl needs this list of the files to change, with "|" between alternatives.
     EXPECT_THAT(patch.text(), HasSubstr("\n// Files: "));
   }
 }
 
-TEST_P(KernelPatches, AreWhatTheirNamesSay) {
+TEST_P(KernelPatches, HaveValidNamesAndHeaders) {
   for (const KernelPatch& patch : GetParam().emulation()) {
     CheckPatch(patch);
     EXPECT_THAT(patch.name(), StartsWith("emulation"));
@@ -43,18 +43,18 @@ TEST_P(KernelPatches, AreWhatTheirNamesSay) {
 INSTANTIATE_TEST_SUITE_P(All, KernelPatches, testing::ValuesIn(Descriptors()),
                          [](const auto& test) { return test.param.name(); });
 
-TEST(Emulation, ComesWholeWithQuotesAndBackslashes) {
+TEST(Emulation, PreservesQuotesAndBackslashes) {
   for (const auto& descriptor : Descriptors()) {
     if (descriptor.name() != "unaccepted_memory") continue;
     EXPECT_EQ(descriptor.mutant_size(), 1);
     ASSERT_EQ(descriptor.emulation_size(), 4);
     EXPECT_EQ(descriptor.emulation(0).name(), "emulation.c");
     EXPECT_THAT(descriptor.emulation(0).text(),
-                HasSubstr("pr_err(\"lk: no place for a table of unaccepted memory\\n\");"));
+                HasSubstr("pr_err(\"lk: failed to allocate the unaccepted memory table\\n\");"));
     EXPECT_THAT(descriptor.emulation(0).text(), EndsWith("return true;\n}\n"));
     return;
   }
-  FAIL() << "there is no such scenario";
+  FAIL() << "scenario unaccepted_memory not found";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the next kernel is given: initramfs, device tree, places in memory. Nothing here boots anything.
+// Tests the next kernel's initramfs, device tree and memory layout, without booting anything.
 #include <archive.h>
 #include <archive_entry.h>
 #include <endian.h>
@@ -37,7 +37,7 @@ struct Entry {
   std::string content;
 };
 
-// As another program reads it.
+// Reads the archive with libarchive, an independent implementation.
 std::map<std::string, Entry> Read(const std::string& cpio) {
   std::map<std::string, Entry> entries;
   archive* const a = archive_read_new();
@@ -70,7 +70,7 @@ class Initramfs : public testing::Test {
   std::string root_;
 };
 
-TEST_F(Initramfs, HasWhatIsThereAndWhatReplacesIt) {
+TEST_F(Initramfs, ContainsFilesAndReplacements) {
   Write("/init", "program");
   chmod((root_ + "/init").c_str(), 0755);
   Write("/lk/run/config", "token=1\n");
@@ -91,13 +91,13 @@ TEST_F(Initramfs, HasWhatIsThereAndWhatReplacesIt) {
   EXPECT_TRUE(S_ISCHR(entries.at("dev/console").mode));
 }
 
-TEST_F(Initramfs, SaysWhatCannotBeRead) {
+TEST_F(Initramfs, ReportsAMissingRoot) {
   EXPECT_TRUE(absl::IsNotFound(PackInitramfs(root_ + "/none", {}).status()));
 }
 
-// ---- carried -----------------------------------------------------------------------------------
+// ---- state passed to the next boot -------------------------------------------------------------
 
-TEST(Carried, IsAlwaysOfOneSize) {
+TEST(Carried, HasAFixedSize) {
   v1::Carried little, much;
   much.set_boots(3);
   much.set_state(std::string(1000, '\0'));
@@ -110,17 +110,17 @@ TEST(Carried, IsAlwaysOfOneSize) {
   EXPECT_TRUE(absl::IsResourceExhausted(EncodeCarried(much).status()));
 }
 
-TEST(Carried, BrokenOnesAreNoticed) {
+TEST(Carried, RejectsCorruptContents) {
   std::string content = *EncodeCarried(v1::Carried());
   EXPECT_TRUE(absl::IsDataLoss(DecodeCarried("").status()));
   EXPECT_TRUE(absl::IsDataLoss(DecodeCarried(content.substr(1)).status()));
-  content[3] = '\x7f';  // longer than there is
+  content[3] = '\x7f';  // length beyond the end
   EXPECT_TRUE(absl::IsDataLoss(DecodeCarried(content).status()));
 }
 
 // ---- device tree -------------------------------------------------------------------------------
 
-// A tree as QEMU and the EFI stub make them: a reservation, /chosen with properties, a node beside it.
+// A tree like the ones that QEMU and the EFI stub make: a reservation, /chosen with properties, and another node.
 class Tree {
  public:
   Tree() {
@@ -133,7 +133,7 @@ class Tree {
     block_ += BigEndian32(4);  // NOP
     End();
     Begin("psci");
-    Property("bootargs", "no");  // not that of /chosen
+    Property("bootargs", "no");  // not in /chosen
     End();
     End();
     block_ += BigEndian32(9);
@@ -171,7 +171,7 @@ uint32_t Word(const std::string& bytes, size_t at) {
   return be32toh(word);
 }
 
-// "node/property" -> value.
+// Returns the value of each property, by "node/property".
 std::map<std::string, std::string> Flatten(const std::string& tree) {
   std::map<std::string, std::string> properties;
   std::vector<std::string> path;
@@ -196,7 +196,7 @@ std::map<std::string, std::string> Flatten(const std::string& tree) {
   return properties;
 }
 
-TEST(DeviceTree, ChangesChosenAndNothingElse) {
+TEST(DeviceTree, ChangesOnlyChosen) {
   const auto changed =
       WithChosen(Tree().Bytes(), {{"bootargs", std::string("new\0", 4)}, {"rng-seed", "12345"}}, {"kaslr-seed"});
   ASSERT_TRUE(changed.ok()) << changed.status();
@@ -205,22 +205,23 @@ TEST(DeviceTree, ChangesChosenAndNothingElse) {
                           Pair("chosen/linux,uefi-system-table", std::string(8, '\x11')),
                           Pair("chosen/rng-seed", "12345"), Pair("psci/bootargs", "no")));
   EXPECT_EQ(Word(*changed, 4), changed->size());
-  EXPECT_EQ(Word(*changed, 28), 7u) << "boot CPU";
+  EXPECT_EQ(Word(*changed, 28), 7u) << "the boot CPU is preserved";
   EXPECT_EQ(changed->substr(Word(*changed, 16), 32), BigEndian64(0x4000) + BigEndian64(0x1000) + std::string(16, '\0'));
-  // What comes out goes in again.
+  // The output is valid input.
   const auto again = WithChosen(*changed, {{"bootargs", std::string("third\0", 6)}}, {});
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(Flatten(*again).at("chosen/bootargs"), std::string("third\0", 6));
 }
 
-TEST(DeviceTree, BrokenOnesAreRefused) {
+TEST(DeviceTree, RejectsMalformedTrees) {
   const std::string tree = Tree().Bytes();
   EXPECT_FALSE(WithChosen("", {}, {}).ok());
-  EXPECT_FALSE(WithChosen("no tree at all, and long enough to be one in fact", {}, {}).ok());
+  EXPECT_FALSE(WithChosen("not a device tree, but long enough to contain one", {}, {}).ok());
   for (size_t size = 1; size < tree.size(); ++size) {
-    EXPECT_FALSE(WithChosen(tree.substr(0, size), {}, {}).ok()) << size << " of " << tree.size() << " bytes";
+    EXPECT_FALSE(WithChosen(tree.substr(0, size), {}, {}).ok())
+        << "a tree truncated to " << size << " of " << tree.size() << " bytes is rejected";
   }
-  // Any one byte wrong: an answer, whichever, and nothing beyond the ends (AddressSanitizer).
+  // With any single byte corrupted, the call must return and must not access memory out of bounds (AddressSanitizer).
   for (size_t i = 0; i < tree.size(); ++i) {
     std::string wrong = tree;
     wrong[i] = static_cast<char>(wrong[i] ^ 0xff);
@@ -228,7 +229,7 @@ TEST(DeviceTree, BrokenOnesAreRefused) {
   }
 }
 
-// ---- where it all goes -------------------------------------------------------------------------
+// ---- memory layout -----------------------------------------------------------------------------
 
 constexpr char kIomem[] = R"(09000000-09000fff : pl011@9000000
 40000000-47ffffff : System RAM
@@ -263,31 +264,31 @@ Arm64Boot Boot(const std::string& kernel, const std::string& initramfs, const st
           .page_size = 4096};
 }
 
-TEST(PlanArm64, FreeMemoryIsWhatNobodyHas) {
+TEST(PlanArm64, FreeMemoryExcludesReservedRanges) {
   EXPECT_EQ(ToString(FreeMemory(kIomem)),
             "0x40000000-0x4000ffff 0x42900000-0x47ffffff 0x4aaab000-0xafffffff 0xbc000000-0xbfffffff");
 }
 
-TEST(PlanArm64, PutsAllIntoOneFreeRange) {
+TEST(PlanArm64, PutsAllSegmentsIntoOneFreeRange) {
   const std::string kernel = Image(0, 40 << 20, 1000), initramfs(5000, 'i'), tree = Tree().Bytes();
   const auto plan = PlanArm64(Boot(kernel, initramfs, tree), FreeMemory(kIomem));
   ASSERT_TRUE(plan.ok()) << plan.status();
   ASSERT_EQ(plan->segments.size(), 4u);
   const KexecSegment& image = plan->segments[0];
-  EXPECT_EQ(image.address, 0x42a00000u) << "40 MiB fit, from a 2 MiB boundary on";
-  EXPECT_EQ(image.bytes, uint64_t{40} << 20) << "more than the file has";
+  EXPECT_EQ(image.address, 0x42a00000u) << "expected the first 2 MiB boundary with room for 40 MiB";
+  EXPECT_EQ(image.bytes, uint64_t{40} << 20) << "expected image_size, not the size of the file";
   EXPECT_EQ(image.content, kernel);
   uint64_t end = 0;
   for (const KexecSegment& segment : plan->segments) {
     EXPECT_EQ(segment.address % 4096, 0u);
     EXPECT_EQ(segment.bytes % 4096, 0u);
     EXPECT_GE(segment.bytes, segment.content.size());
-    EXPECT_GE(segment.address, end) << "overlaps the one before";
+    EXPECT_GE(segment.address, end) << "segments do not overlap";
     end = segment.address + segment.bytes;
   }
   EXPECT_LE(end, 0x48000000u);
 
-  // The trampoline is entered, and has the addresses of the two others.
+  // The trampoline is the entry point, and contains the addresses of kernel and device tree.
   const KexecSegment& trampoline = plan->segments[1];
   EXPECT_EQ(plan->entry, trampoline.address);
   uint64_t addresses[2];
@@ -301,12 +302,12 @@ TEST(PlanArm64, PutsAllIntoOneFreeRange) {
   EXPECT_FALSE(chosen.contains("chosen/kaslr-seed"));
 }
 
-TEST(PlanArm64, TakesTheNextRangeAndKeepsTheTextOffset) {
+TEST(PlanArm64, UsesTheNextRangeIfNecessaryAndAppliesTextOffset) {
   const std::string kernel = Image(0x80000, 90 << 20, 1000), none, tree = Tree().Bytes();
   const auto plan = PlanArm64(Boot(kernel, none, tree), FreeMemory(kIomem));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->segments[0].address, 0x4ac80000u);
-  // With larger pages a segment begins before the image does.
+  // With larger pages the segment begins before the image.
   Arm64Boot large = Boot(kernel, none, tree);
   large.page_size = 1 << 20;
   const auto padded = PlanArm64(large, FreeMemory(kIomem));
@@ -315,16 +316,16 @@ TEST(PlanArm64, TakesTheNextRangeAndKeepsTheTextOffset) {
   EXPECT_EQ(padded->segments[0].content.substr(0x80000), kernel);
 }
 
-TEST(PlanArm64, SaysWhatIsWrong) {
+TEST(PlanArm64, ReportsErrors) {
   const std::string tree = Tree().Bytes();
   EXPECT_THAT(std::string(PlanArm64(Boot(std::string(1000, 'x'), "", tree), FreeMemory(kIomem)).status().message()),
-              HasSubstr("no arm64 Image"));
+              HasSubstr("not an arm64 Image"));
   EXPECT_TRUE(absl::IsInvalidArgument(PlanArm64(Boot("", "", tree), FreeMemory(kIomem)).status()));
   EXPECT_TRUE(
       absl::IsInvalidArgument(PlanArm64(Boot(Image(0, 1 << 20, 100), "", "tree"), FreeMemory(kIomem)).status()));
   EXPECT_THAT(
       std::string(PlanArm64(Boot(Image(0, uint64_t{1} << 40, 100), "", tree), FreeMemory(kIomem)).status().message()),
-      HasSubstr("no free range"));
+      HasSubstr("no free memory range"));
   EXPECT_THAT(FreeMemory(""), IsEmpty());
 }
 

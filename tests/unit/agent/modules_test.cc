@@ -10,7 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(Modules, ReadsTheBlacklistOfACommandLine) {
+TEST(Modules, ParsesTheBlacklistOnACommandLine) {
   EXPECT_THAT(BlacklistedModules("console=ttyS0 modprobe.blacklist=test-lockup,b quiet modprobe.blacklist=c\n"),
               ElementsAre("b", "c", "test_lockup"));
   EXPECT_THAT(BlacklistedModules("modprobe.blacklist=a"), ElementsAre("a"));
@@ -19,7 +19,7 @@ TEST(Modules, ReadsTheBlacklistOfACommandLine) {
   EXPECT_THAT(BlacklistedModules(""), IsEmpty());
 }
 
-TEST(Modules, SaysThatThereIsNoSuchModule) {
+TEST(Modules, ReportsAnUnknownModule) {
   EXPECT_TRUE(absl::IsNotFound(LoadModule("no_such_module_anywhere", "")));
 }
 

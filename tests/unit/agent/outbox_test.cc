@@ -53,7 +53,7 @@ std::vector<uint64_t> Sequences(const std::vector<AgentMessage>& messages) {
   return sequences;
 }
 
-TEST(Outbox, NumbersFromOneWithoutGaps) {
+TEST(Outbox, NumbersMessagesFromOneWithoutGaps) {
   Outbox outbox;
   for (const char* title : {"a", "b", "c"}) outbox.Push(Finding(title));
   EXPECT_THAT(Sequences(SendAll(outbox)), ElementsAre(1, 2, 3));
@@ -61,7 +61,7 @@ TEST(Outbox, NumbersFromOneWithoutGaps) {
   EXPECT_THAT(Sequences(SendAll(outbox)), ElementsAre(4));
 }
 
-TEST(Outbox, SendsAgainWhatIsNotAcknowledged) {
+TEST(Outbox, ResendsUnacknowledgedMessages) {
   Outbox outbox;
   for (const char* title : {"a", "b", "c"}) outbox.Push(Finding(title));
   SendAll(outbox);
@@ -76,18 +76,18 @@ TEST(Outbox, SendsAgainWhatIsNotAcknowledged) {
   EXPECT_TRUE(outbox.empty());
 }
 
-TEST(Outbox, AcknowledgementInTheMiddleOfASecondSendingKeepsTheOrder) {
+TEST(Outbox, KeepsTheOrderIfAcknowledgedWhileResending) {
   Outbox outbox;
   for (const char* title : {"a", "b", "c"}) outbox.Push(Finding(title));
   SendAll(outbox);
   outbox.Rewind();
   EXPECT_EQ(outbox.Next()->sequence(), 1u);
-  // The controller has more than was sent over this connection.
+  // The controller had already stored message 2, which has not been sent again over this connection.
   outbox.Acknowledge(2);
   EXPECT_THAT(Sequences(SendAll(outbox)), ElementsAre(3));
 }
 
-TEST(Outbox, WindowBoundsWhatIsUnderway) {
+TEST(Outbox, WindowLimitsUnacknowledgedMessages) {
   Outbox outbox({.window = 2, .waiting_bytes = 1 << 20, .merged_bytes = 1 << 10});
   for (const char* title : {"a", "b", "c"}) outbox.Push(Finding(title));
   EXPECT_THAT(Sequences(SendAll(outbox)), ElementsAre(1, 2));
@@ -95,7 +95,7 @@ TEST(Outbox, WindowBoundsWhatIsUnderway) {
   EXPECT_THAT(Sequences(SendAll(outbox)), ElementsAre(3));
 }
 
-TEST(Outbox, OnlyTheNewestHeartbeatWaits) {
+TEST(Outbox, NewHeartbeatReplacesAWaitingOne) {
   Outbox outbox;
   outbox.Push(Beat(1));
   outbox.Push(Finding("a"));
@@ -105,7 +105,7 @@ TEST(Outbox, OnlyTheNewestHeartbeatWaits) {
   EXPECT_EQ(sent[0].heartbeat().progress(), 2u);
 }
 
-TEST(Outbox, WhatHasANumberIsNeverChanged) {
+TEST(Outbox, NeverChangesANumberedMessage) {
   Outbox outbox;
   outbox.Push(Beat(1));
   SendAll(outbox);
@@ -117,7 +117,7 @@ TEST(Outbox, WhatHasANumberIsNeverChanged) {
   EXPECT_EQ(sent[1].heartbeat().progress(), 2u);
 }
 
-TEST(Outbox, WaitingSamplesMerge) {
+TEST(Outbox, MergesWaitingSamples) {
   Outbox outbox;
   outbox.Push(Latency(100, 1));
   outbox.Push(Latency(200, 5));
@@ -131,7 +131,7 @@ TEST(Outbox, WaitingSamplesMerge) {
   EXPECT_EQ(sent[0].samples().counters(0).value(), 5);
 }
 
-TEST(Outbox, OldestLogGoesFirstAndIsCounted) {
+TEST(Outbox, DropsTheOldestLogAndCountsItsRecordsAsLost) {
   Outbox outbox({.window = 8, .waiting_bytes = 400, .merged_bytes = 0});
   outbox.Push(Finding("kept"));
   const std::string text(100, 'x');
@@ -150,11 +150,11 @@ TEST(Outbox, OldestLogGoesFirstAndIsCounted) {
   }
   EXPECT_LT(records, 10u);
   EXPECT_EQ(records + lost, 10u);
-  // What is left is the newest.
+  // The latest record is kept.
   EXPECT_EQ(sent[sent.size() - 2].kernel_log().records(0).sequence(), 10u);
 }
 
-TEST(Outbox, LogJoinsLog) {
+TEST(Outbox, MergesLogUnlessRecordsWereLost) {
   Outbox outbox;
   outbox.Push(Log(1));
   outbox.Push(Log(2));
@@ -167,7 +167,7 @@ TEST(Outbox, LogJoinsLog) {
   EXPECT_EQ(sent[1].kernel_log().lost(), 2u);
 }
 
-TEST(Backoff, DoublesUpToItsMostWithJitter) {
+TEST(Backoff, DoublesUpToTheMaximumWithJitter) {
   Backoff backoff(absl::Milliseconds(100), absl::Seconds(3));
   EXPECT_EQ(backoff.Next(0), absl::Milliseconds(50));
   EXPECT_EQ(backoff.Next(1), absl::Milliseconds(200));

@@ -10,14 +10,14 @@
 namespace lk::agent {
 namespace {
 
-TEST(RunPinned, EachRunsOnItsCpuOnceAllAreThere) {
+TEST(RunPinned, RunsEachThreadOnItsCpu) {
   const std::vector<int> cpus = UsableCpus();
   std::vector<int> ran_on(cpus.size(), -1);
   EXPECT_EQ(RunPinned(cpus, [&](size_t i) { ran_on[i] = sched_getcpu(); }), cpus.size());
   EXPECT_EQ(ran_on, cpus);
 }
 
-TEST(RunPinned, LeavesOutACpuThatIsNotThere) {
+TEST(RunPinned, SkipsACpuThatDoesNotExist) {
   const int here = UsableCpus().front();
   std::atomic<int> calls = 0;
   EXPECT_EQ(RunPinned({here, CPU_SETSIZE - 1, here}, [&](size_t) { ++calls; }), 2u);

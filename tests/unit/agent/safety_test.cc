@@ -19,32 +19,32 @@ void ExpectRefusal(const Surroundings& surroundings, const char* reason) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
 }
 
-TEST(Safety, ActsInAGuestOfAController) {
+TEST(Safety, RunsInAGuestStartedByLkd) {
   EXPECT_TRUE(MayAct(Guest()).ok());
 }
 
 TEST(Safety, RefusesOutsideAVm) {
   Surroundings machine = Guest();
   machine.hypervisor.clear();
-  ExpectRefusal(machine, "no virtual machine");
+  ExpectRefusal(machine, "not inside a virtual machine");
 }
 
-TEST(Safety, RefusesWithoutAController) {
+TEST(Safety, RefusesWithoutAConfig) {
   Surroundings machine = Guest();
   machine.has_config = false;
   ExpectRefusal(machine, "config is missing");
 }
 
-TEST(Safety, RefusesWithoutARunsToken) {
+TEST(Safety, RefusesWithoutAValidToken) {
   for (const std::string& token : {std::string(), std::string(63, 'a'), std::string(64, 'g'), std::string(65, 'a')}) {
     Surroundings machine = Guest();
     machine.token = token;
-    ExpectRefusal(machine, "no token");
+    ExpectRefusal(machine, "no valid token");
   }
 }
 
-// This test does not run in a guest of a controller, whatever it runs on.
-TEST(Safety, RefusesHere) {
+// Wherever this test runs, it is not a guest started by lkd.
+TEST(Safety, RefusesOnTheMachineThatRunsTheTests) {
   EXPECT_FALSE(MayAct(LookAround()).ok());
 }
 

@@ -11,20 +11,20 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kMiB = 1 << 20;
 
-TEST(AcceptanceRate, IsFromTheFirstFallToTheLast) {
-  // Two seconds of memory that was accepted before, 100 MiB/s for three seconds, then nothing left.
+TEST(AcceptanceRate, CoversTheTimeFromTheFirstFallToTheLast) {
+  // Two seconds with previously accepted memory, three seconds at 100 MiB/s, then nothing left to accept.
   const std::vector<Sample> samples = {{0, 400 * kMiB},           {2 * kSecond, 400 * kMiB}, {3 * kSecond, 300 * kMiB},
                                        {4 * kSecond, 200 * kMiB}, {5 * kSecond, 100 * kMiB}, {9 * kSecond, 100 * kMiB}};
   EXPECT_DOUBLE_EQ(AcceptanceRate(samples), 100.0 * kMiB);
 }
 
-TEST(AcceptanceRate, NeedsTwoFalls) {
+TEST(AcceptanceRate, RequiresTwoFalls) {
   EXPECT_EQ(AcceptanceRate({}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 5}}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 4}, {2 * kSecond, 4}}), 0);
 }
 
-TEST(Meminfo, FindsTheLineOfThatNameOnly) {
+TEST(Meminfo, MatchesWholeNames) {
   constexpr char kText[] =
       "MemTotal:        4028440 kB\n"
       "MemAvailable:    3857720 kB\n"
@@ -37,7 +37,7 @@ TEST(Meminfo, FindsTheLineOfThatNameOnly) {
   EXPECT_EQ(ParseMeminfo("", "Unaccepted"), std::nullopt);
 }
 
-TEST(AcceptedFree, OfZonesWithUnacceptedMemoryOnly) {
+TEST(AcceptedFree, CountsOnlyZonesWithUnacceptedMemory) {
   constexpr char kZones[] =
       "Node 0, zone    DMA32\n"
       "  pages free     500000\n"

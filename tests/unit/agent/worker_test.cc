@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker's side: what a trigger says arrives at the supervisor's end of the channel.
+// Tests the worker's side: messages from a trigger arrive at the supervisor's end of the channel.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,11 +38,11 @@ TEST_F(ContextTest, ReadsParameters) {
   EXPECT_EQ(context_.Integer("size"), uint64_t{1} << 30);
   EXPECT_EQ(context_.Duration("period"), absl::Microseconds(1500));
   EXPECT_TRUE(context_.Bool("flag"));
-  EXPECT_DEATH(context_.Integer("flag"), "not a whole number");
-  EXPECT_DEATH(context_.Text("unknown"), "no parameter unknown");
+  EXPECT_DEATH(context_.Integer("flag"), "expected an integer");
+  EXPECT_DEATH(context_.Text("unknown"), "lacks parameter unknown");
 }
 
-TEST_F(ContextTest, RecordersOfAProbeMergeAndAreSentOnce) {
+TEST_F(ContextTest, MergesRecordersOfAProbeAndSendsLatenciesOnce) {
   context_.NewRecorder("probe").Record(10);
   context_.NewRecorder("probe").Record(30);
   context_.Count("events");
@@ -63,7 +63,7 @@ TEST_F(ContextTest, RecordersOfAProbeMergeAndAreSentOnce) {
   EXPECT_EQ(second.counters(0).value(), 3);
 }
 
-TEST_F(ContextTest, ProgressAndActivityAreInSharedMemory) {
+TEST_F(ContextTest, StoresProgressAndActivityInSharedMemory) {
   context_.Progress(3);
   context_.Activity(std::string(200, 'x'));
   EXPECT_EQ(state_.progress, 3u);
@@ -72,20 +72,20 @@ TEST_F(ContextTest, ProgressAndActivityAreInSharedMemory) {
   EXPECT_EQ(state_.Activity(), "short");
 }
 
-TEST_F(ContextTest, SkippedPartsAreSaidOnce) {
+TEST_F(ContextTest, IgnoresDuplicateSkippedParts) {
   context_.SkipPart("a: no");
   context_.SkipPart("a: no");
   EXPECT_THAT(context_.skipped_parts(), testing::ElementsAre("a: no"));
 }
 
-TEST_F(ContextTest, HostActionsGetTheirOwnAnswers) {
+TEST_F(ContextTest, MatchesRepliesToHostActions) {
   std::jthread host([this] {
     const v1::HostActionRequest request = Receive().host_action();
     EXPECT_EQ(request.attach_dimm().size_bytes(), uint64_t{1} << 30);
     const uint64_t first = request.id();
     v1::HostActionReply other;
     other.set_id(first + 100);
-    other.set_error("not yours");
+    other.set_error("reply to another request");
     context_.OnHostActionReply(other);
     v1::HostActionReply reply;
     reply.set_id(first);
@@ -107,14 +107,14 @@ TEST_F(ContextTest, HostActionsGetTheirOwnAnswers) {
   EXPECT_EQ(refused.status().message(), "no slot free");
 }
 
-TEST_F(ContextTest, HostActionIsBounded) {
+TEST_F(ContextTest, HostActionStopsOnTimeoutAndCancellation) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(context_.DetachDimm("dimm0", absl::ZeroDuration()).status()));
   context_.Cancel();
   EXPECT_TRUE(absl::IsCancelled(context_.DetachDimm("dimm0", absl::Minutes(1)).status()));
   EXPECT_TRUE(context_.Over());
 }
 
-TEST(Channel, TellsNothingThereFromOtherEndGone) {
+TEST(Channel, DeliversPendingMessagesAndThenReportsTheClosedEnd) {
   auto channel = *MakeChannel();
   v1::AgentMessage message;
   message.mutable_done();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents over a real connection, with a test in the driver's place.
+// Agents connect through a real socket; the test stands in for the driver.
 #include "server/api/agent_service.h"
 
 #include <gmock/gmock.h>
@@ -38,7 +38,7 @@ class AgentServiceTest : public testing::Test {
         {.kernel_log = {.invariants = {{"trylock", "kexec_trylock() failed"}}}, .probes = {}, .host_actions = {}});
   }
 
-  // The next event; a wrong kind fails the test.
+  // Returns the next event. The test fails if that event has another type.
   template <typename T>
   T Next() {
     const MutexLock lock(&mutex_);
@@ -47,13 +47,13 @@ class AgentServiceTest : public testing::Test {
       return !events_.empty();
     };
     if (!mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1))) {
-      ADD_FAILURE() << "no event came";
+      ADD_FAILURE() << "no event";
       return {};
     }
     const scheduler::Event event = std::move(events_.front());
     events_.pop_front();
     if (const T* wanted = std::get_if<T>(&event)) return *wanted;
-    ADD_FAILURE() << "another event came: " << event.index();
+    ADD_FAILURE() << "unexpected event: " << event.index();
     return {};
   }
 
@@ -85,7 +85,7 @@ class AgentServiceTest : public testing::Test {
     return agent;
   }
 
-  // Time stands still: however slow the machine, what is sent is sent within a second.
+  // The clock does not advance, so the service counts all messages in the same second, even on a slow machine.
   TestClock clock_;
   AgentService service_{clock_, {.max_messages_per_second = 600}};
   Mutex mutex_;
@@ -99,7 +99,7 @@ void Beat(v1::AgentMessage& message) {
   message.mutable_heartbeat()->set_progress(7);
 }
 
-TEST_F(AgentServiceTest, RefusesAWrongTokenAndARunThatIsOver) {
+TEST_F(AgentServiceTest, RefusesAWrongTokenAndAFinishedRun) {
   const auto wrong = Connect(std::string(64, '0'));
   EXPECT_EQ(wrong->stream->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
   service_.Forget(run_.id);
@@ -109,7 +109,7 @@ TEST_F(AgentServiceTest, RefusesAWrongTokenAndARunThatIsOver) {
   EXPECT_TRUE(events_.empty());
 }
 
-TEST_F(AgentServiceTest, TakesWordsAndAnswers) {
+TEST_F(AgentServiceTest, PassesMessagesInBothDirections) {
   const auto agent = Connect(run_.token);
   const auto connected = Next<AgentConnected>();
   EXPECT_EQ(connected.boot_id, "boot-1");
@@ -129,11 +129,12 @@ TEST_F(AgentServiceTest, TakesWordsAndAnswers) {
   EXPECT_EQ(agent->Hear().ack().sequence(), 1U);
 
   agent->Say(1, Beat);
-  EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT) << "the sequence went back";
+  EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+      << "a sequence number cannot be used twice";
   EXPECT_EQ(Next<scheduler::AgentMisbehaved>().session, connected.session);
 }
 
-// A message with one record of the kernel log.
+// A message with one kernel log record.
 std::function<void(v1::AgentMessage&)> Record(uint64_t sequence, const std::string& text) {
   return [=](v1::AgentMessage& message) {
     auto* added = message.mutable_kernel_log()->add_records();
@@ -143,7 +144,7 @@ std::function<void(v1::AgentMessage&)> Record(uint64_t sequence, const std::stri
   };
 }
 
-TEST_F(AgentServiceTest, LooksAtTheKernelLogAcrossSessions) {
+TEST_F(AgentServiceTest, ReadsTheKernelLogAcrossSessions) {
   auto agent = Connect(run_.token);
   Next<AgentConnected>();
   agent->Say(1, Record(1, "watchdog: BUG: soft lockup - CPU#0 stuck for 0s! [lk-canary-0123456789abcdef:1]"));
@@ -163,11 +164,12 @@ TEST_F(AgentServiceTest, LooksAtTheKernelLogAcrossSessions) {
 
 constexpr char kLockup[] = "watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [spin:77]";
 
-TEST_F(AgentServiceTest, TellsAReportThatTheEndOfItsSessionCutsOff) {
+TEST_F(AgentServiceTest, PostsAReportCutOffByADisconnect) {
   const auto agent = Connect(run_.token);
   Next<AgentConnected>();
   agent->Say(1, Record(1, kLockup));
-  EXPECT_THAT(std::get<scheduler::KmsgSeen>(Next<AgentSaid>().what).findings, testing::IsEmpty()) << "it may go on";
+  EXPECT_THAT(std::get<scheduler::KmsgSeen>(Next<AgentSaid>().what).findings, testing::IsEmpty())
+      << "the finding is not posted yet, since the report may continue";
   agent->context.TryCancel();
   const auto told = Next<scheduler::ReportSeen>();
   EXPECT_EQ(told.run_id, run_.id);
@@ -176,7 +178,7 @@ TEST_F(AgentServiceTest, TellsAReportThatTheEndOfItsSessionCutsOff) {
   Next<AgentDisconnected>();
 }
 
-TEST_F(AgentServiceTest, TellsAReportThatABootCutsOff) {
+TEST_F(AgentServiceTest, PostsAReportCutOffByAReboot) {
   const auto first = Connect(run_.token);
   Next<AgentConnected>();
   first->Say(1, Record(1, kLockup));
@@ -186,7 +188,7 @@ TEST_F(AgentServiceTest, TellsAReportThatABootCutsOff) {
   EXPECT_EQ(Next<AgentConnected>().boot_id, "boot-2");
 }
 
-TEST_F(AgentServiceTest, ANewerSessionReplacesTheOlder) {
+TEST_F(AgentServiceTest, ANewSessionReplacesTheOldOne) {
   const auto first = Connect(run_.token);
   const uint64_t session = Next<AgentConnected>().session;
   const auto second = Connect(run_.token);
@@ -197,7 +199,7 @@ TEST_F(AgentServiceTest, ANewerSessionReplacesTheOlder) {
   EXPECT_TRUE(second->Hear().has_finish());
 }
 
-TEST_F(AgentServiceTest, StopsReadingUntilWhatCameIsAcknowledged) {
+TEST_F(AgentServiceTest, StopsReadingUntilMessagesAreAcknowledged) {
   const auto agent = Connect(run_.token);
   const uint64_t session = Next<AgentConnected>().session;
   constexpr uint64_t kWindow = 256;
@@ -211,10 +213,10 @@ TEST_F(AgentServiceTest, StopsReadingUntilWhatCameIsAcknowledged) {
   for (uint64_t i = 1; i <= 10; ++i) EXPECT_EQ(Next<AgentSaid>().sequence, kWindow + i);
 }
 
-TEST_F(AgentServiceTest, CutsOffAFlood) {
+TEST_F(AgentServiceTest, DisconnectsAFloodingAgent) {
   const auto agent = Connect(run_.token);
   const uint64_t session = Next<AgentConnected>().session;
-  // Hello is a message too.
+  // Hello counts as a message, too.
   constexpr uint64_t kAllowed = 600;
   for (uint64_t i = 1; i < kAllowed; ++i) {
     agent->Say(i, Beat);
@@ -222,14 +224,14 @@ TEST_F(AgentServiceTest, CutsOffAFlood) {
     service_.SendAck(run_.id, session, i);
   }
   agent->Say(kAllowed, Beat);
-  // The status comes behind the acknowledgements.
+  // The status comes after the acknowledgements.
   v1::ControllerMessage ignored;
   while (agent->stream->Read(&ignored)) {
   }
   EXPECT_EQ(agent->stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
-TEST_F(AgentServiceTest, RefusesNonsense) {
+TEST_F(AgentServiceTest, RefusesAnInvalidHistogram) {
   const auto agent = Connect(run_.token);
   Next<AgentConnected>();
   agent->Say(1, [](v1::AgentMessage& message) {

@@ -32,7 +32,7 @@ campaign::Finding SomeFinding() {
   return finding;
 }
 
-TEST(Convert, AFindingGoesOutWhole) {
+TEST(Convert, FindingsAreSentInFull) {
   campaign::Finding finding = SomeFinding();
   v1::Finding proto = ToProto(finding);
   EXPECT_EQ(proto.function(), "f");
@@ -56,7 +56,7 @@ TEST(Convert, AFindingGoesOutWhole) {
   EXPECT_EQ(proto.distrust(), "the VM was paused for 12s");
 }
 
-TEST(Convert, MistakesGoOutAndComeBack) {
+TEST(Convert, MistakesSurviveARoundTrip) {
   const std::vector<campaign::SpecError> mistakes =
       FromProto(ToProto({{3, 7, "spec.repeats", "too many"}, {0, 0, "spec", "nothing to run"}}));
   ASSERT_EQ(mistakes.size(), 2u);
@@ -67,7 +67,7 @@ TEST(Convert, MistakesGoOutAndComeBack) {
   EXPECT_EQ(mistakes[1].message, "nothing to run");
 }
 
-// The fields of a message, and of those within, that have their default.
+// Names of the fields with default values, in a message and in the messages nested in it.
 std::vector<std::string> Unset(const google::protobuf::Message& message) {
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
   const google::protobuf::Reflection& reflection = *message.GetReflection();
@@ -91,7 +91,7 @@ std::vector<std::string> Unset(const google::protobuf::Message& message) {
   return names;
 }
 
-TEST(Convert, WhatAMessageHasIsSent) {
+TEST(Convert, EveryFieldIsSent) {
   campaign::Run run = Filled<campaign::Run>();
   run.phase_seconds["boot"] = 1;
   EXPECT_THAT(Unset(ToProto(run)), IsEmpty());
@@ -109,12 +109,12 @@ campaign::Run HungRun() {
   run.id = "c0-1";
   run.post_mortem = {{.step = Step::Step::kRegisters,
                       .outcome = Step::Outcome::kDone,
-                      .detail = "2 of 2 CPUs run with interrupts off",
+                      .detail = "2 of 2 CPUs running with interrupts off",
                       .text = "RAX=0",
                       .seconds = 0.5},
                      {.step = Step::Step::kDump,
                       .outcome = Step::Outcome::kSkipped,
-                      .detail = "not asked for",
+                      .detail = "not requested",
                       .text = "",
                       .seconds = 0}};
   run.paused_seconds = 12;
@@ -122,12 +122,12 @@ campaign::Run HungRun() {
   return run;
 }
 
-TEST(Convert, ARunHasItsPostMortem) {
+TEST(Convert, RunsIncludeThePostMortem) {
   const v1::Run proto = ToProto(HungRun());
   ASSERT_EQ(proto.post_mortem_size(), 2);
   EXPECT_EQ(proto.post_mortem(0).step(), "registers");
   EXPECT_EQ(proto.post_mortem(0).outcome(), "done");
-  EXPECT_EQ(proto.post_mortem(0).detail(), "2 of 2 CPUs run with interrupts off");
+  EXPECT_EQ(proto.post_mortem(0).detail(), "2 of 2 CPUs running with interrupts off");
   EXPECT_EQ(proto.post_mortem(0).text(), "RAX=0");
   EXPECT_EQ(proto.post_mortem(0).seconds(), 0.5);
   EXPECT_EQ(proto.post_mortem(1).step(), "dump");
@@ -136,7 +136,7 @@ TEST(Convert, ARunHasItsPostMortem) {
   EXPECT_EQ(proto.steal_seconds(), 0.25);
 }
 
-TEST(Convert, ATableGoesThroughWithinItsBounds) {
+TEST(Convert, TablesAreTruncated) {
   v1::AgentMessage message;
   for (int n = 0; n < 20; ++n) {
     v1::Table* table = message.mutable_samples()->add_tables();
@@ -147,11 +147,11 @@ TEST(Convert, ATableGoesThroughWithinItsBounds) {
   const auto words = FromProto(message);
   ASSERT_TRUE(words.ok());
   const auto& tables = std::get<scheduler::Samples>(*words).tables;
-  EXPECT_EQ(tables.size(), campaign::kMostTables);
+  EXPECT_EQ(tables.size(), campaign::kMaxTables);
   const campaign::Table& table = tables.at("t0");
   EXPECT_EQ(table.columns.size(), 16u);
   ASSERT_EQ(table.rows.size(), 1000u);
-  ASSERT_EQ(table.rows[0].size(), 16u) << "a cell for each column";
+  ASSERT_EQ(table.rows[0].size(), 16u) << "each row has a cell for each column";
   EXPECT_EQ(table.rows[0][0].size(), 128u);
 
   campaign::Run run;
@@ -163,12 +163,12 @@ TEST(Convert, ATableGoesThroughWithinItsBounds) {
   EXPECT_EQ(proto.tables(0).rows(1).cells(0), "1");
 }
 
-TEST(Convert, EventsAreSmall) {
+TEST(Convert, EventsOmitLongTexts) {
   const scheduler::Announcer announcer = MakeAnnouncer();
   v1::CampaignEvent event;
   ASSERT_TRUE(event.ParseFromString(announcer.run(HungRun(), absl::UnixEpoch())));
   ASSERT_EQ(event.run().post_mortem_size(), 2);
-  EXPECT_EQ(event.run().post_mortem(0).detail(), "2 of 2 CPUs run with interrupts off");
+  EXPECT_EQ(event.run().post_mortem(0).detail(), "2 of 2 CPUs running with interrupts off");
   EXPECT_EQ(event.run().post_mortem(0).text(), "");
 
   campaign::Finding open = SomeFinding();
@@ -178,7 +178,7 @@ TEST(Convert, EventsAreSmall) {
   EXPECT_TRUE(event.finding().finding().open());
 }
 
-TEST(Convert, ACampaignTellsOfItsMutants) {
+TEST(Convert, ACampaignListsItsMutants) {
   std::vector<campaign::Run> runs(3);
   for (size_t i = 0; i < runs.size(); ++i) {
     runs[i].id = "c0-" + std::to_string(i + 1);
@@ -195,7 +195,7 @@ TEST(Convert, ACampaignTellsOfItsMutants) {
   EXPECT_EQ(proto.counts().total(), 1u);
   EXPECT_FALSE(proto.has_mutation_score());
   AddRuns({runs[2]}, proto);
-  EXPECT_FALSE(proto.has_mutation_score()) << "there is no mutant";
+  EXPECT_FALSE(proto.has_mutation_score()) << "without mutants, there is no score";
 
   proto.clear_runs();
   AddRuns(runs, proto);
@@ -214,7 +214,7 @@ TEST(Convert, ACampaignTellsOfItsMutants) {
   EXPECT_EQ(proto.mutation_score().all(), 2u);
 }
 
-TEST(Convert, DoneTellsThatSomethingWasEmulated) {
+TEST(Convert, DoneReportsEmulation) {
   v1::AgentMessage message;
   message.mutable_done()->set_outcome("ok");
   message.mutable_done()->set_emulated(true);
@@ -223,17 +223,17 @@ TEST(Convert, DoneTellsThatSomethingWasEmulated) {
   EXPECT_FALSE(std::get<scheduler::AgentDone>(*FromProto(message)).emulated);
 }
 
-TEST(Convert, AHeartbeatTellsStealTime) {
+TEST(Convert, AHeartbeatReportsStealTime) {
   v1::AgentMessage message;
   message.mutable_heartbeat()->set_progress(7);
   message.mutable_heartbeat()->set_steal_ticks(150);
   EXPECT_EQ(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::Milliseconds(1500));
-  // A guest may say anything; what is kept has to stay a number.
+  // A guest can send anything; the stored value must remain finite.
   message.mutable_heartbeat()->set_steal_ticks(UINT64_MAX);
   EXPECT_LT(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::InfiniteDuration());
 }
 
-TEST(Convert, AGuestFindingMayBeACounter) {
+TEST(Convert, GuestFindingsMayComeFromACounter) {
   v1::AgentMessage message;
   message.mutable_finding()->set_kind("soft_lockup");
   message.mutable_finding()->set_title("softlockup_count rose to 1");
@@ -241,7 +241,7 @@ TEST(Convert, AGuestFindingMayBeACounter) {
   message.mutable_finding()->set_counted(true);
   EXPECT_TRUE(std::get<scheduler::GuestFinding>(FromProto(message).value()).finding.counted);
   message.mutable_finding()->set_kind("no kind");
-  EXPECT_THAT(std::string(FromProto(message).status().message()), HasSubstr("no kind of finding"));
+  EXPECT_THAT(std::string(FromProto(message).status().message()), HasSubstr("unknown finding kind"));
 }
 
 }  // namespace

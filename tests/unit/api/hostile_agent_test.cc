@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A malicious agent against the served agent API, with TLS and the scheduler's core behind it; the VMs alone are not
-// there. Beside it an honest agent does its work, and its run must pass whatever the other one tries.
+// A malicious agent attacks the real agent API, with TLS and the scheduler's core behind it; only the VMs are missing.
+// An honest agent runs at the same time, and its run must pass whatever the malicious one tries.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -30,7 +30,7 @@ constexpr char kHostile[] = "c-1";
 constexpr char kHonest[] = "c-2";
 constexpr uint32_t kMessagesASecond = 50;
 
-// For limits that no test here is about: beyond what any machine needs.
+// For limits that are not tested here: longer than any machine needs.
 constexpr absl::Duration kLong = absl::Minutes(10);
 
 v1::ScenarioDescriptor Descriptor() {
@@ -47,7 +47,7 @@ scheduler::Limits Limits() {
   return limits;
 }
 
-// A session of an agent, from outside.
+// The agent's side of a session.
 struct Session {
   grpc::ClientContext context;
   std::shared_ptr<grpc::Channel> channel;
@@ -61,7 +61,7 @@ struct Session {
     fill(message);
     return stream->Write(message);
   }
-  // What lkd ends the session with; everything that it says before is passed over.
+  // Returns the status with which lkd ends the session. Ignores all messages before it.
   grpc::Status End() {
     v1::ControllerMessage ignored;
     while (stream->Read(&ignored)) {
@@ -72,7 +72,7 @@ struct Session {
 
 class Lab {
  public:
-  // `hello`: how long a stranger may stay.
+  // `hello`: how long a stream may stay open without Hello.
   explicit Lab(absl::Duration hello = kLong)
       : agents_(clock_, {.max_messages_per_second = kMessagesASecond,
                          .max_message_bytes = 1 << 20,
@@ -106,7 +106,7 @@ class Lab {
     std::filesystem::remove_all(directory_);
   }
 
-  // A session of its own connection. `token`: another than the run's.
+  // Opens a stream on a separate connection.
   std::unique_ptr<Session> Open() const {
     auto session = std::make_unique<Session>();
     grpc::SslCredentialsOptions tls;
@@ -120,6 +120,7 @@ class Lab {
     session->stream = v1::AgentService::NewStub(session->channel)->Session(&session->context);
     return session;
   }
+  // Opens a stream and sends Hello with `token`, or with the run's token if `token` is empty.
   std::unique_ptr<Session> Connect(const std::string& run_id, const std::string& token = "",
                                    const std::string& boot = "boot") {
     auto session = Open();
@@ -130,19 +131,19 @@ class Lab {
     session->stream->Write(message);
     return session;
   }
-  // Connected, and the run is running.
+  // Connects the hostile agent and waits until its run is running.
   std::unique_ptr<Session> Attack() {
     auto session = Connect(kHostile);
     WaitFor([this] { return runs_[kHostile].state == RunState::kRunning; });
     return session;
   }
 
-  // Takes events and time to the core until `done`.
+  // Passes events and ticks to the core until `done` returns true.
   void WaitFor(const std::function<bool()>& done) {
     const absl::Time end = absl::Now() + absl::Minutes(2);
     while (!done()) {
       if (absl::Now() > end) {
-        ADD_FAILURE() << "this does not end; the hostile run: " << runs_[kHostile].reason;
+        ADD_FAILURE() << "timed out; the hostile run's reason: " << runs_[kHostile].reason;
         return;
       }
       std::optional<scheduler::Event> event;
@@ -166,7 +167,7 @@ class Lab {
     WaitFor([this] { return runs_[kHostile].state == RunState::kDone; });
     return runs_[kHostile];
   }
-  // The honest agent goes on to its end.
+  // Lets the honest agent finish.
   void ExpectHonestRunPasses() {
     const std::string nonce = runs_[kHonest].canary_nonce;
     Post(scheduler::ConsoleCanary{kHonest, nonce});
@@ -201,7 +202,7 @@ class Lab {
   }
 
   void Perform(const scheduler::Action& action) {
-    using namespace scheduler;  // NOLINT(google-build-using-namespace): every action there is
+    using namespace scheduler;  // NOLINT(google-build-using-namespace): names all actions
     std::visit(Overloaded{[this](const SaveRun& a) { runs_[a.run.id] = a.run; },
                           [this](const StartVm& a) {
                             agents_.Expect(a.run, {.kernel_log = {},
@@ -238,7 +239,7 @@ class Lab {
 
   std::filesystem::path directory_;
   Pki pki_;
-  // Time stands still: however slow the machine, what is sent is sent within a second.
+  // The clock does not advance, so the service counts all messages in the same second, even on a slow machine.
   TestClock clock_;
   AgentService agents_;
   Mutex mutex_;
@@ -252,12 +253,12 @@ class Lab {
   std::unique_ptr<Session> honest_;
 };
 
-// ---- what ends the run at once -------------------------------------------------------------------------------------
+// ---- attacks that end the run immediately --------------------------------------------------------------------------
 
 struct Attack {
   std::string name;
   std::function<void(Session&)> act;
-  std::string reason;  // part of the run's
+  std::string reason;  // part of the run's reason
 };
 void PrintTo(const Attack& attack, std::ostream* out) {
   *out << attack.name;
@@ -265,18 +266,18 @@ void PrintTo(const Attack& attack, std::ostream* out) {
 
 class Attacks : public testing::TestWithParam<Attack> {};
 
-TEST_P(Attacks, EndInErrorAndHarmNobodyElse) {
+TEST_P(Attacks, EndTheirOwnRunOnly) {
   Lab lab;
   const auto session = lab.Attack();
-  // Writing may wait until lkd reads on.
+  // A write may block until lkd reads again.
   std::thread attack([&session] { GetParam().act(*session); });
   const scheduler::Run& run = lab.HostileRunOver();
   attack.join();
   EXPECT_EQ(run.verdict, Verdict::kError);
   EXPECT_EQ(run.blame, campaign::Blame::kTest);
-  EXPECT_THAT(run.reason, HasSubstr("the agent broke the rules: "));
+  EXPECT_THAT(run.reason, HasSubstr("the agent violated the protocol: "));
   EXPECT_THAT(run.reason, HasSubstr(GetParam().reason));
-  EXPECT_THAT(run.journal, testing::Contains(HasSubstr("the agent broke the rules")));
+  EXPECT_THAT(run.journal, testing::Contains(HasSubstr("the agent violated the protocol")));
   EXPECT_TRUE(std::ranges::all_of(run.reason, [](char c) { return c >= ' ' && c <= '~'; })) << run.reason;
   EXPECT_LT(run.reason.size(), 512U);
   EXPECT_TRUE(run.counters.empty());
@@ -311,12 +312,13 @@ void SayFinding(Session& session, const std::string& kind) {
 INSTANTIATE_TEST_SUITE_P(
     All, Attacks,
     testing::Values(
-        Attack{"ForgedVerdict", [](Session& s) { SayDone(s, "pass"); }, "\"pass\" is no outcome"},
-        Attack{"SqlAsOutcome", [](Session& s) { SayDone(s, "ok'); DROP TABLE runs; --"); }, "is no outcome"},
-        Attack{"FormatsAsOutcome", [](Session& s) { SayDone(s, "%s%s%n{}{0}"); }, "%s%s%n{}{0}"},
-        Attack{"FindingOfTheHypervisor", [](Session& s) { SayFinding(s, "vm_crash"); }, "vm_crash is not for an agent"},
-        Attack{"FindingOfTheJudge", [](Session& s) { SayFinding(s, "budget"); }, "budget is not for an agent"},
-        Attack{"FindingOfNoKind", [](Session& s) { SayFinding(s, "../../etc/passwd"); }, "no kind of finding"},
+        Attack{"ForgedVerdict", [](Session& s) { SayDone(s, "pass"); }, "invalid outcome \"pass\""},
+        Attack{"SqlAsOutcome", [](Session& s) { SayDone(s, "ok'); DROP TABLE runs; --"); }, "invalid outcome"},
+        Attack{"FormatStringAsOutcome", [](Session& s) { SayDone(s, "%s%s%n{}{0}"); }, "%s%s%n{}{0}"},
+        Attack{"FindingThatOnlyTheHypervisorReports", [](Session& s) { SayFinding(s, "vm_crash"); },
+               "agents cannot report vm_crash"},
+        Attack{"FindingThatOnlyLkdReports", [](Session& s) { SayFinding(s, "budget"); }, "agents cannot report budget"},
+        Attack{"FindingOfUnknownKind", [](Session& s) { SayFinding(s, "../../etc/passwd"); }, "unknown finding kind"},
         Attack{"UndeclaredHostAction",
                [](Session& s) {
                  s.Say([](v1::AgentMessage& m) {
@@ -325,19 +327,20 @@ INSTANTIATE_TEST_SUITE_P(
                  });
                },
                "does not declare resize_virtio_mem"},
-        Attack{"HostActionOfNoKind", [](Session& s) { s.Say([](v1::AgentMessage& m) { m.mutable_host_action(); }); },
+        Attack{"HostActionWithoutKind", [](Session& s) { s.Say([](v1::AgentMessage& m) { m.mutable_host_action(); }); },
                "without an action"},
-        Attack{"ProbeNotDeclared", [](Session& s) { SayProbe(s, "my_probe"); }, "\"my_probe\" is no probe"},
-        Attack{"ProbeOfACpuThatIsNot", [](Session& s) { SayProbe(s, "timer_wakeup_cpu2"); }, "is no probe"},
-        Attack{"ProbeOfACpuWrittenOtherwise", [](Session& s) { SayProbe(s, "timer_wakeup_cpu01"); }, "is no probe"},
-        Attack{"ProbeThatEscapes", [](Session& s) { SayProbe(s, "\x1b]0;x\x07"); }, "\\x1b]0;x\\x07"},
-        Attack{"CounterThatEscapes", [](Session& s) { SayCounters(s, {"\x1b[2J"}); }, "\\x1b[2J"},
-        Attack{"CounterAsPath", [](Session& s) { SayCounters(s, {"../../../tmp/x"}); }, "no name of a counter"},
-        Attack{"CounterAsXml", [](Session& s) { SayCounters(s, {"<domain type='kvm'>"}); }, "no name of a counter"},
-        Attack{"CounterAsLabel", [](Session& s) { SayCounters(s, {"x\"} 1\nlk_runs_total{a=\""}); }, "no name"},
-        Attack{"CounterWithoutName", [](Session& s) { SayCounters(s, {""}); }, "no name"},
-        Attack{"UnitThatEscapes", [](Session& s) { SayCounters(s, {"x"}, "\x1b[31m"); }, "is no unit"},
-        Attack{"FloodOfLabels",
+        Attack{"UndeclaredProbe", [](Session& s) { SayProbe(s, "my_probe"); }, "undeclared probe \"my_probe\""},
+        Attack{"ProbeOfAMissingCpu", [](Session& s) { SayProbe(s, "timer_wakeup_cpu2"); }, "undeclared probe"},
+        Attack{"ProbeWithLeadingZero", [](Session& s) { SayProbe(s, "timer_wakeup_cpu01"); }, "undeclared probe"},
+        Attack{"ProbeWithEscapeSequence", [](Session& s) { SayProbe(s, "\x1b]0;x\x07"); }, "\\x1b]0;x\\x07"},
+        Attack{"CounterWithEscapeSequence", [](Session& s) { SayCounters(s, {"\x1b[2J"}); }, "\\x1b[2J"},
+        Attack{"PathAsCounterName", [](Session& s) { SayCounters(s, {"../../../tmp/x"}); }, "invalid counter name"},
+        Attack{"XmlAsCounterName", [](Session& s) { SayCounters(s, {"<domain type='kvm'>"}); }, "invalid counter name"},
+        Attack{"MetricLabelAsCounterName", [](Session& s) { SayCounters(s, {"x\"} 1\nlk_runs_total{a=\""}); },
+               "invalid counter name"},
+        Attack{"CounterWithoutName", [](Session& s) { SayCounters(s, {""}); }, "invalid counter name"},
+        Attack{"UnitWithEscapeSequence", [](Session& s) { SayCounters(s, {"x"}, "\x1b[31m"); }, "invalid unit"},
+        Attack{"TooManyCounters",
                [](Session& s) {
                  std::vector<std::string> names;
                  for (int i = 0; i < 5000; ++i) names.push_back(fmt::format("label{}", i));
@@ -348,24 +351,25 @@ INSTANTIATE_TEST_SUITE_P(
                [](Session& s) {
                  s.Say([](v1::AgentMessage& m) { m.mutable_heartbeat()->set_activity(std::string(3 << 19, 'x')); });
                },
-               "a message of 15728"},
+               "message of 15728"},
         Attack{"EndlessMessages",
                [](Session& s) {
-                 // Until lkd hangs up: writing fails then.
+                 // Until lkd closes the stream and the write fails.
                  while (s.Say([](v1::AgentMessage& m) { m.mutable_heartbeat()->set_progress(1); })) {
                  }
                },
                "too many messages"},
-        Attack{"SequenceBack",
+        Attack{"DecreasingSequence",
                [](Session& s) {
                  s.sequence = 7;
                  s.Say([](v1::AgentMessage& m) { m.mutable_heartbeat(); });
                  s.sequence = 3;
                  s.Say([](v1::AgentMessage& m) { m.mutable_heartbeat(); });
                },
-               "the sequence goes back"},
-        Attack{"HelloAgain", [](Session& s) { s.Say([](v1::AgentMessage& m) { m.mutable_hello(); }); }, "out of place"},
-        Attack{"EmptyMessage", [](Session& s) { s.Say([](v1::AgentMessage&) {}); }, "without content"},
+               "sequence numbers must increase"},
+        Attack{"SecondHello", [](Session& s) { s.Say([](v1::AgentMessage& m) { m.mutable_hello(); }); },
+               "empty or unexpected"},
+        Attack{"EmptyMessage", [](Session& s) { s.Say([](v1::AgentMessage&) {}); }, "empty or unexpected"},
         Attack{"BrokenHistogram",
                [](Session& s) {
                  s.Say([](v1::AgentMessage& m) {
@@ -378,9 +382,9 @@ INSTANTIATE_TEST_SUITE_P(
                ""}),
     [](const auto& attack) { return attack.param.name; });
 
-// ---- what is borne or bounded --------------------------------------------------------------------------------------
+// ---- attacks that do not end the run immediately -------------------------------------------------------------------
 
-TEST(HostileAgent, AnothersTokenIsRefusedAndTheOtherGoesOn) {
+TEST(HostileAgent, AnotherRunsTokenIsRefusedAndThatRunContinues) {
   Lab lab;
   const auto session = lab.Attack();
   const std::string mine = lab.run(kHostile).token;
@@ -397,7 +401,7 @@ TEST(HostileAgent, AnothersTokenIsRefusedAndTheOtherGoesOn) {
   lab.ExpectHonestRunPasses();
 }
 
-TEST(HostileAgent, MuchTooLargeMessagesEndTheRunAsWell) {
+TEST(HostileAgent, HugeMessagesEndTheRun) {
   Lab lab;
   const auto session = lab.Attack();
   session->Say([](v1::AgentMessage& m) { m.mutable_heartbeat()->set_activity(std::string(8 << 20, 'x')); });
@@ -407,7 +411,7 @@ TEST(HostileAgent, MuchTooLargeMessagesEndTheRunAsWell) {
   lab.ExpectHonestRunPasses();
 }
 
-TEST(HostileAgent, EndlessSessionsEndTheRun) {
+TEST(HostileAgent, ConstantReconnectsEndTheRun) {
   Lab lab;
   std::unique_ptr<Session> session = lab.Attack();
   for (int i = 0; i < 100 && lab.run(kHostile).state != RunState::kDone; ++i) {
@@ -417,11 +421,11 @@ TEST(HostileAgent, EndlessSessionsEndTheRun) {
   }
   const scheduler::Run& run = lab.HostileRunOver();
   EXPECT_EQ(run.verdict, Verdict::kError);
-  EXPECT_THAT(run.reason, HasSubstr("sessions a minute"));
+  EXPECT_THAT(run.reason, HasSubstr("sessions per minute"));
   lab.ExpectHonestRunPasses();
 }
 
-TEST(HostileAgent, StrangersDoNotStayNorFillTheHouse) {
+TEST(HostileAgent, StrangersAreDisconnectedAndDoNotLockOutAgents) {
   Lab lab(absl::Seconds(3));
   std::vector<std::unique_ptr<Session>> strangers;
   for (int i = 0; i < 20; ++i) strangers.push_back(lab.Open());
@@ -433,13 +437,13 @@ TEST(HostileAgent, StrangersDoNotStayNorFillTheHouse) {
   }
   EXPECT_EQ(waited + turned_away, 20U);
   EXPECT_GE(waited, 1U);
-  // There is room again.
+  // Agents can still connect.
   const auto session = lab.Attack();
   EXPECT_EQ(lab.agents().connected(), 2U);
   lab.ExpectHonestRunPasses();
 }
 
-TEST(HostileAgent, ARebootIsNotAwaitedForEver) {
+TEST(HostileAgent, ARebootIsNotAwaitedForever) {
   Lab lab;
   const auto session = lab.Attack();
   session->Say([](v1::AgentMessage& m) {
@@ -462,7 +466,7 @@ TEST(HostileAgent, DeclaredActionsStayWithinTheProfile) {
   lab.WaitFor([&lab] { return lab.run(kHostile).agent_sequence == 1; });
   while (!message.has_host_action() && session->stream->Read(&message)) {
   }
-  EXPECT_THAT(message.host_action().error(), HasSubstr("more than the profile's"));
+  EXPECT_THAT(message.host_action().error(), HasSubstr("exceeds the profile's"));
   EXPECT_EQ(lab.performed(), 0U);
   lab.ExpectHonestRunPasses();
 }

@@ -23,7 +23,7 @@ X509* Parse(const std::string& pem) {
   return certificate;
 }
 
-TEST(Pki, MakesACertificateForLkdThatItsCaVouchesFor) {
+TEST(Pki, CreatesACertificateForLkdSignedByItsCa) {
   const std::filesystem::path directory = std::filesystem::path(testing::TempDir()) / RandomHex(8);
   const auto pki = LoadOrCreatePki(directory);
   ASSERT_TRUE(pki.ok()) << pki.status();
@@ -32,7 +32,7 @@ TEST(Pki, MakesACertificateForLkdThatItsCaVouchesFor) {
   ASSERT_TRUE(ca && certificate);
   X509_STORE* store = X509_STORE_new();
   X509_STORE_add_cert(store, ca);
-  // A guest that has no driver for its clock has just begun to count.
+  // The second time is that of a guest that has just booted without a driver for its RTC: 30 seconds after the epoch.
   for (const time_t now : {time(nullptr), time_t{30}}) {
     X509_STORE_CTX* context = X509_STORE_CTX_new();
     X509_STORE_CTX_init(context, store, certificate, nullptr);
@@ -51,7 +51,7 @@ TEST(Pki, MakesACertificateForLkdThatItsCaVouchesFor) {
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   const auto again = LoadOrCreatePki(directory);
   ASSERT_TRUE(again.ok());
-  EXPECT_EQ(again->ca_pem, pki->ca_pem) << "a restart must not lock out the agents that are under way";
+  EXPECT_EQ(again->ca_pem, pki->ca_pem) << "a restart must not lock out running agents";
   std::filesystem::remove_all(directory);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PulledStream over a real connection, by way of a service of the contract whose method streams.
+// PulledStream over a real connection, using one of lk's services that has a streaming method.
 #include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -15,7 +15,7 @@ namespace {
 
 using Stream = PulledStream<v1::CampaignEvent>;
 
-// Streams the numbers up to a limit that the test raises.
+// Streams consecutive numbers up to a limit that the test raises.
 class Numbers final : public v1::CampaignService::CallbackService {
  public:
   explicit Numbers(Executor& pool) : pool_(pool) {}
@@ -78,7 +78,7 @@ class PulledStreamTest : public testing::Test {
   grpc::ClientContext context_;
 };
 
-TEST_F(PulledStreamTest, DeliversAllInOrderAndEnds) {
+TEST_F(PulledStreamTest, DeliversAllMessagesInOrder) {
   const auto reader = stub_->WatchCampaign(&context_, {});
   v1::CampaignEvent event;
   uint32_t seen = 0;
@@ -90,14 +90,14 @@ TEST_F(PulledStreamTest, DeliversAllInOrderAndEnds) {
   EXPECT_TRUE(reader->Finish().ok());
 }
 
-TEST_F(PulledStreamTest, ACancelledCallEndsWhileItWaits) {
+TEST_F(PulledStreamTest, AWaitingCallCanBeCancelled) {
   const auto reader = stub_->WatchCampaign(&context_, {});
   v1::CampaignEvent event;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(reader->Read(&event));
   context_.TryCancel();
   EXPECT_FALSE(reader->Read(&event));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  // Returns only when the server's side of the stream is done, too.
+  // Shutdown returns only once the server side of the stream is done as well.
   server_->Shutdown();
 }
 

@@ -134,14 +134,14 @@ class ReportServiceTest : public testing::Test {
   size_t largest_ = 0;
 };
 
-TEST_F(ReportServiceTest, CallsTheRegressionOfAMutant) {
+TEST_F(ReportServiceTest, DetectsTheRegressionOfAMutant) {
   for (int i = 0; i < 3; ++i) {
     Add(kLab, Verdict::kPass);
     Add(kMutant, Verdict::kFail);
   }
   Add(kLab, Verdict::kError);
   Store();
-  // By release, and by the beginning of an id.
+  // By release, and by id prefix.
   ASSERT_TRUE(Compare("6.12.90-lab", "k12").ok());
   EXPECT_EQ(comparison_.worse(), 1u);
   ASSERT_EQ(comparison_.rows_size(), 1);
@@ -164,7 +164,7 @@ TEST_F(ReportServiceTest, CallsTheRegressionOfAMutant) {
   EXPECT_EQ(comparison_.better(), 1u);
 }
 
-TEST_F(ReportServiceTest, SaysHowManyMoreWouldDecide) {
+TEST_F(ReportServiceTest, SuggestsMoreRepeats) {
   for (int i = 0; i < 2; ++i) {
     Add(kLab, Verdict::kPass);
     Add(kMutant, Verdict::kFail);
@@ -174,10 +174,10 @@ TEST_F(ReportServiceTest, SaysHowManyMoreWouldDecide) {
   EXPECT_EQ(comparison_.undecided(), 1u);
   EXPECT_FALSE(comparison_.rows(0).tested());
   EXPECT_EQ(comparison_.rows(0).more_repeats(), 1u);
-  EXPECT_THAT(comparison_.rows(0).lacks(), HasSubstr("1 more repeat would decide"));
+  EXPECT_THAT(comparison_.rows(0).lacks(), HasSubstr("1 more repeat would be enough to decide"));
 }
 
-TEST_F(ReportServiceTest, TellsAttemptsAndEmulationApart) {
+TEST_F(ReportServiceTest, DistinguishesAttemptsAndEmulation) {
   Add(kLab, Verdict::kFail);
   campaign::Run again = runs_.back();
   again.id += ".2";
@@ -192,12 +192,12 @@ TEST_F(ReportServiceTest, TellsAttemptsAndEmulationApart) {
   EXPECT_EQ(comparison_.a().repeated(), 1u);
   ASSERT_EQ(comparison_.rows_size(), 2);
   EXPECT_FALSE(comparison_.rows(0).emulated());
-  EXPECT_EQ(comparison_.rows(0).a().value(), 0) << "the first attempt is what counts";
+  EXPECT_EQ(comparison_.rows(0).a().value(), 0) << "the first attempt counts";
   EXPECT_TRUE(comparison_.rows(1).emulated());
   EXPECT_EQ(comparison_.rows(1).a().runs(), 0u);
 }
 
-TEST_F(ReportServiceTest, ReadsMoreRunsThanAPage) {
+TEST_F(ReportServiceTest, ReadsMoreThanOnePageOfRuns) {
   for (int i = 0; i < 210; ++i) Add(kLab, Verdict::kPass);
   for (int i = 0; i < 210; ++i) Add(kMutant, Verdict::kPass);
   Store();
@@ -207,7 +207,7 @@ TEST_F(ReportServiceTest, ReadsMoreRunsThanAPage) {
   EXPECT_EQ(comparison_.same(), 1u);
 }
 
-TEST_F(ReportServiceTest, RefusesWhatCannotBeCompared) {
+TEST_F(ReportServiceTest, RefusesInvalidComparisons) {
   Add(kLab, Verdict::kPass);
   Add(kMutant, Verdict::kError);
   Store();
@@ -216,40 +216,41 @@ TEST_F(ReportServiceTest, RefusesWhatCannotBeCompared) {
     EXPECT_THAT(status.error_message(), HasSubstr(text));
   };
   expect(Compare("nothing", kLab), grpc::StatusCode::NOT_FOUND, "no kernel \"nothing\"");
-  expect(Compare(kLab, "6.1.0"), grpc::StatusCode::FAILED_PRECONDITION, "names 2 builds");
-  expect(Compare(kLab, "6.12.90-lab"), grpc::StatusCode::INVALID_ARGUMENT, "are one build");
-  expect(Compare(kLab, kOther), grpc::StatusCode::NOT_FOUND, "has no run that passed or failed; lkctl campaign start");
-  expect(Compare(kLab, kMutant), grpc::StatusCode::NOT_FOUND, "passed or failed, 1 that say nothing of it");
+  expect(Compare(kLab, "6.1.0"), grpc::StatusCode::FAILED_PRECONDITION, "matches 2 builds");
+  expect(Compare(kLab, "6.12.90-lab"), grpc::StatusCode::INVALID_ARGUMENT, "are the same build");
+  expect(Compare(kLab, kOther), grpc::StatusCode::NOT_FOUND,
+         "has no run that passed or failed; run a campaign on it first");
+  expect(Compare(kLab, kMutant), grpc::StatusCode::NOT_FOUND, "passed or failed, only 1 undecided");
   expect(Compare(kLab, kMutant, "baseline"), grpc::StatusCode::NOT_FOUND,
-         "no scenario \"baseline\"; there are: crash_hotplug");
+         "no scenario \"baseline\" (available: crash_hotplug)");
   v1::CompareKernelsRequest request;
   request.set_a(kLab);
   request.set_b(kMutant);
   request.set_error_rate(0.9);
-  expect(Compare(request), grpc::StatusCode::INVALID_ARGUMENT, "the error rate is 0.9");
+  expect(Compare(request), grpc::StatusCode::INVALID_ARGUMENT, "invalid error rate 0.9");
   request.set_error_rate(0);
   request.set_latency_margin(0.001);
-  expect(Compare(request), grpc::StatusCode::INVALID_ARGUMENT, "the margin of latencies");
+  expect(Compare(request), grpc::StatusCode::INVALID_ARGUMENT, "invalid latency margin");
 }
 
-TEST_F(ReportServiceTest, GivesAReportInBoundedPieces) {
+TEST_F(ReportServiceTest, StreamsAReportInBoundedChunks) {
   campaign::Run& failed = Add(kLab, Verdict::kFail);
   failed.reason = "BUG: soft lockup in f";
   const std::string id = failed.id;
   Add(kMutant, Verdict::kFail);
   Store();
-  // Longer than what is inlined; the first line of what is would be half a line.
+  // Longer than the inlined part; the cut falls in the middle of a line.
   std::string console;
   for (int i = 0; console.size() < (200 << 10); ++i) console += fmt::format("[ {:8}.000000] line {}\n", i, i);
   std::ofstream(directory_ / id, std::ios::binary) << console;
 
   ASSERT_TRUE(Report("c0a", "html").ok());
   EXPECT_LE(largest_, 64u << 10);
-  EXPECT_GT(report_.size(), largest_) << "more than one piece";
+  EXPECT_GT(report_.size(), largest_) << "the report has more than one chunk";
   EXPECT_THAT(report_, AllOf(HasSubstr("BUG: soft lockup in f"), HasSubstr("Mutation score")));
 }
 
-TEST_F(ReportServiceTest, InlinesTheEndOfAConsole) {
+TEST_F(ReportServiceTest, InlinesTheEndOfAConsoleLog) {
   campaign::Run& failed = Add(kLab, Verdict::kFail);
   Store();
   std::string console;
@@ -258,10 +259,10 @@ TEST_F(ReportServiceTest, InlinesTheEndOfAConsole) {
   ASSERT_TRUE(Report("c0abc", "html").ok());
   EXPECT_THAT(report_, HasSubstr(console.substr(console.size() - (60 << 10))));
   EXPECT_THAT(report_, Not(HasSubstr("line 00000000")));
-  EXPECT_THAT(report_, HasSubstr("bytes before: lkctl run logs c0abc-001"));
+  EXPECT_THAT(report_, HasSubstr("earlier bytes: lkctl run logs c0abc-001"));
 }
 
-TEST_F(ReportServiceTest, GivesEachFormat) {
+TEST_F(ReportServiceTest, WritesEachFormat) {
   Add(kLab, Verdict::kPass).provenance.image_sha256 = "5eed";
   Store();
   ASSERT_TRUE(Report("c0abc", "junit").ok());
@@ -277,7 +278,7 @@ TEST_F(ReportServiceTest, GivesEachFormat) {
   EXPECT_EQ(report.kernels(0).release(), "6.12.90-lab");
 }
 
-// Keeps what it is given.
+// Keeps the body of the last request.
 class KeptBody final : public webhooks::Transport {
  public:
   explicit KeptBody(std::string& body) : body_(body) {}
@@ -290,7 +291,7 @@ class KeptBody final : public webhooks::Transport {
   std::string& body_;
 };
 
-TEST_F(ReportServiceTest, AWebhookSubmitsTheSameToKcidb) {
+TEST_F(ReportServiceTest, AWebhookSubmitsTheSameDataToKcidb) {
   Histogram latencies;
   latencies.Record(1000);
   Add(kLab, Verdict::kPass).latencies["timer_wakeup"] = latencies;
@@ -298,7 +299,7 @@ TEST_F(ReportServiceTest, AWebhookSubmitsTheSameToKcidb) {
   campaign::Run& failed = Add(kLab, Verdict::kFail);
   failed.findings.emplace_back().excerpt = "BUG: \x1b\xff\n";
   Add(kMutant, Verdict::kFail).arch = campaign::Arch::kAarch64;
-  Add("k955555555555", Verdict::kMiss);  // of a kernel that is gone
+  Add("k955555555555", Verdict::kMiss);  // of a kernel that has been removed
   Store();
 
   config::Webhooks config;
@@ -320,9 +321,9 @@ TEST_F(ReportServiceTest, AWebhookSubmitsTheSameToKcidb) {
   }
 }
 
-TEST_F(ReportServiceTest, RefusesReportsThatThereAreNot) {
+TEST_F(ReportServiceTest, RefusesUnknownCampaignsAndFormats) {
   EXPECT_EQ(Report("c9", "html").error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_THAT(Report("c0abc", "pdf").error_message(), HasSubstr("there are html, junit, ktap, kcidb, json"));
+  EXPECT_THAT(Report("c0abc", "pdf").error_message(), HasSubstr("expected html, junit, ktap, kcidb or json"));
   EXPECT_EQ(Report("c0abc", "kcidb", "My CI").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 

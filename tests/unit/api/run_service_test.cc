@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Artifacts over a real connection; the driver is not started, it only knows where files are.
+// Artifacts over a real connection. The driver is not started; it only provides the paths of files.
 #include "server/api/run_service.h"
 
 #include <gmock/gmock.h>
@@ -94,14 +94,14 @@ class RunServiceTest : public testing::Test {
   std::unique_ptr<v1::RunService::Stub> stub_;
 };
 
-TEST_F(RunServiceTest, ListsWhatIsThere) {
+TEST_F(RunServiceTest, ListsExistingArtifacts) {
   v1::ListArtifactsRequest request;
   request.set_run_id("c0-1");
   v1::ListArtifactsResponse response;
   {
     grpc::ClientContext context;
     ASSERT_TRUE(stub_->ListArtifacts(&context, request, &response).ok());
-    EXPECT_EQ(response.artifacts_size(), 0) << "it has not begun";
+    EXPECT_EQ(response.artifacts_size(), 0) << "the run has not started";
   }
   Write("runs/c0-1/console.log", "Linux version");
   Write("runs/c0-1/vmcore.part", "half");
@@ -118,7 +118,7 @@ TEST_F(RunServiceTest, ListsWhatIsThere) {
   EXPECT_EQ(stub_->ListArtifacts(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
-TEST_F(RunServiceTest, GivesEveryByteInBoundedPieces) {
+TEST_F(RunServiceTest, StreamsEveryByteInBoundedChunks) {
   std::string dump;
   for (int i = 0; dump.size() < (3 << 20) + 17; ++i) dump += std::to_string(i) + std::string(1, '\0');
   Write("runs/c0-1/vmcore", dump);
@@ -132,14 +132,14 @@ TEST_F(RunServiceTest, GivesEveryByteInBoundedPieces) {
   EXPECT_EQ(empty.bytes, "");
 }
 
-TEST_F(RunServiceTest, ANameIsNeverAPath) {
+TEST_F(RunServiceTest, ArtifactNamesAreNeverPaths) {
   Write("runs/c0-1/console.log", "text");
   Write("runs/c0-1/run.initrd", "holds the run's token");
   Write("lk.sqlite", "holds everything");
   for (const char* name : {"run.initrd", "../../lk.sqlite", "/etc/passwd", "./console.log", "", "vmcore"}) {
     const Got got = Get("c0-1", name);
     EXPECT_EQ(got.status.error_code(), grpc::StatusCode::NOT_FOUND) << name;
-    EXPECT_THAT(got.status.error_message(), HasSubstr("there are: console.log")) << name;
+    EXPECT_THAT(got.status.error_message(), HasSubstr("available: console.log")) << name;
     EXPECT_EQ(got.bytes, "");
   }
   for (const char* run : {"c0-2", "../runs/c0-1", ""}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two scenarios for tests of the domain.
+// Two scenarios for tests of the domain model.
 #pragma once
 
 #include <google/protobuf/text_format.h>
@@ -37,7 +37,7 @@ inline const v1::ScenarioDescriptor& Swarm() {
     requirements { min_release: "6.1" config: "CRASH_HOTPLUG" vm: "memory_hotplug" min_vcpus: 2 }
     cmdline: "crashkernel=256M"
     probes { name: "attach" }
-    invariants { name: "trylock" summary: "the lock is waited for" log_literal: "kexec_trylock() failed" counter: "trylock_failures" }
+    invariants { name: "trylock" summary: "the kernel waits for the lock" log_literal: "kexec_trylock() failed" counter: "trylock_failures" }
     tolerates { kind: "warning" title_literal: "harmless_function" }
     default_budgets { key: "attach_max" value: "5s" }
     default_duration { seconds: 30 }

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
-TEST(HeldAgainstKernel, UnlessItIsToleratedOrDistrusted) {
+TEST(HeldAgainstKernel, UnlessToleratedOrDistrusted) {
   Finding finding;
   EXPECT_TRUE(HeldAgainstKernel(finding));
   EXPECT_TRUE(IsCompleteAndHeld(finding));
@@ -30,10 +30,10 @@ TEST(HeldAgainstKernel, UnlessItIsToleratedOrDistrusted) {
   EXPECT_TRUE(IsDistrusted(finding));
   finding.tolerated = true;
   EXPECT_FALSE(HeldAgainstKernel(finding));
-  EXPECT_FALSE(IsDistrusted(finding)) << "it would not be held against the kernel anyway";
+  EXPECT_FALSE(IsDistrusted(finding)) << "a tolerated finding is not also distrusted";
 }
 
-TEST(AddFinding, FoldsWhatMeetsInATitle) {
+TEST(AddFinding, FoldsFindingsThatShareATitle) {
   campaign::Run run;
   EXPECT_TRUE(AddFinding(run, Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 100, {"stall in f"}), Rest()));
   EXPECT_TRUE(AddFinding(run, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 900, {"stall in f"}), Rest()));
@@ -46,7 +46,7 @@ TEST(AddFinding, FoldsWhatMeetsInATitle) {
   EXPECT_EQ(run.findings[1].count, 1u);
 }
 
-TEST(AddFinding, KeepsTwoReportsApartThatEndedInOnePanic) {
+TEST(AddFinding, DoesNotFoldReportsThatEndedInTheSamePanic) {
   const std::string panic = "kernel panic: Fatal exception";
   campaign::Run run;
   AddFinding(run, Console(Kind::kOops, "BUG: unable to handle page fault in f", 100, {panic}), Rest());
@@ -56,7 +56,7 @@ TEST(AddFinding, KeepsTwoReportsApartThatEndedInOnePanic) {
   EXPECT_EQ(run.findings.size(), 2u);
 }
 
-TEST(AddFinding, CountsTheSameAfterTheConsoleIsReadAgain) {
+TEST(AddFinding, KeepsCountsIfTheConsoleIsReadAgain) {
   campaign::Run run;
   const std::vector<Finding> console = {Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100),
                                         Console(Kind::kSoftLockup, "BUG: soft lockup in f", 500),
@@ -71,7 +71,7 @@ TEST(AddFinding, CountsTheSameAfterTheConsoleIsReadAgain) {
   EXPECT_FALSE(AddFinding(run, console[2], Rest()));
 }
 
-TEST(AddFinding, CountsAnEventOnceWhoeverTellsItFirst) {
+TEST(AddFinding, CountsAnEventOnceWhoeverReportsItFirst) {
   const Finding console = Console(Kind::kOops, "BUG: unable to handle page fault in f", 100);
   const Finding agent = From("agent", Kind::kOops, "BUG: unable to handle page fault in f");
   for (const bool console_first : {true, false}) {
@@ -85,7 +85,7 @@ TEST(AddFinding, CountsAnEventOnceWhoeverTellsItFirst) {
   }
 }
 
-TEST(AddFinding, FoldsThePanicDeviceIntoTheReport) {
+TEST(AddFinding, FoldsThePanicDeviceIntoTheConsoleReport) {
   Finding lockup = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   lockup.fatal = true;
   const Finding device = From("hypervisor", Kind::kPanic, "kernel panic");
@@ -98,14 +98,14 @@ TEST(AddFinding, FoldsThePanicDeviceIntoTheReport) {
     EXPECT_TRUE(run.findings[0].fatal);
     EXPECT_THAT(run.findings[0].witnesses, UnorderedElementsAre("console", "hypervisor"));
   }
-  // A report that the kernel survived is another cause.
+  // A warning, which the kernel survives, is not the cause of the panic.
   campaign::Run run;
   AddFinding(run, Console(Kind::kWarning, "WARNING in g", 10), Rest());
   AddFinding(run, device, Rest());
   EXPECT_EQ(run.findings.size(), 2u);
 }
 
-TEST(AddFinding, MarksWhatIsTolerated) {
+TEST(AddFinding, MarksToleratedFindings) {
   campaign::Run run;
   AddFinding(run, Console(Kind::kWarning, "WARNING in harmless_function", 10), Swarm());
   AddFinding(run, Console(Kind::kOops, "oops in harmless_function", 300), Swarm());
@@ -126,7 +126,7 @@ TEST(AddFinding, KeepsAHundredAndCountsTheRest) {
   EXPECT_FALSE(run.findings.back().tolerated);
 }
 
-// ---- counters, and what became of the VM -------------------------------------------------------------------------
+// ---- counters and VM events --------------------------------------------------------------------------------------
 
 Finding CountedBy(Kind kind, std::string title) {
   Finding finding = From("agent", kind, std::move(title));
@@ -134,7 +134,7 @@ Finding CountedBy(Kind kind, std::string title) {
   return finding;
 }
 
-TEST(AddFinding, ACounterIsTheEventOfItsReportInEitherOrder) {
+TEST(AddFinding, FoldsACounterIntoItsReportInEitherOrder) {
   const Finding console = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   const Finding counter = CountedBy(Kind::kSoftLockup, "soft lockup counted by the kernel");
   for (const bool console_first : {true, false}) {
@@ -158,7 +158,7 @@ TEST(AddFinding, ACounterAloneIsAFinding) {
   EXPECT_TRUE(run.findings[1].counted);
 }
 
-TEST(AddFinding, ATaintFlagStandsForEveryReportThatSetsIt) {
+TEST(AddFinding, FoldsATaintFlagIntoAReportThatExplainsIt) {
   campaign::Run run;
   AddFinding(run, Console(Kind::kSleepInAtomic, "BUG: sleeping function called from invalid context in f", 10), Rest());
   AddFinding(run, CountedBy(Kind::kWarning, "taint rose to 512"), Rest());
@@ -166,7 +166,7 @@ TEST(AddFinding, ATaintFlagStandsForEveryReportThatSetsIt) {
   EXPECT_EQ(run.findings.size(), 2u);
 }
 
-TEST(AddFinding, ACounterDoesNotMakeAToleratedReportCount) {
+TEST(AddFinding, AToleratedReportStaysToleratedDespiteItsCounter) {
   const Finding report = Console(Kind::kWarning, "WARNING in harmless_function", 10);
   const Finding counter = CountedBy(Kind::kWarning, "taint rose to 512");
   for (const bool report_first : {true, false}) {
@@ -178,7 +178,7 @@ TEST(AddFinding, ACounterDoesNotMakeAToleratedReportCount) {
   }
 }
 
-TEST(AddFinding, FoldsAWatchdogIntoTheHangItSaw) {
+TEST(AddFinding, FoldsAWatchdogIntoTheHangItDetected) {
   const Finding device = From("hypervisor", Kind::kVmCrash, "watchdog device fired");
   const Finding lockup = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   for (const bool console_first : {true, false}) {
@@ -195,7 +195,7 @@ TEST(AddFinding, FoldsAWatchdogIntoTheHangItSaw) {
   EXPECT_EQ(run.findings.size(), 2u);
 }
 
-TEST(AddFinding, ARebootFollowsFromAPanicBeforeItOnly) {
+TEST(AddFinding, FoldsARebootOnlyIntoAnEarlierPanic) {
   Finding panic = Console(Kind::kPanic, "kernel panic: p", 100);
   panic.fatal = true;
   const Finding reboot = Console(Kind::kUnexpectedReboot, "unexpected reboot", 900);
@@ -209,7 +209,7 @@ TEST(AddFinding, ARebootFollowsFromAPanicBeforeItOnly) {
   EXPECT_EQ(before.findings.size(), 2u);
 }
 
-TEST(AddFinding, TwoWitnessesOfABootIdAreOneReboot) {
+TEST(AddFinding, CountsARebootSeenByTwoWitnessesOnce) {
   campaign::Run run;
   AddFinding(run, Console(Kind::kUnexpectedReboot, "unexpected reboot", 900), Rest());
   AddFinding(run, From("agent", Kind::kUnexpectedReboot, "unexpected reboot"), Rest());
@@ -218,7 +218,7 @@ TEST(AddFinding, TwoWitnessesOfABootIdAreOneReboot) {
   EXPECT_THAT(run.findings[0].witnesses, ElementsAre("console", "agent"));
 }
 
-TEST(AddFinding, TrustComesBackWithAReportThatIsTrusted) {
+TEST(AddFinding, TrustsAFindingIfAnyOfItsReportsIsTrusted) {
   Finding distrusted = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   distrusted.distrust = "the VM was paused for 5s";
   campaign::Run run;
@@ -231,7 +231,7 @@ TEST(AddFinding, TrustComesBackWithAReportThatIsTrusted) {
   EXPECT_EQ(run.findings[0].distrust, "");
 }
 
-// ---- the answer to an NMI ----------------------------------------------------------------------------------------
+// ---- the output of an NMI ----------------------------------------------------------------------------------------
 
 Finding NmiPanic(uint64_t start) {
   Finding nmi =
@@ -248,7 +248,7 @@ Finding NmiPanic(uint64_t start) {
 TEST(AsHang, IsNamedAfterTheFunction) {
   campaign::Run run;
   AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());
-  AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());  // the record is read again
+  AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());  // the console log is read again
   ASSERT_EQ(run.findings.size(), 1u);
   const Finding& hang = run.findings[0];
   EXPECT_EQ(hang.kind, Kind::kHang);
@@ -264,7 +264,7 @@ TEST(AsHang, IsNamedAfterTheFunction) {
   EXPECT_EQ(AsHang(nameless, "rest").title, "hang in rest");
 }
 
-TEST(AddFinding, AStallAndTheHangAfterItAreOne) {
+TEST(AddFinding, FoldsAHangIntoTheStallBeforeIt) {
   campaign::Run run;
   Finding lockup = Console(Kind::kSoftLockup, "BUG: soft lockup in set_mtrr", 100);
   lockup.cpu = 1;
@@ -277,17 +277,17 @@ TEST(AddFinding, AStallAndTheHangAfterItAreOne) {
   EXPECT_EQ(kept.count, 1u);
   EXPECT_THAT(kept.alt_titles, UnorderedElementsAre("hang in qi_submit_sync", "stall in qi"));
   EXPECT_THAT(kept.witnesses, ElementsAre("console", "hypervisor"));
-  // Both sides: the CPU that answered the NMI beside the one that reported.
+  // The CPU that handled the NMI, in addition to the one that reported the stall.
   ASSERT_EQ(kept.others.size(), 1u);
   EXPECT_EQ(kept.others[0].cpu, 0);
   EXPECT_EQ(kept.others[0].function, "qi_submit_sync");
 }
 
-TEST(AddFinding, AStallThatTheNmiNamesIsTheEarlierOneOfThatName) {
+TEST(AddFinding, FoldsAStallNamedByTheNmiIntoAnEarlierOneOfThatName) {
   campaign::Run run;
   AddFinding(run, Console(Kind::kRcuStall, "INFO: rcu detected stall in qi", 100, {"stall in qi"}), Rest());
   AddFinding(run, Console(Kind::kWorkqueueLockup, "BUG: workqueue lockup", 300, {}), Rest());
-  ASSERT_EQ(run.findings.size(), 2u) << "it has no name yet";
+  ASSERT_EQ(run.findings.size(), 2u) << "the workqueue lockup does not name a function yet";
   const Finding* changed = AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());
   ASSERT_EQ(run.findings.size(), 1u);
   EXPECT_EQ(changed, &run.findings[0]);
@@ -297,7 +297,7 @@ TEST(AddFinding, AStallThatTheNmiNamesIsTheEarlierOneOfThatName) {
   EXPECT_THAT(run.findings[0].witnesses, ElementsAre("console", "hypervisor"));
 }
 
-TEST(AddFinding, TheNmiGivesAStuckTriggerItsStacks) {
+TEST(AddFinding, AddsStacksFromTheNmiToAStuckTrigger) {
   campaign::Run run;
   AddFinding(run, From("agent", Kind::kHang, "trigger stuck in rest"), Rest());
   AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());
@@ -309,7 +309,7 @@ TEST(AddFinding, TheNmiGivesAStuckTriggerItsStacks) {
   EXPECT_THAT(run.findings[0].excerpt, HasSubstr("Not continuing"));
 }
 
-TEST(AddFinding, ADetectorThatSpeaksLateTellsOfTheHangThatIsKnown) {
+TEST(AddFinding, FoldsALateDetectorIntoTheKnownHang) {
   campaign::Run run;
   AddFinding(run, From("agent", Kind::kHang, "trigger stuck in rest"), Rest());
   Finding pool = Console(Kind::kWorkqueueLockup, "BUG: workqueue lockup", 300);
@@ -332,7 +332,7 @@ TEST(AddFinding, ADetectorThatSpeaksLateTellsOfTheHangThatIsKnown) {
   EXPECT_EQ(paused.findings.size(), 2u);
 }
 
-TEST(AddFinding, APoolOfTheStuckCpuIsNoSecondCause) {
+TEST(AddFinding, FoldsAWorkqueueLockupIntoTheStallOfItsCpu) {
   Finding stall = Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 100, {"stall in f"});
   Finding pool = Console(Kind::kWorkqueueLockup, "BUG: workqueue lockup", 300);
   stall.cpu = pool.cpu = 1;
@@ -343,7 +343,7 @@ TEST(AddFinding, APoolOfTheStuckCpuIsNoSecondCause) {
   EXPECT_EQ(run.findings[0].title, "INFO: rcu detected stall in f");
 }
 
-TEST(AddFinding, AStallThatDoesNotCountDoesNotSwallowAHang) {
+TEST(AddFinding, DoesNotFoldAHangIntoADistrustedStall) {
   Finding distrusted = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   distrusted.distrust = "the VM was paused for 5s";
   campaign::Run run;

@@ -10,24 +10,25 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(GuestTimeouts, SpeakInOrder) {
+TEST(GuestTimeouts, FireInOrder) {
   for (const double factor : {1.0, 3.0}) {
     const GuestTimeouts timeouts = TimeoutsFor(factor);
-    EXPECT_GE(timeouts.rcu, absl::Seconds(3));   // the kernel takes no less
-    EXPECT_LE(timeouts.rcu, absl::Seconds(21));  // nor more for an expedited grace period
+    EXPECT_GE(timeouts.rcu, absl::Seconds(3));   // the minimum that the kernel accepts
+    EXPECT_LE(timeouts.rcu, absl::Seconds(21));  // and the maximum for an expedited grace period
     EXPECT_LE(timeouts.csd, timeouts.rcu);
-    // The soft lockup is seen up to a sample (2/5 of watchdog_thresh) late.
+    // A soft lockup is detected up to one sample period (2/5 of watchdog_thresh) late.
     EXPECT_LT(timeouts.rcu, timeouts.lockup);
     EXPECT_LT(timeouts.lockup * 1.2, timeouts.hung_task);
     EXPECT_LE(timeouts.hung_task, timeouts.workqueue);
     EXPECT_LT(timeouts.workqueue, timeouts.silence);
-    // Silence counts from the first that spoke: by then a workqueue watchdog has had its chance in most cases.
+    // Silence is measured from when the first detector fired. By its end, hung tasks have been detected, and workqueue
+    // lockups usually have been, too.
     EXPECT_GE(timeouts.csd + timeouts.silence, timeouts.hung_task * 1.25);
     EXPECT_EQ(Longest(timeouts), timeouts.silence);
   }
 }
 
-TEST(GuestTimeouts, GoToTheKernelInItsOwnUnits) {
+TEST(GuestTimeouts, ArePassedToTheKernelInItsUnits) {
   EXPECT_EQ(DetectorCmdline(Arch::kX86_64, TimeoutsFor(1)),
             "csdlock_debug=1 smp.csd_lock_timeout=3000 rcupdate.rcu_cpu_stall_timeout=4 "
             "rcupdate.rcu_exp_cpu_stall_timeout=4000 watchdog_thresh=3 sysctl.kernel.hung_task_timeout_secs=8 "
@@ -37,7 +38,7 @@ TEST(GuestTimeouts, GoToTheKernelInItsOwnUnits) {
   EXPECT_THAT(arm, HasSubstr(" watchdog_thresh=9 "));
   EXPECT_THAT(arm, HasSubstr("smp.csd_lock_timeout=9000"));
   EXPECT_THAT(arm, Not(HasSubstr("nmi")));
-  // A factor that is not whole: seconds are.
+  // With a fractional factor, seconds remain whole.
   EXPECT_THAT(DetectorCmdline(Arch::kAarch64, TimeoutsFor(1.4)), HasSubstr("rcu_cpu_stall_timeout=6 "));
 }
 

@@ -28,7 +28,7 @@ TEST(HostNeeds, FollowFromTheProfile) {
   EXPECT_THAT(HostNeeds(arm), ElementsAre("arch:aarch64", "iommu:virtio"));
 }
 
-TEST(HostNeeds, EncryptedMemoryIsNotEmulated) {
+TEST(HostNeeds, IncludeKvmForEncryptedMemory) {
   Profile profile;
   profile.uefi = true;
   const struct {
@@ -43,7 +43,7 @@ TEST(HostNeeds, EncryptedMemoryIsNotEmulated) {
   }
 }
 
-TEST(HostNeeds, AHostOffersFeaturesArchitecturesAndItsAccelerator) {
+TEST(HostNeeds, AreMetByFeaturesArchitecturesAndTheAccelerator) {
   Host host;
   host.archs = {"x86_64", "aarch64"};
   host.features = {"iommu:intel", "launchSecurity:sev"};

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "server/campaign/kernel_selection.h"
 #include "server/campaign/release_number.h"
-#include "server/campaign/spec.h"
 
 namespace lk::campaign {
 namespace {
@@ -52,13 +52,13 @@ const std::vector<KernelBuild> kKnown = {
     Build("klab2", "6.12.1-lab", {{"tree", "next"}}, 2),
 };
 
-TEST(ReleaseLess, ComparesByNumbers) {
+TEST(ReleaseLess, ComparesNumerically) {
   const std::vector<std::string> ascending = {"5.10.0-30-amd64", "6.1.0-9-amd64", "6.1.0-40-amd64", "6.12.0-rc1",
                                               "6.12.0-rc10",     "6.12.0",        "6.12.0-1-amd64", "6.12.1",
                                               "6.12.95+deb12",   "6.12.95+deb13", "7.2.0"};
   for (size_t i = 0; i < ascending.size(); ++i) {
     for (size_t j = 0; j < ascending.size(); ++j) {
-      // The Debian revision has no order with release candidates.
+      // No order is defined between a Debian revision and a release candidate of the same version.
       if (std::min(i, j) >= 3 && std::max(i, j) == 6) continue;
       EXPECT_EQ(ReleaseLess(ascending[i], ascending[j]), i < j) << ascending[i] << " " << ascending[j];
     }
@@ -86,14 +86,15 @@ TEST(ReleaseNumber, GrowsWithTheRelease) {
   for (size_t i = 1; i < ascending.size(); ++i) {
     EXPECT_LT(ReleaseNumber(ascending[i - 1]), ReleaseNumber(ascending[i])) << ascending[i];
   }
-  EXPECT_EQ(ReleaseNumber("6.12.1-cloud-amd64"), ReleaseNumber("6.12.1-amd64")) << "no number of the release";
+  EXPECT_EQ(ReleaseNumber("6.12.1-cloud-amd64"), ReleaseNumber("6.12.1-amd64"))
+      << "the flavour is not part of the number";
   EXPECT_EQ(ReleaseNumber("6.12"), ReleaseNumber("6.12.0"));
   EXPECT_EQ(ReleaseNumber(""), 99'000'000u);
   const std::string huge(40, '9');
   EXPECT_LT(ReleaseNumber(huge + "." + huge + "." + huge + "-" + huge), uint64_t{1} << 53);
 }
 
-TEST(ResolveKernels, TakesIdsReleasesPatternsAndLabels) {
+TEST(ResolveKernels, AcceptsIdsReleasesAndPatterns) {
   CampaignSpec spec;
   spec.kernels = {Exact("klab1"), Exact("6.1.0-9-cloud-amd64"), Match("6.1.0-*")};
   const KernelResolution resolution = ResolveKernels(spec, kKnown);
@@ -101,7 +102,7 @@ TEST(ResolveKernels, TakesIdsReleasesPatternsAndLabels) {
   EXPECT_THAT(Ids(resolution), ElementsAre("klab1", "k9", "k40"));
 }
 
-TEST(ResolveKernels, NewestByReleaseThenByTime) {
+TEST(ResolveKernels, SortsByReleaseThenByTimeAdded) {
   CampaignSpec spec;
   spec.kernels = {Match("6.1.0-*", 1)};
   EXPECT_THAT(Ids(ResolveKernels(spec, kKnown)), ElementsAre("k40"));
@@ -113,7 +114,7 @@ TEST(ResolveKernels, NewestByReleaseThenByTime) {
   EXPECT_THAT(Ids(ResolveKernels(spec, kKnown)), ElementsAre("klab2", "klab1"));
 }
 
-TEST(ResolveKernels, TellsWhatItDoesNotFind) {
+TEST(ResolveKernels, ReportsMissingAndAmbiguousKernels) {
   CampaignSpec spec;
   spec.kernels = {Exact("6.6"), Exact("6.12.1-lab")};
   const KernelResolution resolution = ResolveKernels(spec, kKnown);
@@ -122,7 +123,7 @@ TEST(ResolveKernels, TellsWhatItDoesNotFind) {
   EXPECT_EQ(resolution.errors[0].line, 5u);
   EXPECT_EQ(resolution.errors[0].column, 14u);
   EXPECT_EQ(resolution.errors[0].path, "spec.kernels[0]");
-  EXPECT_THAT(resolution.errors[0].message, HasSubstr("there are: 6.1.0-9-cloud-amd64"));
+  EXPECT_THAT(resolution.errors[0].message, HasSubstr("known kernels: 6.1.0-9-cloud-amd64"));
   EXPECT_THAT(resolution.errors[1].message, HasSubstr("klab2, klab1"));
   EXPECT_THAT(ResolveKernels(spec, {}).errors[0].message, HasSubstr("lkctl kernel add"));
 }

@@ -19,7 +19,7 @@ using testing::StartsWith;
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
 
-// Digits that never repeat.
+// Returns different digits each time.
 std::function<std::string(size_t)> Hex() {
   return [n = 0](size_t bytes) mutable {
     std::string digits = std::to_string(++n);
@@ -110,7 +110,7 @@ std::vector<std::string> Cells(const std::vector<campaign::Run>& runs) {
   return cells;
 }
 
-TEST(Expand, MutantsRunTheirScenarioFirst) {
+TEST(Expand, RunsMutantsFirstAndOnlyWithTheirScenario) {
   KernelBuild mutant = Kernel("km", Arch::kX86_64, {"CRASH_HOTPLUG"});
   mutant.labels["mutant"] = "swarm";
   const std::vector<KernelBuild> kernels = {Kernel("kx", Arch::kX86_64), mutant};
@@ -128,19 +128,20 @@ TEST(Expand, MutantsRunTheirScenarioFirst) {
   EXPECT_EQ(expand()[4], "km plain rest 1");
 }
 
-TEST(WithoutRuns, TellsWhy) {
+TEST(WithoutRuns, GivesTheReason) {
   KernelBuild stranger = Kernel("ks", Arch::kX86_64);
   stranger.labels["mutant"] = "another";
   Campaign campaign = TwoByTwo();
   campaign.spec.profiles.pop_back();
   const std::vector<KernelBuild> kernels = {stranger, Kernel("ka", Arch::kAarch64), Kernel("kx", Arch::kX86_64)};
   const auto runs = Expand(campaign, kernels, AllDescriptors(), kNow, Hex());
-  EXPECT_THAT(WithoutRuns(campaign.spec, kernels, runs),
-              ElementsAre("6.12.1 makes no run: it is a mutant of another, which is not used on x86_64",
-                          "6.12.1 makes no run: no scenario is used on aarch64"));
+  EXPECT_THAT(
+      WithoutRuns(campaign.spec, kernels, runs),
+      ElementsAre("6.12.1 has no runs: it is a mutant of another, a scenario that the campaign does not run on x86_64",
+                  "6.12.1 has no runs: the campaign runs no scenario on aarch64"));
 }
 
-TEST(Expand, SeedsFollowFromTheCampaigns) {
+TEST(Expand, DerivesSeedsFromTheCampaignSeed) {
   Campaign campaign = TwoByTwo();
   const std::vector<KernelBuild> kernels = {Kernel("kx", Arch::kX86_64)};
   const uint32_t first = Expand(campaign, kernels, AllDescriptors(), kNow, Hex())[0].seed;
@@ -149,7 +150,7 @@ TEST(Expand, SeedsFollowFromTheCampaigns) {
   EXPECT_NE(Expand(campaign, kernels, AllDescriptors(), kNow, Hex())[0].seed, first);
 }
 
-TEST(NextAttempt, KeepsTheCellAndBeginsAnew) {
+TEST(NextAttempt, KeepsTheCellAndStartsFromScratch) {
   campaign::Run run = Expand(TwoByTwo(), {Kernel("kx", Arch::kX86_64)}, AllDescriptors(), kNow, Hex())[0];
   const std::string id = run.id;
   Filler().Fill(run);
@@ -172,14 +173,14 @@ TEST(NextAttempt, KeepsTheCellAndBeginsAnew) {
   EXPECT_EQ(NextAttempt(second, kNow, hex).id, "c0001-001.3");
 }
 
-TEST(WhyNot, NamesTheMissingThing) {
+TEST(WhyNot, NamesTheUnmetRequirement) {
   const Profile good = X86("dimm", true);
   const KernelBuild kernel = Kernel("kx", Arch::kX86_64, {"CRASH_HOTPLUG"});
   EXPECT_EQ(WhyNot(Swarm(), kernel, good), "");
 
   KernelBuild old = kernel;
   old.release = "5.10.0-30";
-  EXPECT_EQ(WhyNot(Swarm(), old, good), "needs a kernel of at least 6.1, this is 5.10.0-30");
+  EXPECT_EQ(WhyNot(Swarm(), old, good), "needs kernel 6.1 or later, but this is 5.10.0-30");
 
   KernelBuild without = Kernel("kx", Arch::kX86_64);
   EXPECT_EQ(WhyNot(Swarm(), without, good), "needs CONFIG_CRASH_HOTPLUG, which 6.12.1 lacks");
@@ -188,17 +189,17 @@ TEST(WhyNot, NamesTheMissingThing) {
 
   Profile lone = good;
   lone.vcpus = 1;
-  EXPECT_EQ(WhyNot(Swarm(), kernel, lone), "needs 2 vCPUs, profile dimm has 1");
+  EXPECT_EQ(WhyNot(Swarm(), kernel, lone), "needs 2 vCPUs, but profile dimm has 1");
 
   const auto arm = Descriptor("requirements { arch: 'aarch64' }");
-  EXPECT_EQ(WhyNot(arm, kernel, good), "needs architecture aarch64, the kernel is for x86_64");
+  EXPECT_EQ(WhyNot(arm, kernel, good), "needs architecture aarch64, but the kernel is for x86_64");
   const auto large = Descriptor("requirements { min_memory_bytes: 4294967296 }");
-  EXPECT_EQ(WhyNot(large, kernel, good), "needs 4GiB of memory, profile dimm has 1GiB");
+  EXPECT_EQ(WhyNot(large, kernel, good), "needs 4GiB of memory, but profile dimm has 1GiB");
   const auto uefi = Descriptor("requirements { vm: 'uefi' }");
   EXPECT_EQ(WhyNot(uefi, kernel, good), "needs a VM with uefi, which profile dimm lacks");
 }
 
-TEST(CommandLine, EndsWithTheProfiles) {
+TEST(CommandLine, EndsWithTheProfileArguments) {
   Profile profile = X86("a", false);
   profile.cmdline = "loglevel=8 quiet";
   const std::string line = CommandLine(Swarm(), profile, TimeoutsFor(1));
@@ -216,17 +217,17 @@ Run Judged(Verdict verdict) {
   return run;
 }
 
-TEST(Overall, IsTheWorst) {
-  EXPECT_EQ(Overall({}), Verdict::kError);
+TEST(WorstVerdict, FollowsTheOrderOfSeverity) {
+  EXPECT_EQ(WorstVerdict({}), Verdict::kError);
   std::vector<campaign::Run> runs;
   for (const Verdict verdict :
        {Verdict::kSkip, Verdict::kPass, Verdict::kUnproven, Verdict::kMiss, Verdict::kError, Verdict::kFail}) {
     runs.push_back(Judged(verdict));
-    EXPECT_EQ(Overall(Count(runs)), verdict);
+    EXPECT_EQ(WorstVerdict(Count(runs)), verdict);
   }
 }
 
-TEST(Count, KeepsSupersededAndPendingApart) {
+TEST(Count, CountsSupersededAndPendingSeparately) {
   std::vector<campaign::Run> runs = {Judged(Verdict::kPass), Judged(Verdict::kError), Judged(Verdict::kPass),
                                      campaign::Run()};
   runs[1].superseded = true;
@@ -238,7 +239,7 @@ TEST(Count, KeepsSupersededAndPendingApart) {
   EXPECT_EQ(counts.pending, 1u);
 }
 
-TEST(Words, GoBothWays) {
+TEST(Words, RoundTrip) {
   for (const std::string_view word : {"pass", "fail", "error", "miss", "skip", "unproven"}) {
     EXPECT_EQ(ToString(ParseVerdict(word).value()), word);
   }
@@ -255,7 +256,7 @@ TEST(Words, GoBothWays) {
   EXPECT_EQ(ParseStep("destroy").value(), PostMortemStep::Step::kDestroy);
   EXPECT_EQ(ParseOutcome("skipped").value(), PostMortemStep::Outcome::kSkipped);
   EXPECT_EQ(std::string(ParseBlame("me").status().message()),
-            "\"me\" is not a blame; there are kernel, test, infrastructure");
+            "invalid blame \"me\" (expected one of kernel, test, infrastructure)");
 }
 
 }  // namespace

@@ -52,13 +52,13 @@ TEST(StateOf, FollowsFromTheVerdict) {
   EXPECT_EQ(StateOf(Control("c-1", RunState::kRunning, Verdict::kError)), ControlState::kPending);
 }
 
-// "state: reason" of one mutant with these runs.
+// "state: reason" of the only mutant in these runs.
 std::string Together(const std::vector<campaign::Run>& runs) {
   const std::vector<Mutant> mutants = Mutants(runs);
-  return mutants.size() == 1 ? std::string(ToString(mutants[0].state)) + ": " + mutants[0].reason : "not one";
+  return mutants.size() == 1 ? std::string(ToString(mutants[0].state)) + ": " + mutants[0].reason : "not exactly one";
 }
 
-TEST(Mutants, AreAsGoodAsTheWorstOfTheirRuns) {
+TEST(Mutants, HaveTheStateOfTheirWorstRun) {
   const campaign::Run killed = Done("c-1", Verdict::kFail);
   EXPECT_EQ(Together({Superseded("c-0"), killed, Done("c-2", Verdict::kFail)}), "killed: reason of c-1");
   EXPECT_EQ(Together({Done("c-0", Verdict::kSkip), killed}), "killed: reason of c-1");
@@ -67,10 +67,10 @@ TEST(Mutants, AreAsGoodAsTheWorstOfTheirRuns) {
   EXPECT_EQ(Together({killed, Done("c-2", Verdict::kPass), Control("c-3", RunState::kQueued, Verdict::kError)}),
             "survived: reason of c-2");
   EXPECT_EQ(Together({Done("c-1", Verdict::kSkip)}), "skipped: reason of c-1");
-  EXPECT_EQ(Together({}), "not one");
+  EXPECT_EQ(Together({}), "not exactly one");
 }
 
-TEST(Score, CountsWhatWasDecided) {
+TEST(Score, LeavesOutSkippedAndPendingMutants) {
   campaign::Run kernel = Done("c-9", Verdict::kFail, "k9");
   kernel.control = false;
   const auto mutants =
@@ -101,19 +101,19 @@ std::string DoubtAfter(const std::vector<campaign::Run>& controls, PositiveContr
   return proof.Doubt(pass, rule, descriptor);
 }
 
-TEST(Proof, NamesWhatIsDoubtful) {
+TEST(Proof, NamesTheReasonForDoubt) {
   const campaign::Run killed = Done("c-1", Verdict::kFail);
   EXPECT_EQ(DoubtAfter({killed, Done("c-2", Verdict::kSkip), Superseded("c-3")}, PositiveControls::kRequire), "");
   EXPECT_EQ(DoubtAfter({killed, Cancelled("c-2"), Done("c-3", Verdict::kPass, "k3")}, PositiveControls::kAuto),
             "the mutant 6.12-k3 survived this scenario on this profile (run c-3)");
   EXPECT_EQ(DoubtAfter({killed, Done("c-2", Verdict::kMiss)}, PositiveControls::kAuto),
-            "whether the mutant 6.12-k1 fails this scenario on this profile is not known (run c-2: miss)");
+            "the mutant 6.12-k1 gave no result for this scenario on this profile (run c-2: miss)");
   EXPECT_THAT(DoubtAfter({Cancelled("c-2")}, PositiveControls::kAuto), HasSubstr("(run c-2: cancelled)"));
   EXPECT_THAT(DoubtAfter({Control("c-1", RunState::kRunning, Verdict::kError)}, PositiveControls::kAuto),
               HasSubstr("cancelled before"));
 }
 
-TEST(Proof, IsRequiredOnlyWhereThereIsAMutant) {
+TEST(Proof, IsRequiredOnlyIfThereIsAMutant) {
   EXPECT_EQ(DoubtAfter({}, PositiveControls::kAuto), "");
   EXPECT_EQ(DoubtAfter({}, PositiveControls::kOff), "");
   EXPECT_EQ(DoubtAfter({}, PositiveControls::kRequire, false), "");
@@ -121,19 +121,19 @@ TEST(Proof, IsRequiredOnlyWhereThereIsAMutant) {
             "positiveControls: require, but no mutant of swarm ran on dimm");
 }
 
-TEST(Overall, ControlsCountOnlyWhereThereIsNothingElse) {
+TEST(CampaignVerdict, DependsOnControlsOnlyIfThereAreNoOtherRuns) {
   campaign::Run pass = Done("c-1", Verdict::kPass);
   pass.control = false;
   const campaign::Run killed = Done("c-2", Verdict::kFail);
   const campaign::Run survived = Done("c-3", Verdict::kPass);
-  EXPECT_EQ(Overall({pass, killed, survived}), Verdict::kPass);
+  EXPECT_EQ(CampaignVerdict({pass, killed, survived}), Verdict::kPass);
   EXPECT_EQ(Count({pass, killed, survived, Superseded("c-4")}).controls, 2u);
   EXPECT_EQ(Count({pass, killed, survived}).total, 1u);
-  EXPECT_EQ(Overall({killed}), Verdict::kPass);
-  EXPECT_EQ(Overall({killed, survived}), Verdict::kUnproven);
-  EXPECT_EQ(Overall({killed, Cancelled("c-4")}), Verdict::kUnproven);
-  EXPECT_EQ(Overall({Done("c-1", Verdict::kSkip)}), Verdict::kSkip);
-  EXPECT_EQ(Overall(std::vector<campaign::Run>()), Verdict::kError);
+  EXPECT_EQ(CampaignVerdict({killed}), Verdict::kPass);
+  EXPECT_EQ(CampaignVerdict({killed, survived}), Verdict::kUnproven);
+  EXPECT_EQ(CampaignVerdict({killed, Cancelled("c-4")}), Verdict::kUnproven);
+  EXPECT_EQ(CampaignVerdict({Done("c-1", Verdict::kSkip)}), Verdict::kSkip);
+  EXPECT_EQ(CampaignVerdict(std::vector<campaign::Run>()), Verdict::kError);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a run comes from, and how to make it again.
+// Where a run's result comes from, and how to repeat the run.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,17 +22,18 @@ KernelBuild BuildOf(const std::string& release, const Labels& labels = {}) {
   return kernel;
 }
 
-TEST(CommitOf, IsTheLabelOrWhatTheReleaseSays) {
+TEST(CommitOf, ComesFromTheLabelOrTheRelease) {
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-rc1-00012-g0123456789ab")), "0123456789ab");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456-dirty")), "0123456");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456+")), "0123456");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-generic-g0123456")), "0123456");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", "fedcba9876543210"}})), "fedcba9876543210");
   EXPECT_EQ(CommitOf(BuildOf("6.12.0-g0123456", {{"commit", "fedcba98"}})), "fedcba98");
-  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", std::string(64, 'a')}})), std::string(64, 'a')) << "SHA-256";
+  EXPECT_EQ(CommitOf(BuildOf("6.12.0", {{"commit", std::string(64, 'a')}})), std::string(64, 'a'))
+      << "SHA-256 commit ids are accepted";
 }
 
-TEST(CommitOf, IsNothingWhereThereIsNone) {
+TEST(CommitOf, IsEmptyIfThereIsNone) {
   for (const char* release :
        {"6.12.95+deb12-cloud-amd64", "6.12.0-generic", "6.12.0-g012345", "6.12.0-g0123456xyz", ""}) {
     EXPECT_EQ(CommitOf(BuildOf(release)), "") << release;
@@ -83,13 +84,13 @@ class OnlyRunTest : public testing::Test {
   campaign::Run run_;
 };
 
-TEST_F(OnlyRunTest, IsOneRunWithItsSeed) {
+TEST_F(OnlyRunTest, HasOneRunWithItsSeed) {
   const CampaignSpec spec = Again();
   ASSERT_EQ(spec.kernels.size(), 1u);
   EXPECT_EQ(spec.kernels[0].exact, "k0123456789ab");
   ASSERT_EQ(spec.profiles.size(), 1u);
   EXPECT_EQ(spec.profiles[0].name, "small");
-  EXPECT_EQ(spec.profiles[0].vcpus, 4u) << "as it was overridden";
+  EXPECT_EQ(spec.profiles[0].vcpus, 4u) << "overrides apply";
   ASSERT_EQ(spec.scenarios.size(), 1u);
   EXPECT_EQ(spec.scenarios[0].duration, absl::Seconds(10));
   EXPECT_EQ(spec.repeats, 1u);
@@ -106,23 +107,24 @@ TEST_F(OnlyRunTest, IsOneRunWithItsSeed) {
   EXPECT_EQ(runs[0].seed, run_.seed);
 }
 
-TEST_F(OnlyRunTest, KnowsProfilesThatAreNamesAndThoseThatBuildOnOthers) {
+TEST_F(OnlyRunTest, AcceptsProfilesGivenByNameOrWithABase) {
   run_.profile = "big";
   EXPECT_EQ(Again().profiles[0].vcpus, 8u);
   run_.profile = "low-memory";
   EXPECT_EQ(Again().profiles[0].name, "low-memory");
 }
 
-TEST_F(OnlyRunTest, SaysWhatIsMissing) {
+TEST_F(OnlyRunTest, NamesTheMissingProfile) {
   run_.profile = "other";
-  EXPECT_THAT(std::string(OnlyRun(campaign_, run_).status().message()), HasSubstr("has no \"other\""));
+  EXPECT_THAT(std::string(OnlyRun(campaign_, run_).status().message()),
+              HasSubstr("has no profile or scenario \"other\""));
   campaign_.spec_yaml = ": : :";
   EXPECT_FALSE(OnlyRun(campaign_, run_).ok());
   campaign_.spec_yaml = "";
   EXPECT_FALSE(OnlyRun(campaign_, run_).ok());
 }
 
-TEST(Provenance, OfTheKernelIsKeptForFurtherAttempts) {
+TEST(Provenance, OfTheKernelIsKeptForRetries) {
   const SpecResult parsed = ParseSpec(kFile, {"spec.positiveControls=off"}, AllDescriptors());
   Campaign campaign;
   campaign.id = "c1";
@@ -133,7 +135,7 @@ TEST(Provenance, OfTheKernelIsKeptForFurtherAttempts) {
   const auto random = [](size_t bytes) { return std::string(2 * bytes, '0'); };
   std::vector<campaign::Run> runs = Expand(campaign, {kernel}, AllDescriptors(), absl::UnixEpoch(), random);
   ASSERT_FALSE(runs.empty());
-  EXPECT_NE(runs[0].seed, runs[1].seed) << "each has its own where the file gives none";
+  EXPECT_NE(runs[0].seed, runs[1].seed) << "each run has its own seed if the file sets none";
   runs[0].provenance.image_sha256 = "of the first attempt";
   const campaign::Run next = NextAttempt(runs[0], absl::UnixEpoch(), random);
   EXPECT_EQ(next.provenance.config_sha256, "c0f1");

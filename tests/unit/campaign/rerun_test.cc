@@ -26,7 +26,7 @@ campaign::Run ControlRun(const std::string& kernel, const std::string& scenario,
   run.control = true;
   return run;
 }
-// The same cells anew.
+// The same cells, to be run again.
 std::vector<campaign::Run> Expanded(std::vector<campaign::Run> runs) {
   for (campaign::Run& run : runs) {
     run.state = RunState::kQueued;
@@ -44,46 +44,47 @@ std::vector<std::string> CellWords(const std::vector<campaign::Run>& runs) {
   return words;
 }
 
-TEST(Again, IsEverythingWithTheSeedsItHad) {
+TEST(RunsToRepeat, AreAllRunsWithTheirSeeds) {
   const std::vector<campaign::Run> earlier = {DoneRun("a", "x", Verdict::kPass), DoneRun("bb", "x", Verdict::kFail),
                                               DoneRun("a", "x", Verdict::kPass, 2)};
-  const std::vector<campaign::Run> again = Again(earlier, Expanded(earlier), false);
+  const std::vector<campaign::Run> again = RunsToRepeat(earlier, Expanded(earlier), false);
   EXPECT_THAT(CellWords(again), ElementsAre("a x 1", "bb x 1", "a x 2"));
   for (size_t i = 0; i < again.size(); ++i) EXPECT_EQ(again[i].seed, earlier[i].seed);
 }
 
-TEST(Again, CanBeWhatDidNotPassInAllItsRepeats) {
+TEST(RunsToRepeat, CanBeAllRepeatsOfCellsThatDidNotPass) {
   const std::vector<campaign::Run> earlier = {
       DoneRun("a", "pass", Verdict::kPass),    DoneRun("a", "fail", Verdict::kFail),
       DoneRun("a", "fail", Verdict::kPass, 2), DoneRun("a", "error", Verdict::kError),
       DoneRun("a", "miss", Verdict::kMiss),    DoneRun("a", "unproven", Verdict::kUnproven),
       DoneRun("a", "skip", Verdict::kSkip),    DoneRun("bb", "fail", Verdict::kPass)};
-  EXPECT_THAT(CellWords(Again(earlier, Expanded(earlier), true)),
+  EXPECT_THAT(CellWords(RunsToRepeat(earlier, Expanded(earlier), true)),
               ElementsAre("a fail 1", "a fail 2", "a error 1", "a miss 1", "a unproven 1"));
 }
 
-TEST(Again, AnAttemptThatAnotherReplacedSaysNothing) {
+TEST(RunsToRepeat, DoNotDependOnSupersededAttempts) {
   campaign::Run first = DoneRun("a", "x", Verdict::kError);
   first.superseded = true;
   const std::vector<campaign::Run> earlier = {first, DoneRun("a", "x", Verdict::kPass)};
-  EXPECT_THAT(Again(earlier, Expanded({earlier[1]}), true), IsEmpty());
+  EXPECT_THAT(RunsToRepeat(earlier, Expanded({earlier[1]}), true), IsEmpty());
 }
 
-TEST(Again, WhatWasCancelledDidNotPass) {
+TEST(RunsToRepeat, IncludeCancelledRuns) {
   campaign::Run run = DoneRun("a", "x", Verdict::kSkip);
   run.ending = Ending{Ending::Kind::kCancelled, "", {}, {}};
-  EXPECT_THAT(CellWords(Again({run}, Expanded({run}), true)), ElementsAre("a x 1"));
+  EXPECT_THAT(CellWords(RunsToRepeat({run}, Expanded({run}), true)), ElementsAre("a x 1"));
 }
 
-TEST(Again, ControlsFailWhereTheMutantSurvivesAndComeWithTheirScenario) {
+TEST(RunsToRepeat, IncludeControlsThatSurvivedOrWhoseScenarioFailed) {
   const std::vector<campaign::Run> earlier = {
       ControlRun("killed", "x", Verdict::kFail), ControlRun("survived", "y", Verdict::kPass),
       ControlRun("other", "z", Verdict::kFail),  DoneRun("a", "x", Verdict::kFail),
       DoneRun("a", "y", Verdict::kSkip),         DoneRun("a", "z", Verdict::kPass)};
-  EXPECT_THAT(CellWords(Again(earlier, Expanded(earlier), true)), ElementsAre("killed x 1", "survived y 1", "a x 1"));
+  EXPECT_THAT(CellWords(RunsToRepeat(earlier, Expanded(earlier), true)),
+              ElementsAre("killed x 1", "survived y 1", "a x 1"));
 }
 
-TEST(KernelsOf, ComeOnceInOrder) {
+TEST(KernelsOf, ListsEachKernelOnceInOrder) {
   EXPECT_THAT(KernelsOf({DoneRun("b", "x", Verdict::kPass), DoneRun("a", "x", Verdict::kPass),
                          DoneRun("b", "y", Verdict::kPass)}),
               ElementsAre("b", "a"));

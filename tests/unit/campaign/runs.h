@@ -9,7 +9,7 @@
 
 namespace lk::campaign {
 
-// A run that did all that a pass needs.
+// A run that meets all requirements for a pass.
 inline Run Good() {
   campaign::Run run;
   run.state = RunState::kFinishing;

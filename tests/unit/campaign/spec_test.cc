@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-// A good file whose parts tests replace.
+// A valid file with parts that tests replace.
 std::string File(std::string_view profile = "{ name: small }", std::string_view scenario = "rest",
                  std::string_view more = "") {
   return "apiVersion: lk/v1\n"
@@ -148,7 +148,7 @@ TEST(Spec, HasDefaults) {
   EXPECT_FALSE(spec.hang_dump);
 }
 
-TEST(Spec, TellsFiveMistakesAtOnceWithTheirPlaces) {
+TEST(Spec, ReportsFiveErrorsTogetherWithTheirPositions) {
   const SpecResult result = Parse(R"(apiVersion: lk/v1
 kind: Campaign
 metadata: { name: nightly }
@@ -170,57 +170,59 @@ spec:
           testing::AllOf(HasSubstr("11:41 spec.scenarios[0].params.readers: "), HasSubstr("from 1 up to 64")),
           testing::AllOf(HasSubstr("11:60 spec.scenarios[0].profiles[0]: "), HasSubstr("did you mean \"small\"?")),
           testing::AllOf(HasSubstr("12:13 spec.scenarios[1].name: "),
-                         HasSubstr("did you mean \"rest\"? Right are: rest, swarm"))));
+                         HasSubstr("did you mean \"rest\"? Valid: rest, swarm"))));
 }
 
-// One mistake each: what the file says, where it is shown, what is said.
+// A file with one mistake, the position at which it is reported, and a part of the message.
 struct Mistake {
   std::string yaml;
   std::string place;
   std::string message;
 };
 
-TEST(Spec, NamesEachMistake) {
+TEST(Spec, ReportsEachMistake) {
   const std::string dimm = "{ name: a, memoryHotplug: { model: dimm, ";
   const std::vector<Mistake> mistakes = {
-      {File() + "  - x\n", "10:3 ", "not YAML"},
-      {File() + "\tx: 1\n", "10:1 ", "not YAML"},
-      {"", "0:0 ", "0 YAML documents"},
-      {"- a", "1:1 : ", "a mapping (key: value) is expected here, not a list"},
-      {File() + "extra: 1\n", "10:1 extra", "is not a key here"},
-      {File("{ name: small, name: other }"), "7:22 spec.profiles[0].name", "twice"},
+      {File() + "  - x\n", "10:3 ", "invalid YAML"},
+      {File() + "\tx: 1\n", "10:1 ", "invalid YAML"},
+      {"", "0:0 ", "expected a single YAML document, found 0"},
+      {"- a", "1:1 : ", "expected a mapping (key: value), found a list"},
+      {File() + "extra: 1\n", "10:1 extra", "unknown key \"extra\""},
+      {File("{ name: small, name: other }"), "7:22 spec.profiles[0].name", "duplicate key \"name\""},
       {File("{ vcpus: 1 }"), "7:7 spec.profiles[0]", "\"name\" is missing"},
       {File("{ name: Small }"), "7:15 spec.profiles[0].name", "lower-case"},
-      {File("{ name: a }\n    - { name: a }"), "8:15 spec.profiles[1].name", "profile \"a\" stands here twice"},
+      {File("{ name: a }\n    - { name: a }"), "8:15 spec.profiles[1].name", "duplicate profile \"a\""},
       {File("{ name: a, vcpus: four }"), "7:25 spec.profiles[0].vcpus", "whole number from 1 to 255"},
       {File("{ name: a, vcpus: 0 }"), "7:25 spec.profiles[0].vcpus", "whole number from 1 to 255"},
-      {File("{ name: a, memory: 1GB }"), "7:26 spec.profiles[0].memory", "is no unit"},
-      {File("{ name: a, memory: 4MiB }"), "7:26 spec.profiles[0].memory", "64MiB at least"},
+      {File("{ name: a, memory: 1GB }"), "7:26 spec.profiles[0].memory", "unknown unit"},
+      {File("{ name: a, memory: 4MiB }"), "7:26 spec.profiles[0].memory", "at least 64MiB"},
       {File("{ name: a, arch: arm64 }"), "7:24 spec.profiles[0].arch", "x86_64, aarch64"},
-      {File("{ name: a, arch: aarch64, machine: q35 }"), "7:42 spec.profiles[0].machine", "machine virt only"},
-      {File("{ name: a, iommu: { model: smmuv3 } }"), "7:34 spec.profiles[0].iommu.model", "needs arch aarch64"},
+      {File("{ name: a, arch: aarch64, machine: q35 }"), "7:42 spec.profiles[0].machine", "requires machine virt"},
+      {File("{ name: a, iommu: { model: smmuv3 } }"), "7:34 spec.profiles[0].iommu.model", "requires arch aarch64"},
       {File("{ name: a, arch: aarch64, iommu: { model: intel } }"), "7:49 spec.profiles[0].iommu.model",
-       "needs arch x86_64"},
+       "requires arch x86_64"},
       {File("{ name: a, iommu: { model: virtio, intremap: true } }"), "7:52 spec.profiles[0].iommu.intremap",
        "model intel"},
       {File("{ name: a, iommu: { model: intel, intremap: yes } }"), "7:51 spec.profiles[0].iommu.intremap",
        "true, false"},
       {File("{ name: a, arch: aarch64, confidential: { type: sev } }"), "7:55 spec.profiles[0].confidential.type",
-       "need arch x86_64"},
+       "require arch x86_64"},
       {File("{ name: a, confidential: { type: tdx } }"), "7:40 spec.profiles[0].confidential.type", "firmware: uefi"},
       {File("{ name: a, firmware: uefi, confidential: { type: tdx, dhCert: x } }"),
-       "7:69 spec.profiles[0].confidential.dhCert", "is not a setting"},
+       "7:69 spec.profiles[0].confidential.dhCert", "unknown setting"},
       {File("{ name: a, arch: aarch64, memoryHotplug: { model: dimm, slots: 1, max: 2GiB } }"),
-       "7:57 spec.profiles[0].memoryHotplug.model", "needs firmware: uefi"},
-      {File(dimm + "slots: 2, max: 1GiB } }"), "7:63 spec.profiles[0].memoryHotplug.max", "must be above memory"},
-      {File(dimm + "max: 2GiB } }"), "7:33 spec.profiles[0].memoryHotplug.slots", "needs slots, from 1 to 255"},
-      {File(dimm + "slots: 9, max: 2GiB } }"), "7:55 spec.profiles[0].memoryHotplug.slots", "more slots than memory"},
+       "7:57 spec.profiles[0].memoryHotplug.model", "requires firmware: uefi"},
+      {File(dimm + "slots: 2, max: 1GiB } }"), "7:63 spec.profiles[0].memoryHotplug.max",
+       "must be greater than memory"},
+      {File(dimm + "max: 2GiB } }"), "7:33 spec.profiles[0].memoryHotplug.slots", "requires slots (1 to 255)"},
+      {File(dimm + "slots: 9, max: 2GiB } }"), "7:55 spec.profiles[0].memoryHotplug.slots", "too many slots"},
       {File(dimm + "slots: 1, max: 1200MiB } }"), "7:63 spec.profiles[0].memoryHotplug.max", "multiple of 128MiB"},
       {File("{ name: a, memoryHotplug: { model: virtio-mem, slots: 1, max: 2GiB } }"),
        "7:61 spec.profiles[0].memoryHotplug.slots", "no slots"},
       {File("{ name: a, watchdog: { model: diag288 } }"), "7:37 spec.profiles[0].watchdog.model", "i6300esb, itco"},
       {File("{ name: a }", "{ name: rest, duration: 30 }"), "9:31 spec.scenarios[0].duration", "the unit is missing"},
-      {File("{ name: a }", "{ name: rest, duration: 2min }"), "9:31 spec.scenarios[0].duration", "longer than 60.0s"},
+      {File("{ name: a }", "{ name: rest, duration: 2min }"), "9:31 spec.scenarios[0].duration",
+       "must not exceed 60.0s"},
       {File("{ name: a }", "{ name: rest, params: { size: 1 } }"), "9:37 spec.scenarios[0].params.size",
        "there are none"},
       {File("{ name: a }", "{ name: swarm, params: { dimm: 64MiB } }"), "9:38 spec.scenarios[0].params.dimm",
@@ -228,17 +230,19 @@ TEST(Spec, NamesEachMistake) {
       {File("{ name: a }", "{ name: swarm, params: { order: sideways } }"), "9:39 spec.scenarios[0].params.order",
        "one of up, down"},
       {File("{ name: a }", "{ name: rest, budgets: { soft_lockup: few } }"),
-       "9:45 spec.scenarios[0].budgets.soft_lockup", "not a count"},
+       "9:45 spec.scenarios[0].budgets.soft_lockup", "invalid count"},
       {File("{ name: a }", "{ name: rest, budgets: { timer_wakeup_p99: 50 } }"),
        "9:50 spec.scenarios[0].budgets.timer_wakeup_p99", "unit is missing"},
       {File("{ name: a }", "{ name: rest, budgets: { attach_p99: 5s } }"), "9:44 spec.scenarios[0].budgets.attach_p99",
-       "its probes: timer_wakeup"},
+       "probes: timer_wakeup"},
       {File("{ name: a }", "{ duration: 3s }"), "9:7 spec.scenarios[0]", "\"name\" is missing"},
-      {File("{ name: a }", "rest\n    - { name: rest }"), "10:15 spec.scenarios[1].name", "twice"},
-      {File("{ name: a, memory: 256MiB }", "swarm"), "9:7 spec.scenarios[0]", "takes all memory of profile \"a\""},
+      {File("{ name: a }", "rest\n    - { name: rest }"), "10:15 spec.scenarios[1].name",
+       "duplicate scenario \"rest\""},
+      {File("{ name: a, memory: 256MiB }", "swarm"), "9:7 spec.scenarios[0]",
+       "uses up all the memory of profile \"a\""},
       {File("{ name: a }", "rest", "  repeats: 0\n"), "10:12 spec.repeats", "from 1"},
       {File("{ name: a }", "rest", "  positiveControls: maybe\n"), "10:21 spec.positiveControls", "auto, require, off"},
-      {File("{ name: a }", "rest", "  deadline: 0s\n"), "10:13 spec.deadline", "above 0"},
+      {File("{ name: a }", "rest", "  deadline: 0s\n"), "10:13 spec.deadline", "greater than 0"},
       {File("{ name: a }", "rest", "  onHang: nmi\n"), "10:11 spec.onHang", "a mapping"},
   };
   for (const Mistake& mistake : mistakes) {
@@ -250,17 +254,17 @@ TEST(Spec, NamesEachMistake) {
   }
 }
 
-TEST(Spec, RefusesMistakenKernelSelectors) {
+TEST(Spec, RefusesInvalidKernelSelectors) {
   const auto kernels = [](std::string_view list) {
     return Parse("apiVersion: lk/v1\nkind: Campaign\nmetadata: { name: n }\nspec:\n  kernels: " + std::string(list) +
                  "\n  profiles: [ { name: a } ]\n  scenarios: [ rest ]\n");
   };
   EXPECT_THAT(Errors(kernels("[ { match: a, label: b=c } ]")),
-              ElementsAre(HasSubstr("5:14 spec.kernels[0]: exactly one")));
+              ElementsAre(HasSubstr("5:14 spec.kernels[0]: expected exactly one")));
   EXPECT_THAT(Errors(kernels("[ { newest: 3 } ]")), ElementsAre(HasSubstr("exactly one of")));
-  EXPECT_THAT(Errors(kernels("[ { label: next } ]")), ElementsAre(HasSubstr("key=value is right")));
+  EXPECT_THAT(Errors(kernels("[ { label: next } ]")), ElementsAre(HasSubstr("expected key=value")));
   EXPECT_THAT(Errors(kernels("[]")), ElementsAre(HasSubstr("5:12 spec.kernels: the list is empty")));
-  EXPECT_THAT(Errors(kernels("6.1")), ElementsAre(HasSubstr("a list is expected")));
+  EXPECT_THAT(Errors(kernels("6.1")), ElementsAre(HasSubstr("expected a list, found a single value")));
 }
 
 TEST(Spec, AppliesOverrides) {
@@ -274,21 +278,22 @@ TEST(Spec, AppliesOverrides) {
   EXPECT_EQ(result.spec.scenarios[0].duration, absl::Seconds(3));
 }
 
-TEST(Spec, MistakesInOverridesHaveNoPlace) {
+TEST(Spec, ReportsErrorsInOverridesWithoutAPosition) {
   EXPECT_THAT(
       Errors(Parse(File(), {"spec.profiles[0].memory=12", "spec.repeat=2"})),
       ElementsAre(testing::StartsWith("0:0 spec.profiles[0].memory: "), testing::StartsWith("0:0 spec.repeat: ")));
   EXPECT_THAT(Errors(Parse(File(), {"spec.repeats", "spec.profiles[3].vcpus=1", "kind.x=1", "a..b=1", "spec.repeats=[",
                                     "kind[0]=1"})),
-              ElementsAre(HasSubstr("\"=\" is missing"), HasSubstr("the list has 1 entries"), HasSubstr("no mapping"),
-                          HasSubstr("malformed"), HasSubstr("not YAML"), HasSubstr("no list")));
+              ElementsAre(HasSubstr("\"=\" is missing"), HasSubstr("index 3 is out of range (list length: 1)"),
+                          HasSubstr("no mapping"), HasSubstr("malformed"), HasSubstr("invalid YAML value"),
+                          HasSubstr("no list")));
 }
 
-TEST(Spec, SurvivesFilesThatReferToThemselves) {
+TEST(Spec, SurvivesAFileThatRefersToItself) {
   EXPECT_FALSE(Parse("&a { apiVersion: *a, kind: *a, metadata: *a, spec: *a }").ok());
 }
 
-TEST(Spec, GivesUpOnAFileThatAliasesMakeHuge) {
+TEST(Spec, LimitsErrorsInAFileThatAliasesMakeHuge) {
   std::string unknown;
   std::string aliases;
   for (int i = 0; i < 2000; ++i) {
@@ -299,7 +304,7 @@ TEST(Spec, GivesUpOnAFileThatAliasesMakeHuge) {
   EXPECT_LT(result.errors.size(), 1100u);
 }
 
-TEST(CheckParameter, GivesTheLeaseForm) {
+TEST(CheckParameter, ReturnsTheFormUsedInLeases) {
   const auto& parameters = Swarm().parameters();
   EXPECT_EQ(CheckParameter(parameters[0], "512MiB").value(), "536870912");
   EXPECT_EQ(CheckParameter(parameters[1], "64").value(), "64");

@@ -31,7 +31,7 @@ TEST(Judge, PassesOnlyWithProof) {
   EXPECT_EQ(judgement.reason, "the canary was not seen on the console");
   run.canary_kmsg = false;
   EXPECT_EQ(Judge(run, Said("ok"), Rest(), {}).reason,
-            "the canary was not seen on the console, nor in the kernel log stream");
+            "the canary was not seen on the console or in the kernel log stream");
   run.canary_console = true;
   EXPECT_EQ(Judge(run, Said("ok"), Rest(), {}).reason, "the canary was not seen in the kernel log stream");
 }
@@ -60,19 +60,22 @@ TEST(Judge, FollowsTheEnding) {
   };
   const std::vector<Case> cases = {
       {Said("skip", "no kexec"), "skip ", "no kexec"},
-      {Said("error", "mount failed"), "error test", "the agent could not go on: mount failed"},
-      {Said(""), "error test", "the agent could not go on"},
+      {Said("error", "mount failed"), "error test", "the agent could not continue: mount failed"},
+      {Said(""), "error test", "the agent could not continue"},
       {Ended(Ending::Kind::kNeverStarted, "no host"), "miss infrastructure", "never started: no host"},
       {Ended(Ending::Kind::kVmLost, "killed"), "error infrastructure", "VM lost: killed"},
-      {Ended(Ending::Kind::kVmSilent, "no answer within 10s"), "error infrastructure",
-       "the hypervisor does not answer for the VM: no answer within 10s"},
-      {Ended(Ending::Kind::kAgentLost, "it did not come back within 10s; the console went on"), "error test",
-       "agent lost in rest: it did not come back within 10s; the console went on (seen by: agent)"},
-      {Ended(Ending::Kind::kBootTimeout), "error infrastructure", "no agent within the boot limit"},
+      {Ended(Ending::Kind::kVmSilent, "no response within 10s"), "error infrastructure",
+       "the hypervisor does not respond: no response within 10s"},
+      {Ended(Ending::Kind::kAgentLost, "the agent did not reconnect within 10s; the console was still printing"),
+       "error test",
+       "agent lost in rest: the agent did not reconnect within 10s; the console was still printing (seen by: agent)"},
+      {Ended(Ending::Kind::kBootTimeout), "error infrastructure", "the agent did not connect within the boot limit"},
       {Ended(Ending::Kind::kRunTimeout), "error test", "over the time limit"},
       {Ended(Ending::Kind::kHang, "30s of silence"), "fail kernel", "hang in rest: 30s of silence (seen by: agent)"},
-      {Ended(Ending::Kind::kStuck, "60s"), "error test", "cut short by a stuck trigger that does not count: 60s"},
-      {Ended(Ending::Kind::kFatalFinding), "error test", "cut short by a finding that does not count"},
+      {Ended(Ending::Kind::kStuck, "60s"), "error test",
+       "ended early because the trigger was stuck, which is not held against the kernel: 60s"},
+      {Ended(Ending::Kind::kFatalFinding), "error test",
+       "ended early because of a finding that is not held against the kernel"},
       {Ended(Ending::Kind::kCancelled), "skip ", "cancelled"},
   };
   for (const Case& c : cases) {
@@ -96,18 +99,18 @@ TEST(Judge, BlamesTheKernelHoweverTheRunEnded) {
     const Judgement judgement = Judge(run, ending, Rest(), {});
     EXPECT_EQ(Words(judgement), "fail kernel");
     EXPECT_EQ(judgement.reason, "kernel panic: sysrq triggered crash (seen by: console) and 1 more");
-    EXPECT_EQ(run.findings.size(), 2u);  // what is explained is no hang besides
+    EXPECT_EQ(run.findings.size(), 2u);  // no hang is added, because the panic explains it
   }
 }
 
-TEST(Judge, ToleratedFindingsDoNotFail) {
+TEST(Judge, ToleratedFindingsDoNotMakeARunFail) {
   campaign::Run run = Good();
   run.counters["blocks"].value = 1;
   AddFinding(run, Console(Kind::kWarning, "WARNING in harmless_function", 10), Swarm());
   EXPECT_EQ(Words(Judge(run, Said("ok"), Swarm(), {})), "pass ");
 }
 
-TEST(Judge, ACrashedVmWithoutEvidenceIsNotTheKernels) {
+TEST(Judge, DoesNotBlameTheKernelForACrashedVmWithoutEvidence) {
   campaign::Run run = Good();
   AddFinding(run, From("hypervisor", Kind::kVmCrash, "VM crashed"), Rest());
   EXPECT_EQ(Words(Judge(run, Ended(Ending::Kind::kVmLost), Rest(), {})), "error infrastructure");
@@ -138,7 +141,7 @@ TEST(Judge, ChecksInvariantsByCounter) {
     EXPECT_EQ(run.findings[0].kind, Kind::kInvariant);
     EXPECT_EQ(run.findings[0].title, "invariant trylock");
   }
-  // The line on the console told of it already.
+  // The violation is not added again if a line on the console has already reported it.
   campaign::Run run = Good();
   run.counters["trylock_failures"].value = 3;
   AddFinding(run, Console(Kind::kInvariant, "crash hp: kexec_trylock() failed", 10, {"invariant trylock"}), Swarm());
@@ -146,7 +149,7 @@ TEST(Judge, ChecksInvariantsByCounter) {
   EXPECT_EQ(run.findings.size(), 1u);
 }
 
-TEST(Judge, KeepsLatencyBudgets) {
+TEST(Judge, ChecksLatencyBudgets) {
   campaign::Run run = Good();
   run.latencies["timer_wakeup"].Record(1'000'000, 99);
   run.latencies["timer_wakeup"].Record(80'000'000);
@@ -154,7 +157,7 @@ TEST(Judge, KeepsLatencyBudgets) {
             "pass ");
   const Judgement judgement = Judge(run, Said("ok"), Rest(), {{"timer_wakeup_max", "50ms"}});
   EXPECT_EQ(Words(judgement), "fail kernel");
-  EXPECT_THAT(judgement.reason, HasSubstr("timer_wakeup_max is 80.0ms, at most 50ms is allowed"));
+  EXPECT_THAT(judgement.reason, HasSubstr("timer_wakeup_max is 80.0ms, expected at most 50ms"));
   ASSERT_EQ(run.findings.size(), 1u);
   EXPECT_EQ(run.findings[0].kind, Kind::kBudget);
 
@@ -165,7 +168,7 @@ TEST(Judge, KeepsLatencyBudgets) {
   EXPECT_EQ(Words(Judge(silent, Said("ok"), Rest(), {{"timer_wakeup_max", "50ms"}})), "unproven test");
 }
 
-TEST(Judge, KeepsBudgetsOfKinds) {
+TEST(Judge, ChecksBudgetsForKinds) {
   const auto judge = [](uint32_t count, bool fatal, const Budgets& budgets) {
     campaign::Run run = Good();
     Finding finding = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
@@ -182,16 +185,16 @@ TEST(Judge, KeepsBudgetsOfKinds) {
   EXPECT_EQ(judge(1, false, {{"hung_task", "2"}}), "fail kernel");
 }
 
-TEST(Judge, TellsWhatTheVcpusDidInASilentHang) {
+TEST(Judge, ShowsTheStateOfTheVcpusInASilentHang) {
   campaign::Run run = Good();
   run.post_mortem = {{PostMortemStep::Step::kDrain, PostMortemStep::Outcome::kDone, "", "", 0},
                      {PostMortemStep::Step::kRegisters, PostMortemStep::Outcome::kDone,
-                      "2 of 2 CPUs run with interrupts off", "RIP=ffffffff81000000", 0.1}};
+                      "2 of 2 CPUs running with interrupts off", "RIP=ffffffff81000000", 0.1}};
   const Judgement judgement = Judge(run, Ended(Ending::Kind::kHang, "30s of silence"), Rest(), {});
   EXPECT_EQ(Words(judgement), "fail kernel");
   EXPECT_EQ(judgement.reason, "hang in rest: 30s of silence (seen by: agent, hypervisor)");
   ASSERT_EQ(run.findings.size(), 1u);
-  EXPECT_EQ(run.findings[0].excerpt, "30s of silence\n2 of 2 CPUs run with interrupts off\nRIP=ffffffff81000000");
+  EXPECT_EQ(run.findings[0].excerpt, "30s of silence\n2 of 2 CPUs running with interrupts off\nRIP=ffffffff81000000");
 }
 
 TEST(Judge, AWarningDoesNotExplainAHang) {
@@ -209,7 +212,7 @@ TEST(Judge, AWarningDoesNotExplainAHang) {
   EXPECT_EQ(stalled.findings.size(), 1u);
 }
 
-TEST(Judge, TheAgentsOwnDeathIsTheTests) {
+TEST(Judge, BlamesTheTestForTheDeathOfTheAgent) {
   Finding death = Console(Kind::kPanic, "kernel panic: Attempted to kill init! exitcode=NUM", 100);
   death.fatal = true;
   campaign::Run run = Good();
@@ -218,14 +221,14 @@ TEST(Judge, TheAgentsOwnDeathIsTheTests) {
   EXPECT_EQ(Words(judgement), "error test");
   EXPECT_EQ(judgement.reason, "agent died: kernel panic: Attempted to kill init! exitcode=NUM (seen by: console)");
 
-  // Unless the kernel killed it.
+  // Unless the kernel killed the agent.
   campaign::Run oops = Good();
   AddFinding(oops, Console(Kind::kOops, "BUG: unable to handle page fault in f", 10), Rest());
   AddFinding(oops, death, Rest());
   EXPECT_EQ(Words(Judge(oops, Ended(Ending::Kind::kFatalFinding), Rest(), {})), "fail kernel");
 }
 
-TEST(Judge, DoesNotTrustWhatAPauseMayHaveMade) {
+TEST(Judge, DoesNotTrustFindingsThatAPauseMayHaveCaused) {
   campaign::Run run = Good();
   Finding lockup = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100);
   lockup.distrust = "the VM was paused for 12s";
@@ -247,16 +250,16 @@ TEST(Judge, DoesNotTrustWhatAPauseMayHaveMade) {
   EXPECT_EQ(Words(Judge(kept, Said("ok"), Rest(), {{"timer_wakeup_max", "90ms"}})), "pass ");
 }
 
-TEST(Judge, NamesWhatTheHypervisorSaid) {
+TEST(Judge, GivesTheReasonReportedByTheHypervisor) {
   campaign::Run run = Good();
-  Finding paused = From("hypervisor", Kind::kVmCrash, "VM paused by itself");
+  Finding paused = From("hypervisor", Kind::kVmCrash, "VM paused on its own");
   paused.excerpt = "I/O error";
   AddFinding(run, paused, Rest());
   EXPECT_EQ(Judge(run, Ended(Ending::Kind::kVmLost, "paused"), Rest(), {}).reason,
-            "VM paused by itself: I/O error (seen by: hypervisor)");
+            "VM paused on its own: I/O error (seen by: hypervisor)");
 }
 
-TEST(CheckBudget, KnowsKindsAndProbes) {
+TEST(CheckBudget, AcceptsKindsAndProbes) {
   EXPECT_TRUE(CheckBudget(Rest(), "soft_lockup", "0").ok());
   EXPECT_TRUE(CheckBudget(Rest(), "timer_wakeup_p99", "50ms").ok());
   EXPECT_FALSE(CheckBudget(Rest(), "soft_lockup", "-1").ok());

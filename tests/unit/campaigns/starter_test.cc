@@ -21,7 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-// A good file whose parts tests replace; `more` are further lines of its spec.
+// A valid campaign file. Tests replace `kernels`, and add lines to the spec with `more`.
 std::string File(std::string_view kernels = "6.1.0-1", std::string_view more = "") {
   return fmt::format(R"(apiVersion: lk/v1
 kind: Campaign
@@ -50,7 +50,7 @@ class StarterTest : public testing::Test {
     kernel.config = {{"SMP", "y"}};
     EXPECT_TRUE(store_->PutKernel(kernel).ok());
   }
-  // Stores what was handed over last, its runs ended so.
+  // Marks the last campaign that was handed over, and all its runs, as finished with this verdict, and stores them.
   void Finish(campaign::Verdict verdict) {
     campaign_.state = campaign::CampaignState::kFinished;
     campaign_.verdict = verdict;
@@ -72,12 +72,12 @@ class StarterTest : public testing::Test {
 
   const TestClock clock_;
   const campaign::Descriptors descriptors_ = campaign::AllDescriptors();
-  std::map<std::string, int> calls_;  // of the store
+  std::map<std::string, int> calls_;  // number of calls to the store, by operation
   const std::unique_ptr<store::Store> store_ =
       store::Open("sqlite::memory:", [this](std::string_view operation, double) {
         ++calls_[std::string(operation)];
       }).value();
-  // What was handed over.
+  // How many campaigns were handed over, and the last of them.
   int handed_over_ = 0;
   campaign::Campaign campaign_;
   std::vector<campaign::Run> runs_;
@@ -96,7 +96,7 @@ class StarterTest : public testing::Test {
                          [](size_t bytes) { return std::string(2 * bytes, 'a'); }};
 };
 
-TEST_F(StarterTest, HandsOverAGoodFile) {
+TEST_F(StarterTest, HandsOverAValidCampaign) {
   const auto started = Start({.spec_yaml = File("6.1.0-1", "  notify: [ ci ]\n"),
                               .overrides = {"spec.repeats=2", "metadata.labels.tree=next"}});
   ASSERT_TRUE(started.ok()) << started.status();
@@ -120,18 +120,18 @@ TEST_F(StarterTest, HandsOverAGoodFile) {
   EXPECT_EQ(runs_[0].token, std::string(64, 'a'));
 }
 
-TEST_F(StarterTest, IdsAscendInTime) {
+TEST_F(StarterTest, IdsSortByTime) {
   EXPECT_LT(starter_.NewId(clock_.Now()), starter_.NewId(clock_.Now() + absl::Seconds(1)));
   EXPECT_LT(starter_.NewId(clock_.Now()), starter_.NewId(clock_.Now() + absl::Hours(24 * 365 * 900)));
 }
 
-TEST_F(StarterTest, GivesTheIdThatIsAskedFor) {
+TEST_F(StarterTest, UsesTheRequestedId) {
   EXPECT_EQ(Start({.spec_yaml = File(), .id = "c0abc"}).value().campaign.id, "c0abc");
   EXPECT_EQ(campaign_.id, "c0abc");
   EXPECT_EQ(runs_.at(0).campaign_id, "c0abc");
 }
 
-TEST_F(StarterTest, OnlyChecksWhereNoMoreIsWanted) {
+TEST_F(StarterTest, ValidateOnlyStartsNothing) {
   const auto checked = Start({.spec_yaml = File(), .id = "c0abc", .validate_only = true});
   ASSERT_TRUE(checked.ok()) << checked.status();
   EXPECT_EQ(checked->campaign.id, "");
@@ -149,29 +149,27 @@ TEST_F(StarterTest, ReadsEachKernelOnceWithItsConfiguration) {
   EXPECT_THAT(runs_.at(1).reason, HasSubstr("needs CONFIG_CRASH_HOTPLUG"));
 }
 
-TEST_F(StarterTest, TellsAllMistakesInOrderOfPlace) {
+TEST_F(StarterTest, ReportsAllMistakesInFileOrder) {
   const auto started = Start({.spec_yaml = File("6.1.0-1, 6.99", "  notify: [ pager, ci ]\n  repeats: many\n")});
-  EXPECT_EQ(started.status(), absl::InvalidArgumentError("the campaign file has 3 mistakes"));
+  EXPECT_EQ(started.status(), absl::InvalidArgumentError("the campaign file has 3 errors"));
   EXPECT_THAT(
       mistakes_,
-      ElementsAre(AllOf(Field(&campaign::SpecError::line, 5), Field(&campaign::SpecError::path, "spec.kernels[1]"),
-                        Field(&campaign::SpecError::message, HasSubstr("no kernel is \"6.99\""))),
-                  AllOf(Field(&campaign::SpecError::line, 8), Field(&campaign::SpecError::path, "spec.notify[0]"),
-                        Field(&campaign::SpecError::message,
-                              "\"pager\" is no target of notifications; lkd is configured with: "
-                              "ci, mail")),
-                  AllOf(Field(&campaign::SpecError::line, 9), Field(&campaign::SpecError::path, "spec.repeats"))));
+      ElementsAre(
+          AllOf(Field(&campaign::SpecError::line, 5), Field(&campaign::SpecError::path, "spec.kernels[1]"),
+                Field(&campaign::SpecError::message, HasSubstr("no kernel matches \"6.99\""))),
+          AllOf(Field(&campaign::SpecError::line, 8), Field(&campaign::SpecError::path, "spec.notify[0]"),
+                Field(&campaign::SpecError::message, "unknown notification target \"pager\" (configured: ci, mail)")),
+          AllOf(Field(&campaign::SpecError::line, 9), Field(&campaign::SpecError::path, "spec.repeats"))));
   EXPECT_EQ(handed_over_, 0);
 }
 
-TEST_F(StarterTest, NamesTheSettingWhereNoTargetsAreConfigured) {
+TEST_F(StarterTest, NamesTheSettingIfNoTargetsAreConfigured) {
   const Starter starter(
       *store_, [](auto, auto) { return true; }, descriptors_, {}, clock_, [](size_t) { return "a"; });
   EXPECT_TRUE(
       absl::IsInvalidArgument(starter.Start({.spec_yaml = File("6.1.0-1", "  notify: [ ci ]\n")}, mistakes_).status()));
   ASSERT_THAT(mistakes_, SizeIs(1));
-  EXPECT_EQ(mistakes_[0].message,
-            "\"ci\" is no target of notifications; lkd is configured with: none (webhooks.targets)");
+  EXPECT_EQ(mistakes_[0].message, "unknown notification target \"ci\" (configured: none; see webhooks.targets)");
 }
 
 TEST_F(StarterTest, RefusesFilesThatAreTooLarge) {
@@ -180,23 +178,23 @@ TEST_F(StarterTest, RefusesFilesThatAreTooLarge) {
   EXPECT_THAT(mistakes_, IsEmpty());
 }
 
-TEST_F(StarterTest, TellsOfKernelsThatMakeNoRun) {
+TEST_F(StarterTest, NotesKernelsWithoutRuns) {
   AddKernel("k2", "6.1.0-2", campaign::Arch::kAarch64);
   const auto started = Start({.spec_yaml = File("6.1.0-1, 6.1.0-2")});
   ASSERT_TRUE(started.ok()) << started.status();
-  EXPECT_THAT(started->notes, ElementsAre("6.1.0-2 makes no run: no scenario is used on aarch64"));
+  EXPECT_THAT(started->notes, ElementsAre("6.1.0-2 has no runs: the campaign runs no scenario on aarch64"));
   EXPECT_THAT(runs_, SizeIs(2));
 
   EXPECT_EQ(Start({.spec_yaml = File("6.1.0-2")}).status(),
-            absl::InvalidArgumentError("the campaign file has 1 mistake"));
+            absl::InvalidArgumentError("the campaign file has 1 error"));
   ASSERT_THAT(mistakes_, SizeIs(1));
   EXPECT_EQ(mistakes_[0].line, 0u);
   EXPECT_EQ(mistakes_[0].path, "spec");
-  EXPECT_EQ(mistakes_[0].message, "nothing to run: 6.1.0-2 makes no run: no scenario is used on aarch64");
+  EXPECT_EQ(mistakes_[0].message, "nothing to run: 6.1.0-2 has no runs: the campaign runs no scenario on aarch64");
   EXPECT_EQ(handed_over_, 1);
 }
 
-TEST_F(StarterTest, BoundsTheRunsOfACampaign) {
+TEST_F(StarterTest, LimitsTheRunsOfACampaign) {
   std::string kernels = "6.1.0-1";
   for (int i = 0; i < 50; ++i) {
     AddKernel(fmt::format("k2-{}", i), fmt::format("6.2.{}", i));
@@ -204,11 +202,11 @@ TEST_F(StarterTest, BoundsTheRunsOfACampaign) {
   }
   EXPECT_TRUE(absl::IsInvalidArgument(Start({.spec_yaml = File(kernels, "  repeats: 1000\n")}).status()));
   ASSERT_THAT(mistakes_, SizeIs(1));
-  EXPECT_EQ(mistakes_[0].message, "102000 runs are more than a campaign may have (100000)");
+  EXPECT_EQ(mistakes_[0].message, "102000 runs exceed the limit of 100000 per campaign");
   EXPECT_EQ(handed_over_, 0);
 }
 
-TEST_F(StarterTest, BoundsTheUnfinishedCampaigns) {
+TEST_F(StarterTest, LimitsUnfinishedCampaigns) {
   store::Change change;
   for (int i = 0; i < 1000; ++i) {
     campaign::Campaign& campaign = change.campaigns.emplace_back();
@@ -218,22 +216,23 @@ TEST_F(StarterTest, BoundsTheUnfinishedCampaigns) {
   }
   ASSERT_TRUE(store_->Apply(change).ok());
   EXPECT_EQ(Start({.spec_yaml = File()}).status(),
-            absl::ResourceExhaustedError("1000 campaigns are unfinished; wait for some, or cancel them"));
+            absl::ResourceExhaustedError("1000 campaigns are unfinished; wait for some to finish, or cancel them"));
   EXPECT_EQ(handed_over_, 0);
   EXPECT_TRUE(Start({.spec_yaml = File(), .validate_only = true}).ok());
 }
 
-TEST_F(StarterTest, SaysWhichCampaignIsNotStoredInTime) {
+TEST_F(StarterTest, NamesACampaignThatIsNotStoredInTime) {
   stored_in_time_ = false;
-  EXPECT_EQ(Start({.spec_yaml = File(), .id = "c0abc"}).status(),
-            absl::UnavailableError("campaign c0abc is not stored yet; look again with: lkctl campaign show"));
+  EXPECT_EQ(
+      Start({.spec_yaml = File(), .id = "c0abc"}).status(),
+      absl::UnavailableError("campaign c0abc has not been stored yet; check again later with lkctl campaign show"));
   EXPECT_EQ(handed_over_, 1);
 }
 
-TEST_F(StarterTest, RunsACampaignAgainWithItsKernelsAndSeeds) {
+TEST_F(StarterTest, RerunsACampaignWithItsKernelsAndSeeds) {
   ASSERT_TRUE(Start({.spec_yaml = File(), .overrides = {"spec.repeats=2"}, .id = "c0abc"}).ok());
   Finish(campaign::Verdict::kPass);
-  // A newer build of the release, which the file alone would not tell apart.
+  // A newer build of the same release, which the campaign file alone cannot tell from the old one.
   AddKernel("k2", "6.1.0-1");
   calls_.clear();
   const auto started = Rerun("c0a");
@@ -254,7 +253,7 @@ TEST_F(StarterTest, RunsACampaignAgainWithItsKernelsAndSeeds) {
     EXPECT_EQ(runs_[i].seed, (*earlier)[i].seed);
   }
 
-  // The label names the campaign that was run again, not the first of all.
+  // If a rerun is itself rerun, the label names the rerun, not the original campaign.
   campaign_.id = "c1abc";
   for (campaign::Run& run : runs_) run.campaign_id = campaign_.id;
   Finish(campaign::Verdict::kPass);
@@ -262,11 +261,11 @@ TEST_F(StarterTest, RunsACampaignAgainWithItsKernelsAndSeeds) {
   EXPECT_THAT(campaign_.overrides, ElementsAre("spec.repeats=2", "metadata.labels.rerunOf=c1abc"));
 }
 
-TEST_F(StarterTest, RunsAgainWhatFailed) {
+TEST_F(StarterTest, RerunsFailedRunsOnly) {
   ASSERT_TRUE(Start({.spec_yaml = File(), .id = "c0abc"}).ok());
   Finish(campaign::Verdict::kPass);
-  EXPECT_EQ(Rerun("c0abc", true).status(), absl::FailedPreconditionError("nothing of campaign c0abc is to be run "
-                                                                         "again: all runs passed or were skipped"));
+  EXPECT_EQ(Rerun("c0abc", true).status(), absl::FailedPreconditionError("nothing to rerun in campaign c0abc: all runs "
+                                                                         "passed or were skipped"));
   runs_[0].verdict = campaign::Verdict::kFail;
   ASSERT_TRUE(store_->Apply({.campaigns = {}, .runs = {runs_[0]}, .events = {}, .time = clock_.Now()}).ok());
   ASSERT_TRUE(Rerun("c0abc", true).ok());
@@ -274,34 +273,33 @@ TEST_F(StarterTest, RunsAgainWhatFailed) {
   EXPECT_EQ(runs_[0].scenario, "rest");
 }
 
-TEST_F(StarterTest, RefusesToRunAgainWhatItCannot) {
+TEST_F(StarterTest, RefusesToRerunBeforeTheEndOrWithoutTheKernel) {
   EXPECT_TRUE(absl::IsNotFound(Rerun("c0abc").status()));
   ASSERT_TRUE(Start({.spec_yaml = File(), .id = "c0abc"}).ok());
   ASSERT_TRUE(store_->Apply({.campaigns = {campaign_}, .runs = runs_, .events = {}, .time = clock_.Now()}).ok());
-  EXPECT_EQ(Rerun("c0abc").status(), absl::FailedPreconditionError("campaign c0abc is not finished: wait for it (lkctl "
-                                                                   "campaign watch), or cancel it"));
+  EXPECT_EQ(Rerun("c0abc").status(), absl::FailedPreconditionError("campaign c0abc is not finished; wait for it (lkctl "
+                                                                   "campaign watch) or cancel it"));
   Finish(campaign::Verdict::kPass);
   ASSERT_TRUE(store_->RemoveKernel("k1").ok());
-  EXPECT_EQ(Rerun("c0abc").status(),
-            absl::FailedPreconditionError("campaign c0abc cannot be run again: no kernel \"k1\""));
+  EXPECT_EQ(Rerun("c0abc").status(), absl::FailedPreconditionError("cannot rerun campaign c0abc: no kernel \"k1\""));
   EXPECT_EQ(handed_over_, 1);
 }
 
-TEST_F(StarterTest, TellsWhatAFileRunAgainNamesThatIsGone) {
+TEST_F(StarterTest, ReportsMissingTargetsOnRerun) {
   ASSERT_TRUE(Start({.spec_yaml = File("6.1.0-1", "  notify: [ ci ]\n"), .id = "c0abc"}).ok());
   Finish(campaign::Verdict::kPass);
   const Starter starter(
       *store_, [](auto, auto) { return true; }, descriptors_, {"mail"}, clock_, [](size_t) { return "a"; });
   EXPECT_EQ(starter.Rerun("c0abc", false, mistakes_).status(),
-            absl::InvalidArgumentError("the campaign file has 1 mistake"));
+            absl::InvalidArgumentError("the campaign file has 1 error"));
   ASSERT_THAT(mistakes_, SizeIs(1));
   EXPECT_EQ(mistakes_[0].path, "spec.notify[0]");
 }
 
 TEST(WithFirst, AddsTheFirstMistake) {
-  const Status status = absl::InvalidArgumentError("the campaign file has 2 mistakes");
+  const Status status = absl::InvalidArgumentError("the campaign file has 2 errors");
   EXPECT_EQ(WithFirst(status, {{3, 7, "spec.repeats", "too many"}, {4, 1, "spec.notify", "unknown"}}),
-            absl::InvalidArgumentError("the campaign file has 2 mistakes; 3:7: spec.repeats: too many"));
+            absl::InvalidArgumentError("the campaign file has 2 errors; 3:7: spec.repeats: too many"));
   EXPECT_EQ(WithFirst(status, {}), status);
   EXPECT_TRUE(WithFirst(absl::OkStatus(), {}).ok());
 }

@@ -37,7 +37,7 @@ TEST_F(Artifacts, AreListed) {
   EXPECT_EQ(lkd_.Lkctl({"run", "artifacts", "c1-2"}).code, 2);
 }
 
-TEST_F(Artifacts, AreSavedForTheirOwnerOnly) {
+TEST_F(Artifacts, AreSavedReadableOnlyByTheOwner) {
   const std::filesystem::path directory = here_.path() / "new/dir";
   const Result result = lkd_.Lkctl({"-o", "json", "run", "artifacts", "c1-1", "--download", directory.string()});
   EXPECT_EQ(result.code, 0) << result.err;
@@ -50,23 +50,23 @@ TEST_F(Artifacts, AreSavedForTheirOwnerOnly) {
   }
 }
 
-TEST_F(Artifacts, ProgressIsForATerminal) {
+TEST_F(Artifacts, ProgressIsShownOnATerminal) {
   const Result result =
       lkd_.Lkctl({"run", "artifacts", "c1-1", "--download", here_.path().string()}, {.err_terminal = true});
   EXPECT_THAT(result.err, AllOf(HasSubstr("vmcore  292.97KiB of 292.97KiB  100%")));
 }
 
-TEST_F(Artifacts, NothingIsOverwritten) {
+TEST_F(Artifacts, NeverOverwriteAFile) {
   here_.Write("vmcore", "precious");
   const Result result = lkd_.Lkctl({"run", "artifacts", "c1-1", "--download", here_.path().string()});
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.out, "");
-  EXPECT_EQ(result.err, "lkctl: " + (here_.path() / "vmcore").string() + " is there already; nothing was downloaded\n");
+  EXPECT_EQ(result.err, "lkctl: " + (here_.path() / "vmcore").string() + " already exists; nothing was downloaded\n");
   EXPECT_EQ(Read(here_.path() / "vmcore"), "precious");
   EXPECT_FALSE(std::filesystem::exists(here_.path() / "console.log"));
 }
 
-TEST_F(Artifacts, AFileThatBreaksOffIsNotLeft) {
+TEST_F(Artifacts, APartialFileIsRemoved) {
   lkd_.runs.artifacts[1].second = std::string(5000, 'd') + "...";
   const Result result = lkd_.Lkctl({"run", "artifacts", "c1-1", "--download", here_.path().string()});
   EXPECT_EQ(result.code, 4);
@@ -75,22 +75,22 @@ TEST_F(Artifacts, AFileThatBreaksOffIsNotLeft) {
   EXPECT_FALSE(std::filesystem::exists(here_.path() / "vmcore"));
 }
 
-TEST_F(Artifacts, ANameFromTheServerIsNeverAPath) {
+TEST_F(Artifacts, NamesThatArePathsAreRejected) {
   const TempDir target;
   for (const std::string name : {"../escaped", "/tmp/escaped", "a/b", "..", "."}) {
     lkd_.runs.artifacts = {{name, "x"}};
     const Result result = lkd_.Lkctl({"run", "artifacts", "c1-1", "--download", target.path().string()});
     EXPECT_EQ(result.code, 2) << name;
-    EXPECT_THAT(result.err, HasSubstr("no file's name"));
+    EXPECT_THAT(result.err, HasSubstr("invalid artifact name"));
   }
   EXPECT_TRUE(std::filesystem::is_empty(target.path()));
 }
 
-TEST_F(Artifacts, ADirectoryThatCannotBeMadeIsTold) {
+TEST_F(Artifacts, ReportsADirectoryThatCannotBeCreated) {
   const std::string file = here_.Write("file", "");
   const Result result = lkd_.Lkctl({"run", "artifacts", "c1-1", "--download", file + "/below"});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("can't be written: Not a directory"));
+  EXPECT_THAT(result.err, HasSubstr("cannot write " + file + "/below: Not a directory"));
 }
 
 }  // namespace

@@ -15,13 +15,13 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-// A server that is not there, so that a command that gets as far as calling fails with 4.
+// Adds an unreachable server, so that a command that gets as far as calling it exits with 4.
 std::vector<std::string> Nowhere(std::vector<std::string> args) {
   args.insert(args.begin(), {"--server", "unix:/nonexistent/lkd.sock"});
   return args;
 }
 
-TEST(CommandLine, UsageErrorsAre2AndLeaveStdoutEmpty) {
+TEST(CommandLine, UsageErrorsExitWith2AndLeaveStdoutEmpty) {
   const std::vector<std::vector<std::string>> wrong = {{},
                                                        {"frobnicate"},
                                                        {"campaign"},
@@ -55,17 +55,16 @@ TEST(CommandLine, SuggestsTheNearestCommand) {
   EXPECT_THAT(Lkctl({"campaign", "xxxxxxxxx"}).err, Not(HasSubstr("did you mean")));
 }
 
-TEST(CommandLine, CommandNamesAreNoTrapForArguments) {
-  // An id that is also the name of a command stays an id.
+TEST(CommandLine, AnArgumentMayBeNamedLikeACommand) {
   EXPECT_EQ(Lkctl(Nowhere({"scenario", "show", "kernel"})).code, 4);
   EXPECT_EQ(Lkctl(Nowhere({"run", "show", "list"})).code, 4);
 }
 
-TEST(CommandLine, GlobalOptionsStandAnywhere) {
+TEST(CommandLine, GlobalOptionsAreAcceptedAnywhere) {
   EXPECT_EQ(Lkctl({"version", "--server", "unix:/nonexistent/s", "-o", "json"}).json()["server"], nullptr);
 }
 
-TEST(CommandLine, HelpIs0) {
+TEST(CommandLine, HelpExitsWith0) {
   const Result root = Lkctl({"--help"});
   EXPECT_EQ(root.code, 0);
   EXPECT_THAT(root.out, HasSubstr("Exit codes"));
@@ -75,19 +74,19 @@ TEST(CommandLine, HelpIs0) {
   EXPECT_THAT(start.out, HasSubstr("--wait"));
 }
 
-TEST(CommandLine, UnreachableServerIs4AndNamed) {
+TEST(CommandLine, AnUnreachableServerIsNamedAndExitsWith4) {
   for (const std::vector<std::string>& args : {std::vector<std::string>{"campaign", "list"},
                                                {"campaign", "watch", "c1"},
                                                {"run", "logs", "c1-1", "--follow"}}) {
     const Result result = Lkctl(Nowhere(args));
     EXPECT_EQ(result.code, 4);
     EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, HasSubstr("can't reach lkd at unix:/nonexistent/lkd.sock"));
+    EXPECT_THAT(result.err, HasSubstr("cannot reach lkd at unix:/nonexistent/lkd.sock"));
     EXPECT_THAT(result.err, HasSubstr("systemctl start lkd"));
   }
 }
 
-TEST(CommandLine, ServerFromEnvironmentLosesToTheOption) {
+TEST(CommandLine, TheOptionOverridesTheEnvironment) {
   setenv("LK_SERVER", "unix:/nonexistent/from-environment", 1);
   EXPECT_THAT(Lkctl({"campaign", "list"}).err, HasSubstr("from-environment"));
   EXPECT_THAT(Lkctl({"--server", "/nonexistent/path", "campaign", "list"}).err, HasSubstr("unix:/nonexistent/path"));
@@ -103,7 +102,7 @@ TEST(CommandLine, VersionNeverFails) {
   EXPECT_EQ(json["server"], nullptr);
 }
 
-// Runs the script in a real bash and asks what it offers for a line that ends in the word being typed.
+// Runs the completion script in bash and returns the completions for a line that ends in the word being typed.
 std::vector<std::string> BashOffers(const std::vector<std::string>& line) {
   const TempDir directory;
   std::string script = Lkctl({"completion", "bash"}).out + "COMP_WORDS=(";
@@ -120,7 +119,7 @@ std::vector<std::string> BashOffers(const std::vector<std::string>& line) {
   return words;
 }
 
-TEST(Completion, BashFollowsTheTree) {
+TEST(Completion, BashFollowsTheCommandTree) {
   EXPECT_THAT(BashOffers({"lkctl", ""}),
               UnorderedElementsAre("campaign", "run", "kernel", "host", "scenario", "webhook", "token", "audit",
                                    "detect", "completion", "version"));
@@ -132,7 +131,7 @@ TEST(Completion, BashFollowsTheTree) {
   EXPECT_THAT(BashOffers({"lkctl", "campaign", "list", "-o", "y"}), ElementsAre("yaml"));
 }
 
-// All commands of the tree as "noun verb", read from the app itself.
+// Collects all commands of the tree as "noun verb".
 void Paths(const CLI::App& app, const std::string& prefix, std::vector<std::string>& paths) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     paths.push_back(prefix + command->get_name());
@@ -140,7 +139,7 @@ void Paths(const CLI::App& app, const std::string& prefix, std::vector<std::stri
   }
 }
 
-TEST(Completion, EveryShellKnowsEveryCommand) {
+TEST(Completion, EveryShellCompletesEveryCommand) {
   std::istringstream in;
   std::ostringstream out, err;
   Io io{.in = in, .out = out, .err = err};

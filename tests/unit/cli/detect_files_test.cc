@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `lkctl detect` makes of files: compressed, cut, binary, of debug information.
+// `lkctl detect` with compressed, truncated and binary files, and with debug information.
 #include <archive.h>
 #include <archive_entry.h>
 #include <gmock/gmock.h>
@@ -47,7 +47,7 @@ std::string Compress(const std::string& text, int (*filter)(archive*)) {
   return bytes.substr(0, used);
 }
 
-TEST(DetectFiles, CompressedLogsAreReadAsTheyAre) {
+TEST(DetectFiles, CompressedLogsAreDecompressed) {
   const TempDir directory;
   const auto expected = Lkctl({"-o", "json", "detect", "-"}, {.in = kTwoReports}).json()["findings"];
   ASSERT_EQ(expected.size(), 2u);
@@ -62,9 +62,9 @@ TEST(DetectFiles, CompressedLogsAreReadAsTheyAre) {
   }
 }
 
-TEST(DetectFiles, OfACutFileWhatWasReadIsShown) {
+TEST(DetectFiles, FindingsInATruncatedFileAreShown) {
   const TempDir directory;
-  // Noise that does not compress, so that the cut is behind the reports.
+  // Incompressible noise, so that the truncation comes after the reports.
   std::string text = kTwoReports;
   for (uint32_t i = 0, x = 1; i < 1 << 18; ++i) text += static_cast<char>('!' + ((x = x * 1664525 + 1013904223) >> 26));
   std::string bytes = Compress(text, archive_write_add_filter_gzip);
@@ -76,7 +76,7 @@ TEST(DetectFiles, OfACutFileWhatWasReadIsShown) {
   EXPECT_THAT(result.err, HasSubstr(file + ": "));
 }
 
-TEST(DetectFiles, BinaryDataIsNoText) {
+TEST(DetectFiles, BinaryDataHasNoFindings) {
   const TempDir directory;
   std::string binary(size_t{1} << 20, '\0');
   for (size_t i = 0; i < binary.size(); ++i) binary[i] = static_cast<char>(i * 7919 >> 3);
@@ -88,7 +88,7 @@ TEST(DetectFiles, BinaryDataIsNoText) {
   EXPECT_THAT(both.out, HasSubstr("-: 2 findings\n"));
 }
 
-TEST(DetectFiles, WithoutAFileStdinIsRead) {
+TEST(DetectFiles, ReadsStdinIfNoFileIsGiven) {
   EXPECT_EQ(Lkctl({"-o", "json", "detect"}, {.in = kTwoReports}).json()["file"], "-");
 
   std::istringstream in(kTwoReports);
@@ -96,10 +96,10 @@ TEST(DetectFiles, WithoutAFileStdinIsRead) {
   Io io{.in = in, .out = out, .err = err};
   io.in_terminal = true;
   EXPECT_EQ(RunCommandLine({"detect"}, io), 2);
-  EXPECT_THAT(err.str(), HasSubstr("name a file"));
+  EXPECT_THAT(err.str(), HasSubstr("no input: pass a log file"));
 }
 
-TEST(DetectFiles, KindsCanBeChosen) {
+TEST(DetectFiles, KindsCanBeSelected) {
   const auto kinds = [](const std::vector<std::string>& options) {
     std::vector<std::string> args = {"-o", "json", "detect", "-"};
     args.insert(args.end(), options.begin(), options.end());
@@ -112,10 +112,10 @@ TEST(DetectFiles, KindsCanBeChosen) {
   EXPECT_THAT(kinds({"--kind", "soft_lockup", "--kind", "workqueue_lockup"}), testing::SizeIs(2));
   const Result wrong = Lkctl({"detect", "--kind", "soft", "-"});
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_THAT(wrong.err, HasSubstr("\"soft\" is no kind of finding"));
+  EXPECT_THAT(wrong.err, HasSubstr("invalid finding kind \"soft\""));
 }
 
-TEST(DetectFiles, ATableHasARowForEachFindingAndALineForAll) {
+TEST(DetectFiles, ATableHasARowPerFindingAndASummary) {
   const TempDir directory;
   const std::string bad = directory.Write("bad.log", kTwoReports);
   const std::string good = directory.Write("good.log", "");
@@ -123,12 +123,12 @@ TEST(DetectFiles, ATableHasARowForEachFindingAndALineForAll) {
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.out, AllOf(HasSubstr("COUNT  TITLE"), HasSubstr("soft_lockup"), HasSubstr("trigger:77"),
                                 HasSubstr("workqueue_lockup"), HasSubstr(good + ": 0 findings\n")));
-  EXPECT_THAT(result.out, EndsWith("3 files: 2 findings in 1; 1 can't be read\n"));
-  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no colours but on a terminal";
+  EXPECT_THAT(result.out, EndsWith("3 files: 2 findings in 1; 1 unreadable\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no colours unless stdout is a terminal";
   EXPECT_THAT(Lkctl({"detect", bad}, {.out_terminal = true}).out, HasSubstr("\x1b[1mKIND"));
 }
 
-TEST(DetectFiles, ABigFileShowsItsProgressOnATerminal) {
+TEST(DetectFiles, ProgressOfABigFileIsShownOnATerminal) {
   const TempDir directory;
   const std::string line = "[    2.000000] systemd[1]: Started something or other, nothing to worry about at all.\n";
   std::string text;
@@ -140,12 +140,12 @@ TEST(DetectFiles, ABigFileShowsItsProgressOnATerminal) {
   EXPECT_EQ(Lkctl({"detect", big}).err, "");
 }
 
-TEST(DetectFiles, YamlIsADocumentForEachFile) {
+TEST(DetectFiles, YamlHasADocumentPerFile) {
   const Result result = Lkctl({"-o", "yaml", "detect", "-"}, {.in = kTwoReports});
   EXPECT_THAT(result.out, AllOf(testing::StartsWith("---\nfile: \"-\"\n"), HasSubstr("kind: \"soft_lockup\"")));
 }
 
-TEST(DetectFiles, DebugInformationMustBeThere) {
+TEST(DetectFiles, DebugInformationMustExist) {
   const TempDir directory;
   const std::string log = directory.Write("console.log", kTwoReports);
   const Result none = Lkctl({"detect", "--vmlinux", "/nonexistent/vmlinux", log});
@@ -156,7 +156,7 @@ TEST(DetectFiles, DebugInformationMustBeThere) {
   EXPECT_THAT(Lkctl({"detect", "--debug", directory.path().string(), log}).err, HasSubstr("neither vmlinux nor"));
 }
 
-TEST(DetectFiles, FramesAreLocatedByDebugInformation) {
+TEST(DetectFiles, DebugInformationLocatesFrames) {
   const std::string log =
       "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [trigger:77]\n"
       "[  100.000001] CPU: 1 PID: 77 Comm: trigger Not tainted 6.12.0 #1\n"

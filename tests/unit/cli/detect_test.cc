@@ -20,7 +20,7 @@ constexpr char kSoftLockup[] =
     "[  100.000007]  entry_SYSCALL_64_after_hwframe+0x76/0x7e\n"
     "[  100.000008]  </TASK>\n";
 
-TEST(Detect, JsonHasTheContractsShape) {
+TEST(Detect, JsonHasTheDocumentedFields) {
   const TempDir directory;
   const std::string bad = directory.Write("bad.log", kSoftLockup);
   const std::string good = directory.Write("good.log", "[    1.000000] Linux version 6.12.0\n");
@@ -56,7 +56,7 @@ TEST(Detect, ReadsStdinAndShowsExcerpts) {
   EXPECT_THAT(result.out, HasSubstr("  | "));
 }
 
-TEST(Detect, LooksAtTheOtherFilesWhenOneCannotBeRead) {
+TEST(Detect, ContinuesAfterAnUnreadableFile) {
   const TempDir directory;
   const std::string bad = directory.Write("bad.log", kSoftLockup);
   const Result result = Lkctl({"-o", "json", "detect", "/nonexistent/x.log", directory.path().string(), bad});

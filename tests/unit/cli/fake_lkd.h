@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server with the generated services on a unix socket; tests set what it answers and see what it was asked.
+// A fake lkd on a Unix socket. Tests set its responses and inspect the requests it received.
 #pragma once
 
 #include <grpcpp/security/server_credentials.h>
@@ -31,11 +31,12 @@ class FakeCampaigns final : public v1::CampaignService::Service {
   v1::SpecErrors mistakes;
   std::vector<v1::CampaignEvent> events;
   std::vector<v1::Campaign> listed;
-  // Called for each WatchCampaign after its events were sent; gives the stream's end. The argument counts from 1.
+  // Called for each WatchCampaign once its events have been sent; returns the status of the stream. `attempt` starts at
+  // 1.
   std::function<grpc::Status(size_t attempt, grpc::ServerContext&)> after_events = [](size_t, grpc::ServerContext&) {
     return grpc::Status::OK;
   };
-  // Events sent in a stream before after_events is asked.
+  // Maximum number of events sent on a stream before after_events is called.
   size_t events_per_stream = SIZE_MAX;
 
   std::vector<std::string> notes;
@@ -44,7 +45,7 @@ class FakeCampaigns final : public v1::CampaignService::Service {
   std::vector<v1::ListCampaignsRequest> list_requests;
   std::string authorization;
 
-  // after_sequence of each WatchCampaign so far.
+  // The after_sequence of each WatchCampaign request received so far.
   std::vector<uint32_t> attached() {
     const std::lock_guard lock(mutex_);
     return attached_;
@@ -60,7 +61,7 @@ class FakeCampaigns final : public v1::CampaignService::Service {
     const auto found = context->client_metadata().find("authorization");
     if (found != context->client_metadata().end()) authorization.assign(found->second.data(), found->second.size());
     if (mistakes.errors_size() > 0) {
-      return {grpc::StatusCode::INVALID_ARGUMENT, "the campaign file has mistakes", mistakes.SerializeAsString()};
+      return {grpc::StatusCode::INVALID_ARGUMENT, "the campaign file has 2 errors", mistakes.SerializeAsString()};
     }
     *response->mutable_campaign() = campaign;
     response->mutable_campaign()->clear_runs();
@@ -76,7 +77,7 @@ class FakeCampaigns final : public v1::CampaignService::Service {
     return StartCampaign(context, &start, response);
   }
 
-  // Two to a page.
+  // Returns two campaigns per page.
   grpc::Status ListCampaigns(grpc::ServerContext*, const v1::ListCampaignsRequest* request,
                              v1::ListCampaignsResponse* response) override {
     list_requests.push_back(*request);
@@ -121,10 +122,10 @@ class FakeRuns final : public v1::RunService::Service {
  public:
   v1::Run run;
   std::string console;
-  // The first stream breaks after so many bytes.
+  // The first stream breaks at this offset.
   size_t break_at = SIZE_MAX;
   std::vector<uint32_t> offsets;
-  // Name and bytes; the stream of one that ends in "..." breaks behind its bytes.
+  // Names and contents. If the contents end in "...", the stream fails after sending them.
   std::vector<std::pair<std::string, std::string>> artifacts;
 
   grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest* request,
@@ -227,7 +228,7 @@ class FakeReports final : public v1::ReportService::Service {
   v1::CompareKernelsResponse comparison;
   v1::GetCampaignReportRequest requested;
   std::string report;
-  grpc::Status answer;  // to both, behind what there is
+  grpc::Status answer;  // the status that both methods return, along with the response
 
   grpc::Status CompareKernels(grpc::ServerContext*, const v1::CompareKernelsRequest* request,
                               v1::CompareKernelsResponse* response) override {
@@ -271,7 +272,7 @@ class FakeLkd {
     }
     server_ = builder.BuildAndStart();
   }
-  // Calls that run are cancelled, as when lkd is killed.
+  // Cancels calls in progress, as if lkd had been killed.
   void Stop() { server_->Shutdown(std::chrono::system_clock::now()); }
 
   Result Lkctl(std::vector<std::string> args, const Setting& setting = {}) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams: waiting, watching, following logs, over breaks and restarts.
+// Waiting for campaigns, watching them, and following logs, across broken streams and restarts of lkd.
 #include <gmock/gmock.h>
 #include <signal.h>
 
@@ -22,7 +22,7 @@ grpc::Status Hold(grpc::ServerContext& context) {
   return grpc::Status::CANCELLED;
 }
 
-// running, three runs done, finished.
+// Sets up these events: campaign running, three runs done, campaign finished.
 void Prepare(FakeLkd& lkd) {
   lkd.campaigns.campaign = SampleCampaign();
   const auto add = [&]() -> v1::CampaignEvent& {
@@ -40,7 +40,7 @@ void Prepare(FakeLkd& lkd) {
   lkd.campaigns.events.back().mutable_campaign()->clear_runs();
 }
 
-TEST(Wait, EndsWithTheFinishedCampaignAndItsExitCode) {
+TEST(Wait, PrintsTheFinishedCampaignAndReturnsItsExitCode) {
   FakeLkd lkd;
   Prepare(lkd);
   const Result json = lkd.Lkctl({"-o", "json", "campaign", "start", "--wait", "-"});
@@ -60,7 +60,7 @@ TEST(Wait, EndsWithTheFinishedCampaignAndItsExitCode) {
   EXPECT_THAT(table.out, HasSubstr("KERNEL"));
 }
 
-TEST(Watch, AttachesAgainBehindTheLastEvent) {
+TEST(Watch, ReopensTheStreamAfterTheLastEvent) {
   FakeLkd lkd;
   Prepare(lkd);
   lkd.campaigns.events_per_stream = 2;
@@ -72,14 +72,14 @@ TEST(Watch, AttachesAgainBehindTheLastEvent) {
   const Result result = lkd.Lkctl({"-o", "json", "campaign", "watch", "c0"});
   EXPECT_EQ(result.code, 1) << result.err;
   EXPECT_THAT(lkd.campaigns.attached(), ElementsAre(0, 2, 4));
-  EXPECT_THAT(result.err, HasSubstr("lost sight of the campaign, trying again: restarting\n"));
+  EXPECT_THAT(result.err, HasSubstr("connection to lkd lost, retrying: restarting\n"));
   const auto events = result.lines();
   ASSERT_EQ(events.size(), 5u);
   for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i]["sequence"], i + 1);
   EXPECT_EQ(events[1]["run"]["verdict"], "pass");
 }
 
-TEST(Watch, GoesOnWhenTheStreamEndsWellButTooEarly) {
+TEST(Watch, ContinuesWhenTheStreamEndsEarlyWithoutAnError) {
   FakeLkd lkd;
   Prepare(lkd);
   lkd.campaigns.events_per_stream = 4;
@@ -89,7 +89,7 @@ TEST(Watch, GoesOnWhenTheStreamEndsWellButTooEarly) {
   EXPECT_THAT(lkd.campaigns.attached(), ElementsAre(0, 4));
 }
 
-TEST(Watch, StopsAtErrorsThatWillNotPass) {
+TEST(Watch, StopsAtPermanentErrors) {
   FakeLkd lkd;
   Prepare(lkd);
   lkd.campaigns.events_per_stream = 1;
@@ -102,7 +102,7 @@ TEST(Watch, StopsAtErrorsThatWillNotPass) {
   EXPECT_EQ(lkd.campaigns.attached().size(), 1u);
 }
 
-TEST(Wait, OutlivesARestartOfLkd) {
+TEST(Wait, SurvivesARestartOfLkd) {
   FakeLkd lkd;
   Prepare(lkd);
   lkd.campaigns.events_per_stream = 3;
@@ -117,13 +117,13 @@ TEST(Wait, OutlivesARestartOfLkd) {
   client.join();
   EXPECT_EQ(result.code, 1) << result.err;
   EXPECT_EQ(result.json()["id"], "c00000000abc");
-  // What was on its way when lkd stopped may be lost; what was seen is not asked for again.
+  // Events that were in flight when lkd stopped may not have arrived; lkctl then requests them again.
   const auto attached = lkd.campaigns.attached();
   ASSERT_GE(attached.size(), 2u);
   EXPECT_LE(attached[1], 3u);
 }
 
-TEST(Wait, InterruptedIs130AndTellsHowToGoOn) {
+TEST(Wait, AnInterruptExitsWith130AndSaysHowToContinue) {
   FakeLkd lkd;
   Prepare(lkd);
   lkd.campaigns.events_per_stream = 2;
@@ -134,10 +134,10 @@ TEST(Wait, InterruptedIs130AndTellsHowToGoOn) {
   const Result result = lkd.Lkctl({"-o", "json", "campaign", "start", "--wait", "-"});
   EXPECT_EQ(result.code, 130);
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, HasSubstr("the campaign goes on. See it with: lkctl campaign watch c00000000abc"));
+  EXPECT_THAT(result.err, HasSubstr("the campaign continues. Follow it with: lkctl campaign watch c00000000abc"));
 }
 
-TEST(Logs, RawIntoAPipeEscapedOnATerminal) {
+TEST(Logs, AreRawInAPipeAndEscapedOnATerminal) {
   FakeLkd lkd;
   lkd.runs.run = SampleRun("c1-1", "6.12", "baseline", "pass");
   lkd.runs.console = std::string("boot\r\n\x1b[2Jgone\0\xff\n", 17);
@@ -145,7 +145,7 @@ TEST(Logs, RawIntoAPipeEscapedOnATerminal) {
   EXPECT_EQ(lkd.Lkctl({"run", "logs", "c1-1"}, {.out_terminal = true}).out, "boot\\x0d\n\\x1b[2Jgone\\x00\\xff\n");
 }
 
-TEST(Logs, GoOnWhereTheStreamBroke) {
+TEST(Logs, ResumeWhereTheStreamBroke) {
   FakeLkd lkd;
   lkd.runs.run = SampleRun("c1-1", "6.12", "baseline", "pass");
   lkd.runs.console = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -156,7 +156,7 @@ TEST(Logs, GoOnWhereTheStreamBroke) {
   EXPECT_THAT(lkd.runs.offsets, ElementsAre(0, 20));
 }
 
-TEST(Watch, FindingsThatAreBeingReadAreToldOnce) {
+TEST(Watch, AFindingIsShownOnceUnlessItsTitleChanges) {
   FakeLkd lkd;
   Prepare(lkd);
   std::vector<v1::CampaignEvent> findings;
@@ -173,12 +173,12 @@ TEST(Watch, FindingsThatAreBeingReadAreToldOnce) {
     lkd.campaigns.events[i].set_sequence(static_cast<uint32_t>(i + 1));
   }
   EXPECT_THAT(lkd.Lkctl({"campaign", "watch", "c0"}).out,
-              HasSubstr("finding     c00000000abc-1  BUG: soft lockup (being read)\n"
+              HasSubstr("finding     c00000000abc-1  BUG: soft lockup (incomplete)\n"
                         "finding     c00000000abc-1  BUG: soft lockup in f\n"
-                        "finding     c00000000abc-1  WARNING in g (being read)\n"
+                        "finding     c00000000abc-1  WARNING in g (incomplete)\n"
                         "pass "));
   const auto items = lkd.Lkctl({"-o", "json", "campaign", "watch", "c0"}).lines();
-  ASSERT_EQ(items.size(), lkd.campaigns.events.size()) << "JSON has every event";
+  ASSERT_EQ(items.size(), lkd.campaigns.events.size()) << "JSON includes every event";
   EXPECT_EQ(items[1]["finding"]["finding"]["open"], true);
 }
 

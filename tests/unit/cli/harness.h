@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs lkctl in the test's process, against nothing or a fake lkd.
+// Runs lkctl inside the test process.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ struct Result {
   std::string out;
   std::string err;
 
-  // stdout as one JSON document, and as one a line.
+  // stdout as a single JSON document, and as one document per line.
   nlohmann::json json() const { return nlohmann::json::parse(out); }
   std::vector<nlohmann::json> lines() const {
     std::vector<nlohmann::json> items;
@@ -54,7 +54,7 @@ inline Result Lkctl(const std::vector<std::string>& args, const Setting& setting
   return {code, out.str(), err.str()};
 }
 
-// A directory that goes with the test.
+// A temporary directory, removed by the destructor.
 class TempDir {
  public:
   TempDir() {
@@ -76,7 +76,7 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-// Compares with golden/<name>; LK_UPDATE_GOLDEN=1 writes it instead.
+// Compares with golden/<name>. LK_UPDATE_GOLDEN=1 updates the file first.
 inline void ExpectGolden(const std::string& name, const std::string& text) {
   const std::filesystem::path path = std::filesystem::path(LK_GOLDEN_DIR) / name;
   if (std::getenv("LK_UPDATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << text;

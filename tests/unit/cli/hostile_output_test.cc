@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever text comes from a guest, by whichever field, and whatever way it is shown on a terminal: no byte of it
-// drives the terminal.
+// No text from a guest, in any field or output format, can control the user's terminal.
 #include <gmock/gmock.h>
 
 #include "fake_lkd.h"
@@ -14,13 +13,12 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// An escape sequence, its one-byte form in UTF-8 (C1), BEL, backspace, a line of its own, a mark that turns the writing
-// direction, DEL.
+// An escape sequence, BEL, a C1 control sequence in UTF-8, backspace, a fake line, a right-to-left override, DEL.
 constexpr char kEvil[] =
     "\x1b]0;owned\x07\xc2\x9b"
     "2J\b\r\nfake line\xe2\x80\xae\x7f";
 
-// Appends it to every text of the message, whatever it is nested in. Names that the views understand stay as they are.
+// Appends kEvil to every string in the message, at any nesting depth.
 void Poison(Message& message) {
   const Reflection& reflection = *message.GetReflection();
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
@@ -42,7 +40,7 @@ void Poison(Message& message) {
   }
 }
 
-// Bytes that a terminal acts on, but for colours of lkctl's own and its progress line.
+// Lists the places in the text that a terminal would interpret, other than lkctl's own colours and progress line.
 std::string Dangerous(std::string text) {
   for (const char* own :
        {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\r\x1b[K"}) {
@@ -61,7 +59,7 @@ std::string Dangerous(std::string text) {
   return found;
 }
 
-TEST(HostileOutput, NothingDrivesTheTerminal) {
+TEST(HostileOutput, NothingControlsTheTerminal) {
   FakeLkd lkd;
   lkd.campaigns.campaign = SampleCampaign();
   lkd.runs.run = SampleCampaign().runs(0);
@@ -103,7 +101,7 @@ TEST(HostileOutput, NothingDrivesTheTerminal) {
       EXPECT_FALSE(result.out.empty() && result.err.empty());
     }
   }
-  // What the test looks for is there before it is shown.
+  // Dangerous() does detect unescaped text.
   EXPECT_NE(Dangerous(kEvil), "");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `lkctl kernel mutate`, with a script in place of the one that builds kernels.
+// `lkctl kernel mutate` with a fake kernel build script.
 #include <gmock/gmock.h>
 
 #include "fake_lkd.h"
@@ -12,7 +12,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// A folder with a script `lab`, which LK_KERNELS_DIR names while it lives.
+// A directory with a fake `lab` script. LK_KERNELS_DIR points to the directory while this object exists.
 class FakeLab {
  public:
   explicit FakeLab(const std::string& body) {
@@ -24,7 +24,7 @@ class FakeLab {
   FakeLab(const FakeLab&) = delete;
   FakeLab& operator=(const FakeLab&) = delete;
 
-  // What the script has written; empty: it has not.
+  // Contents of a file written by the script; empty if there is none.
   std::string Read(const std::string& name) const {
     std::ifstream file(directory_.path() / name);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -34,7 +34,7 @@ class FakeLab {
   TempDir directory_;
 };
 
-// Makes the folders of a mutant and of its unmutated kernel.
+// Creates the build trees of a mutant and of the unmutated kernel.
 constexpr char kBuilds[] = R"(
 echo "$*" >arguments
 echo "lab: building" >&2
@@ -48,7 +48,7 @@ echo mutant-of=base >>mutant/labels
 echo "$PWD/mutant"
 )";
 
-TEST(KernelMutate, AddsTheUnmutatedKernelAndTheMutantWithTheirLineage) {
+TEST(KernelMutate, AddsTheUnmutatedKernelAndTheMutantWithTheirLabels) {
   const FakeLab lab(kBuilds);
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"kernel", "mutate", "linux-source-6.1", "--scenario", "crash_hotplug", "--arch",
@@ -65,11 +65,11 @@ TEST(KernelMutate, AddsTheUnmutatedKernelAndTheMutantWithTheirLineage) {
   EXPECT_FALSE(base.header.labels().contains("mutant-of"));
   EXPECT_EQ(mutant.files[0].second, "mutant\n");
   EXPECT_EQ(mutant.header.labels().at("mutant-of"), "base");
-  // What the user says wins over what the build says of itself.
+  // Labels from the user override labels from the build.
   EXPECT_EQ(mutant.header.labels().at("tree"), "mine");
 }
 
-TEST(KernelMutate, PrintsTheMutantAsOneDocument) {
+TEST(KernelMutate, PrintsTheMutantAsASingleDocument) {
   const FakeLab lab(kBuilds);
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"-o", "json", "kernel", "mutate", "--scenario", "crash_hotplug"});
@@ -78,7 +78,7 @@ TEST(KernelMutate, PrintsTheMutantAsOneDocument) {
   EXPECT_EQ(result.json().at("id"), "k0123456789ab");
 }
 
-TEST(KernelMutate, TakesADirectoryForATree) {
+TEST(KernelMutate, AcceptsADirectoryAsTree) {
   const FakeLab lab(kBuilds);
   FakeLkd lkd;
   const TempDir tree;
@@ -87,38 +87,39 @@ TEST(KernelMutate, TakesADirectoryForATree) {
   EXPECT_EQ(lab.Read("arguments"), "--tree " + path + " --mutant x\n");
   const Result neither = lkd.Lkctl({"kernel", "mutate", "/nonexistent", "--scenario", "x"});
   EXPECT_EQ(neither.code, 2);
-  EXPECT_THAT(neither.err, HasSubstr("/nonexistent is neither a directory nor a source package's name"));
+  EXPECT_THAT(neither.err, HasSubstr("/nonexistent is neither a directory nor the name of a source package"));
 }
 
-TEST(KernelMutate, FindsOutBeforeBuildingThatThereIsNoServer) {
+TEST(KernelMutate, FailsBeforeBuildingIfLkdIsUnreachable) {
   const FakeLab lab(kBuilds);
   const Result result = Lkctl({"--server", "unix:/nonexistent/lkd.sock", "kernel", "mutate", "--scenario", "x"});
   EXPECT_EQ(result.code, 4);
   EXPECT_EQ(lab.Read("arguments"), "");
 }
 
-TEST(KernelMutate, PassesOnWhyThereIsNoMutant) {
-  const FakeLab lab("echo 'patch: the mutant of x does not fit this tree: no such hunk' >&2; exit 1");
+TEST(KernelMutate, ForwardsTheReasonForAFailedBuild) {
+  const FakeLab lab("echo 'patch: the mutant of x does not apply to this tree: no such hunk' >&2; exit 1");
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, AllOf(StartsWith("patch: the mutant of x does not fit this tree: no such hunk\n"),
-                                HasSubstr("ended with exit status 1")));
+  EXPECT_THAT(result.err, AllOf(StartsWith("patch: the mutant of x does not apply to this tree: no such hunk\n"),
+                                HasSubstr("failed with exit code 1")));
   EXPECT_TRUE(lkd.kernels.received.empty());
 }
 
-TEST(KernelMutate, SaysWhereItLooksForTheScript) {
+TEST(KernelMutate, SaysWhereItSearchedForTheScript) {
   FakeLkd lkd;
   setenv("LK_KERNELS_DIR", "/nonexistent", 1);
   const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});
   unsetenv("LK_KERNELS_DIR");
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("is not in /nonexistent (LK_KERNELS_DIR names its folder)"));
+  EXPECT_THAT(result.err, HasSubstr("in /nonexistent (set LK_KERNELS_DIR to its directory)"));
 }
 
-TEST(KernelMutate, AnInterruptEndsTheBuildWithAllItStarted) {
-  // The trap runs when the foreground command has ended, which the signal to the group does long before its time.
+TEST(KernelMutate, AnInterruptTerminatesTheBuildAndItsChildren) {
+  // bash runs the trap once the foreground command has exited, which happens early because the signal goes to the whole
+  // process group.
   const FakeLab lab("trap 'echo ended >ended; exit 130' INT\nkill -INT $PPID\nsleep 1000\n");
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"kernel", "mutate", "--scenario", "x"});

@@ -16,28 +16,28 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(Text, EscapesWhatDrivesATerminal) {
+TEST(Text, EscapesTerminalControls) {
   EXPECT_EQ(Escape("a\x1b[2Jb\r\n"), "a\\x1b[2Jb\\x0d\\x0a");
   EXPECT_EQ(Escape("line\n\tnext\a", "\n\t"), "line\n\tnext\\x07");
   EXPECT_EQ(Escape("caf\xc3\xa9 \xe6\xbc\xa2"), "caf\xc3\xa9 \xe6\xbc\xa2");
-  EXPECT_EQ(Escape("\xc2\x9b"), "\\xc2\\x9b") << "C1: CSI in eight bits";
-  EXPECT_EQ(Escape("\xff\xc3"), "\\xff\\xc3") << "no UTF-8";
-  EXPECT_EQ(Escape("\xc0\x9b"), "\\xc0\\x9b") << "overlong form of ESC";
-  EXPECT_EQ(Escape("\xe2\x80\xae"), "\\xe2\\x80\\xae") << "right-to-left override";
+  EXPECT_EQ(Escape("\xc2\x9b"), "\\xc2\\x9b") << "an 8-bit CSI (C1) is escaped";
+  EXPECT_EQ(Escape("\xff\xc3"), "\\xff\\xc3") << "bytes that are not UTF-8 are escaped";
+  EXPECT_EQ(Escape("\xc0\x9b"), "\\xc0\\x9b") << "an overlong encoding is escaped";
+  EXPECT_EQ(Escape("\xe2\x80\xae"), "\\xe2\\x80\\xae") << "a right-to-left override is escaped";
   EXPECT_EQ(Escape(std::string_view("\0", 1)), "\\x00");
 }
 
 TEST(Text, MeasuresColumns) {
   EXPECT_EQ(DisplayWidth("abc"), 3u);
   EXPECT_EQ(DisplayWidth("caf\xc3\xa9"), 4u);
-  EXPECT_EQ(DisplayWidth("\xe6\xbc\xa2\xe5\xad\x97"), 4u) << "wide";
-  EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u) << "combining accent";
+  EXPECT_EQ(DisplayWidth("\xe6\xbc\xa2\xe5\xad\x97"), 4u) << "a wide character takes two columns";
+  EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u) << "a combining accent takes no column";
 }
 
 TEST(Text, Shortens) {
   EXPECT_EQ(Shorten("abcdef", 6), "abcdef");
   EXPECT_EQ(Shorten("abcdefg", 6), "abc...");
-  EXPECT_EQ(Shorten("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 5), "\xe6\xbc\xa2...") << "never half a character";
+  EXPECT_EQ(Shorten("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 5), "\xe6\xbc\xa2...") << "a character is never split";
 }
 
 TEST(Table, AlignsByWidthAndHasNoTrailingSpaces) {
@@ -52,7 +52,7 @@ TEST(Table, AlignsByWidthAndHasNoTrailingSpaces) {
             "plain  1234  x\\x0ay\n");
 }
 
-TEST(Table, ColoursOnlyWhenAsked) {
+TEST(Table, UsesColourOnlyIfEnabled) {
   Table table({"VERDICT"});
   table.Add({Cell("fail", ColorOf("fail"))});
   std::ostringstream plain, coloured;
@@ -68,7 +68,7 @@ TEST(CampaignView, Golden) {
   ExpectGolden("campaign_show.txt", out.str());
 }
 
-TEST(CampaignView, UnfinishedSaysHowFarItIsAndSeparatesBuildsAndProfiles) {
+TEST(CampaignView, UnfinishedCampaignShowsPendingRunsBuildsAndProfiles) {
   v1::Campaign campaign = SampleCampaign();
   campaign.set_state("running");
   campaign.clear_verdict();
@@ -116,26 +116,26 @@ v1::CampaignEvent FindingEvent(const std::string& run, const std::string& title,
   return event;
 }
 
-TEST(Progress, FindingIsToldAtOnceAndAgainOnlyUnderAnotherTitle) {
+TEST(Progress, AFindingIsShownImmediatelyAndAgainOnlyIfItsTitleChanges) {
   FindingNews news;
   const auto is_news = [&](const std::string& run, const std::string& title, bool open) {
     return news.IsNews(FindingEvent(run, title, open).finding());
   };
   EXPECT_TRUE(is_news("c1-1", "BUG: soft lockup in f", true));
   EXPECT_FALSE(is_news("c1-1", "BUG: soft lockup in f", true));
-  EXPECT_TRUE(is_news("c1-2", "BUG: soft lockup in f", true)) << "another run";
+  EXPECT_TRUE(is_news("c1-2", "BUG: soft lockup in f", true)) << "the same title in a different run is news";
   EXPECT_FALSE(is_news("c1-1", "BUG: soft lockup in f", false));
-  EXPECT_FALSE(is_news("c1-1", "BUG: soft lockup in f", true)) << "the same once more";
-  EXPECT_TRUE(is_news("c1-2", "BUG: soft lockup in g", false)) << "it has its name now";
-  EXPECT_TRUE(is_news("c1-3", "kernel panic: x", false)) << "never open";
+  EXPECT_FALSE(is_news("c1-1", "BUG: soft lockup in f", true)) << "a repeated title is not news";
+  EXPECT_TRUE(is_news("c1-2", "BUG: soft lockup in g", false)) << "a changed title is news";
+  EXPECT_TRUE(is_news("c1-3", "kernel panic: x", false)) << "a finding that is complete from the start is news";
 
   EXPECT_EQ(EventLine(FindingEvent("c1-1", "BUG: soft lockup", true), false),
-            "finding     c1-1  BUG: soft lockup (being read)");
+            "finding     c1-1  BUG: soft lockup (incomplete)");
   EXPECT_EQ(EventLine(FindingEvent("c1-1", "BUG: soft lockup in f", false), false),
             "finding     c1-1  BUG: soft lockup in f");
 }
 
-TEST(Json, HasFieldsAtTheirDefault) {
+TEST(Json, IncludesFieldsWithDefaultValues) {
   const auto json = ToJson(SampleCampaign());
   EXPECT_EQ(json["runs"][0]["emulated"], false);
   EXPECT_EQ(json["runs"][0]["findings"], nlohmann::ordered_json::array());
@@ -153,7 +153,7 @@ TEST(Json, HasFieldsAtTheirDefault) {
   EXPECT_EQ(json["counts"]["controls"], 3);
 }
 
-TEST(Json, YamlSaysTheSame) {
+TEST(Json, YamlHasTheSameContents) {
   std::istringstream in;
   std::ostringstream out, err;
   Io io{.in = in, .out = out, .err = err};
@@ -165,14 +165,14 @@ TEST(Json, YamlSaysTheSame) {
   PrintJson(context, ToJson(campaign), false);
   const YAML::Node yaml = YAML::Load(out.str());
   EXPECT_EQ(yaml["name"].as<std::string>(), "on");
-  EXPECT_EQ(yaml["name"].Tag(), "!") << "quoted: a string, not a boolean";
+  EXPECT_EQ(yaml["name"].Tag(), "!") << "the value is quoted, which makes it a string, not a boolean";
   EXPECT_EQ(yaml["specYaml"].as<std::string>(), campaign.spec_yaml());
   EXPECT_EQ(yaml["runs"].size(), static_cast<size_t>(campaign.runs_size()));
   EXPECT_EQ(yaml["runs"][3]["findings"][0]["frames"][1]["offset"].as<int>(), 0x200);
   EXPECT_EQ(yaml["runs"][0]["findings"].size(), 0u);
 }
 
-TEST(ExitCode, OfCampaigns) {
+TEST(ExitCode, ForCampaigns) {
   const auto code = [](const std::function<void(v1::Counts&)>& set, const char* state = "finished") {
     v1::Campaign campaign;
     campaign.set_state(state);
@@ -189,10 +189,10 @@ TEST(ExitCode, OfCampaigns) {
   EXPECT_EQ(code([](v1::Counts&) {}, "cancelled"), 3);
   v1::Campaign controls;
   controls.set_verdict("unproven");
-  EXPECT_EQ(ExitCodeOf(controls), 3) << "of nothing but controls";
+  EXPECT_EQ(ExitCodeOf(controls), 3) << "if there are only controls, the campaign's verdict decides";
 }
 
-TEST(ExitCode, OfErrors) {
+TEST(ExitCode, ForErrors) {
   EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("")), 2);
   EXPECT_EQ(ExitCodeOf(absl::NotFoundError("")), 2);
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError("")), 4);
@@ -201,7 +201,7 @@ TEST(ExitCode, OfErrors) {
   EXPECT_EQ(ExitCodeOf(absl::CancelledError("")), 130);
 }
 
-TEST(Progress, RedrawsOnATerminalAndPrintsChangesElsewhere) {
+TEST(Progress, RedrawsOnATerminalAndPrintsLinesElsewhere) {
   v1::Campaign campaign = SampleCampaign();
   v1::CampaignEvent running, done, killed;
   *running.mutable_run() = SampleRun("c00000000abc-1", "6.1.153", "baseline", "error");

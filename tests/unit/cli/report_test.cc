@@ -28,7 +28,7 @@ v1::ComparisonRow& AddRow(v1::CompareKernelsResponse& comparison, const std::str
   return row;
 }
 
-// A row of each call.
+// Has at least one row that is worse, better, the same and undecided, respectively.
 v1::CompareKernelsResponse SampleComparison() {
   v1::CompareKernelsResponse comparison;
   comparison.mutable_a()->mutable_kernel()->set_id("k111111111111");
@@ -52,7 +52,7 @@ v1::CompareKernelsResponse SampleComparison() {
   undecided.set_effect(1.08);
   undecided.set_delta(0.11);
   undecided.set_magnitude("negligible");
-  undecided.set_lacks("12 more repeats would decide, if things are as they look");
+  undecided.set_lacks("12 more repeats would be enough to decide, if the observed difference is real");
 
   v1::ComparisonRow& worse = AddRow(comparison, "pass_rate", "worse");
   worse.mutable_a()->set_value(1);
@@ -81,7 +81,7 @@ v1::CompareKernelsResponse SampleComparison() {
 
   v1::ComparisonRow& gone = AddRow(comparison, "new_probe_p50", "undecided");
   gone.mutable_a()->set_runs(0);
-  gone.set_lacks("0 runs against 3 can never tell, at least 5 each are needed");
+  gone.set_lacks("too few runs to decide (0 against 3, at least 5 each needed)");
   AddRow(comparison, "page_fault_p50", "same").set_effect(1);
   comparison.set_worse(1);
   comparison.set_better(1);
@@ -90,7 +90,7 @@ v1::CompareKernelsResponse SampleComparison() {
   return comparison;
 }
 
-// What is shown, with the columns' padding taken out.
+// The output, with consecutive spaces collapsed into one.
 std::string Shown(const v1::CompareKernelsResponse& comparison) {
   std::ostringstream out;
   ShowComparison(comparison, false, out);
@@ -101,13 +101,11 @@ std::string Shown(const v1::CompareKernelsResponse& comparison) {
   return text;
 }
 
-TEST(Compare, ShowsTheWorstFirstWithItsFigures) {
+TEST(Compare, ShowsTheWorstRowsFirst) {
   const std::string text = Shown(SampleComparison());
-  EXPECT_THAT(text,
-              HasSubstr("A 6.12.90-lab (k111111111111): 12 runs count; 1 further attempts do not; 2 decided nothing"));
-  EXPECT_THAT(text,
-              HasSubstr("B 6.12.90-lab-crash_hotplug (k222222222222), a mutant of crash_hotplug: 1 run counts, 1 of "
-                        "them positive controls\n"));
+  EXPECT_THAT(text, HasSubstr("A 6.12.90-lab (k111111111111): 12 runs counted; retries not counted: 1; inconclusive"));
+  EXPECT_THAT(text, HasSubstr("B 6.12.90-lab-crash_hotplug (k222222222222), a mutant of crash_hotplug: 1 run counted "
+                              "(positive controls: 1)\n"));
   const std::string worse =
       "\nworse crash_hotplug hotplug tcg pass_rate 100% [29.2%, 100%] of 3 0% [0%, 70.8%] of 3 -100% [-100%, -19%] - "
       "0.031\n";
@@ -124,14 +122,19 @@ TEST(Compare, ShowsTheWorstFirstWithItsFigures) {
   EXPECT_THAT(text, HasSubstr(" new_probe_p50 no runs "));
 }
 
-TEST(Compare, SaysWhatWouldDecideAndHowSureItIs) {
+TEST(Compare, ShowsWhatIsNeededToDecideAndTheErrorRate) {
   const std::string text = Shown(SampleComparison());
-  EXPECT_THAT(text, HasSubstr(" attach_p99 12 more repeats would decide, if things are as they look\n"));
-  EXPECT_THAT(text, HasSubstr("1 worse, 1 better, 1 the same (within 10% of runs, 10% of a latency), 2 undecided.\n"));
-  EXPECT_THAT(text, HasSubstr("with a probability of at most 5%;\nintervals are at 95%, P is corrected for 2 rows.\n"));
+  EXPECT_THAT(text,
+              HasSubstr(" attach_p99 12 more repeats would be enough to decide, if the observed difference is real\n"));
+  EXPECT_THAT(text,
+              HasSubstr("1 worse, 1 better, 1 the same (within 10% in pass rate, 10% in latency), 2 undecided.\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "worse or better is at most 5%.\nIntervals have a confidence level of 95%; P is corrected for 2 rows.\n"));
 }
 
-TEST(Compare, AsksForWhatItIsGivenAndFailsWhereSomethingIsWorse) {
+TEST(Compare, SendsItsArgumentsAndFailsIfARowIsWorse) {
   FakeLkd lkd;
   lkd.reports.comparison = SampleComparison();
   const Result table = lkd.Lkctl({"kernel", "compare", "6.12.90-lab", "k2222", "--scenario", "crash_hotplug",
@@ -148,13 +151,14 @@ TEST(Compare, AsksForWhatItIsGivenAndFailsWhereSomethingIsWorse) {
   const Result json = lkd.Lkctl({"-o", "json", "kernel", "compare", "a", "b"});
   EXPECT_EQ(json.code, 1);
   EXPECT_EQ(json.json()["rows"][1]["call"], "worse");
-  EXPECT_EQ(json.json()["rows"][0]["lacks"], "12 more repeats would decide, if things are as they look");
+  EXPECT_EQ(json.json()["rows"][0]["lacks"],
+            "12 more repeats would be enough to decide, if the observed difference is real");
 
   lkd.reports.comparison.set_worse(0);
   EXPECT_EQ(lkd.Lkctl({"kernel", "compare", "a", "b"}).code, 0);
 }
 
-TEST(Compare, TellsWhatWasRefused) {
+TEST(Compare, PrintsTheServersError) {
   FakeLkd lkd;
   lkd.reports.answer = {grpc::StatusCode::NOT_FOUND, "no kernel \"a\""};
   const Result result = lkd.Lkctl({"kernel", "compare", "a", "b"});
@@ -170,7 +174,7 @@ std::string Read(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-TEST(Report, GoesToStdoutOrIntoAFile) {
+TEST(Report, IsWrittenToStdoutOrAFile) {
   FakeLkd lkd;
   for (int i = 0; lkd.reports.report.size() < 100'000; ++i) lkd.reports.report += std::to_string(i);
   const Result out = lkd.Lkctl({"campaign", "report", "c0", "--format", "junit"});
@@ -180,7 +184,7 @@ TEST(Report, GoesToStdoutOrIntoAFile) {
   EXPECT_EQ(lkd.reports.requested.format(), "junit");
 
   const TempDir directory;
-  const std::string file = directory.Write("report.json", "an older one, which is longer or not");
+  const std::string file = directory.Write("report.json", "an older report");
   const Result saved =
       lkd.Lkctl({"campaign", "report", "c0", "--format", "kcidb", "--kcidb-origin", "my_ci", "-o", file});
   EXPECT_EQ(saved.code, 0) << saved.err;
@@ -189,7 +193,7 @@ TEST(Report, GoesToStdoutOrIntoAFile) {
   EXPECT_EQ(lkd.reports.requested.kcidb_origin(), "my_ci");
 }
 
-TEST(Report, LeavesNoHalfOfOne) {
+TEST(Report, KeepsTheOldFileOnError) {
   FakeLkd lkd;
   lkd.reports.report = "half";
   lkd.reports.answer = {grpc::StatusCode::UNAVAILABLE, "the store is gone"};
@@ -203,14 +207,14 @@ TEST(Report, LeavesNoHalfOfOne) {
   EXPECT_EQ(files, 1u);
 }
 
-TEST(Report, TellsWhatCannotBeWritten) {
+TEST(Report, ReportsAnUnwritableFile) {
   FakeLkd lkd;
   const TempDir directory;
   const Result result =
       lkd.Lkctl({"campaign", "report", "c0", "--format", "html", "-o", (directory.path() / "missing" / "x").string()});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("can't be written: No such file or directory"));
-  EXPECT_THAT(lkd.reports.requested.campaign_id(), IsEmpty()) << "known before anything is asked for";
+  EXPECT_THAT(result.err, HasSubstr("missing/x: No such file or directory"));
+  EXPECT_THAT(lkd.reports.requested.campaign_id(), IsEmpty()) << "no request is sent";
   EXPECT_EQ(lkd.Lkctl({"campaign", "report", "c0", "--format", "html", "-o", directory.path().string()}).code, 2);
   EXPECT_EQ(lkd.Lkctl({"campaign", "report", "c0", "--format", "pdf"}).code, 2);
   EXPECT_EQ(lkd.Lkctl({"campaign", "report", "c0"}).code, 2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finished campaign with one of everything that is shown.
+// Sample messages, with an example of everything that lkctl displays.
 #pragma once
 
 #include <string>
@@ -73,7 +73,7 @@ inline v1::Finding SampleFinding() {
   return finding;
 }
 
-// Of a guest that hung with one report open, one not trusted, one without text.
+// A run whose guest hung, with one report incomplete, one not trusted and one without text.
 inline v1::Run SampleHungRun() {
   v1::Run run = SampleRun("c00000000abc-9", "6.12.95", "crash_hotplug", "fail");
   run.set_paused_seconds(12);
@@ -87,10 +87,10 @@ inline v1::Run SampleHungRun() {
     return &added;
   };
   step("drain", "done", "412 bytes", 2);
-  step("registers", "done", "2 of 2 CPUs run with interrupts off; CPU 0 at 0xffffffff81000010, CPU 1 at 0x10", 0.02)
+  step("registers", "done", "2 of 2 CPUs running with interrupts off; CPU 0 at 0xffffffff81000010, CPU 1 at 0x10", 0.02)
       ->set_text("CPU 0\nRAX=0\n");
   step("nmi", "failed", "QEMU said \x1b[2J", 0.1);
-  step("dump", "skipped", "16GiB of memory, and dumps.maxBytes is 8GiB", 0);
+  step("dump", "skipped", "16GiB of memory exceeds dumps.maxBytes (8GiB)", 0);
   step("destroy", "done", "", 1.5);
 
   v1::Finding finding = SampleFinding();

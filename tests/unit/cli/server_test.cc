@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single calls against a fake lkd.
+// Tests commands that call a fake lkd and do not follow a stream.
 #include <gmock/gmock.h>
 
 #include "fake_lkd.h"
@@ -40,7 +40,7 @@ void AddMistakes(v1::SpecErrors& mistakes) {
   first.set_column(7);
   first.set_path("spec.profiles[0].memory");
   first.set_message("the unit is missing");
-  mistakes.add_errors()->set_message("--set x: no such key");
+  mistakes.add_errors()->set_message("--set x: unknown key \"x\"");
 }
 
 TEST(Start, MistakesHavePositionsAndStdoutStaysEmpty) {
@@ -53,11 +53,11 @@ TEST(Start, MistakesHavePositionsAndStdoutStaysEmpty) {
     EXPECT_EQ(result.code, 2);
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err,
-              file + ":12:7: spec.profiles[0].memory: the unit is missing\n" + file + ": --set x: no such key\n");
+              file + ":12:7: spec.profiles[0].memory: the unit is missing\n" + file + ": --set x: unknown key \"x\"\n");
   }
 }
 
-TEST(Rerun, AsksForTheCampaignAndPrintsTheNewOne) {
+TEST(Rerun, SendsTheIdAndPrintsTheNewCampaign) {
   FakeLkd lkd;
   lkd.campaigns.campaign = SampleCampaign();
   const Result all = lkd.Lkctl({"campaign", "rerun", "c0000"});
@@ -75,16 +75,16 @@ TEST(Rerun, AsksForTheCampaignAndPrintsTheNewOne) {
   EXPECT_THAT(gone.err, HasSubstr("file of campaign c1:12:7: spec.profiles[0].memory: the unit is missing\n"));
 }
 
-TEST(Validate, TellsRunsOrMistakes) {
+TEST(Validate, PrintsRunsOrMistakes) {
   FakeLkd lkd;
   lkd.campaigns.campaign.mutable_counts()->set_total(20);
   lkd.campaigns.campaign.mutable_counts()->set_controls(4);
-  lkd.campaigns.notes = {"6.1 makes no run"};
+  lkd.campaigns.notes = {"kernel 6.1 has no runs"};
   const Setting in{.in = "spec: {}"};
   const Result good = lkd.Lkctl({"campaign", "validate", "-"}, in);
   EXPECT_EQ(good.code, 0);
   EXPECT_EQ(good.out, "OK: 24 runs\n");
-  EXPECT_EQ(good.err, "note: 6.1 makes no run\n");
+  EXPECT_EQ(good.err, "note: kernel 6.1 has no runs\n");
   EXPECT_TRUE(lkd.campaigns.started.validate_only());
   EXPECT_EQ(lkd.Lkctl({"-o", "json", "campaign", "validate", "-"}, in).json(),
             nlohmann::json({{"errors", nlohmann::json::array()}, {"runs", 24}}));
@@ -114,7 +114,7 @@ TEST(List, ReadsEveryPage) {
   EXPECT_THAT(table.out, Not(HasSubstr("\x1b")));
 }
 
-TEST(Show, NotFoundIs2) {
+TEST(Show, NotFoundExitsWith2) {
   FakeLkd lkd;
   lkd.campaigns.campaign = SampleCampaign();
   const Result result = lkd.Lkctl({"-o", "json", "campaign", "show", "cz"});
@@ -123,12 +123,12 @@ TEST(Show, NotFoundIs2) {
   EXPECT_THAT(result.err, HasSubstr("no campaign cz"));
 }
 
-TEST(Host, AddPassesLimitsAndTellsTheServersReason) {
+TEST(Host, AddSendsLimitsAndPrintsTheServersError) {
   FakeLkd lkd;
   const Result result = lkd.Lkctl({"-o", "json", "host", "add", "qemu:///session", "--allow-broken-qemu", "--max-vcpus",
                                    "3", "--max-memory", "1.5GiB"});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_EQ(result.json()["memoryBytes"], "8589934592") << "protobuf's JSON has 64-bit integers as strings";
+  EXPECT_EQ(result.json()["memoryBytes"], "8589934592") << "protobuf's JSON mapping encodes 64-bit integers as strings";
   EXPECT_EQ(lkd.hosts.added.uri(), "qemu:///session");
   EXPECT_TRUE(lkd.hosts.added.allow_broken_qemu());
   EXPECT_EQ(lkd.hosts.added.max_vcpus(), 3u);
@@ -137,21 +137,21 @@ TEST(Host, AddPassesLimitsAndTellsTheServersReason) {
   lkd.hosts.answer = grpc::Status(grpc::StatusCode::UNAVAILABLE, "libvirt: no route to host");
   const Result away = lkd.Lkctl({"host", "add", "qemu+tls://far/system"});
   EXPECT_EQ(away.code, 4);
-  EXPECT_EQ(away.err, "lkctl: libvirt: no route to host\n") << "lkd itself was reached";
+  EXPECT_EQ(away.err, "lkctl: libvirt: no route to host\n") << "the message does not say that lkd is unreachable";
 }
 
-TEST(Version, NamesTheServer) {
+TEST(Version, ShowsTheServerVersion) {
   FakeLkd lkd;
   EXPECT_THAT(lkd.Lkctl({"version"}).out, HasSubstr("lkd    9.8.7"));
 }
 
-TEST(KernelAdd, WarnsOfWhatKeepsGuestsFromStarting) {
+TEST(KernelAdd, PrintsWarnings) {
   FakeLkd lkd;
-  lkd.kernels.warning = "lkd has no lk-agent for aarch64 guests; a command builds it";
+  lkd.kernels.warning = "lkd has no lk-agent for aarch64 guests; build it with a command";
   const TempDir directory;
   const Result result = lkd.Lkctl({"kernel", "add", directory.Write("vmlinuz", "image")});
-  EXPECT_EQ(result.code, 0) << "the build is there";
-  EXPECT_EQ(result.err, "lkctl: warning: lkd has no lk-agent for aarch64 guests; a command builds it\n");
+  EXPECT_EQ(result.code, 0) << "the build was added";
+  EXPECT_EQ(result.err, "lkctl: warning: lkd has no lk-agent for aarch64 guests; build it with a command\n");
 }
 
 TEST(KernelAdd, StreamsFilesInOrder) {
@@ -178,7 +178,7 @@ TEST(KernelAdd, StreamsFilesInOrder) {
   EXPECT_LE(lkd.kernels.largest_chunk, 256u << 10);
 }
 
-TEST(KernelAdd, TellsTheServersRefusal) {
+TEST(KernelAdd, PrintsTheServersError) {
   FakeLkd lkd;
   lkd.kernels.answer = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a kernel");
   const TempDir directory;

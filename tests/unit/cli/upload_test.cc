@@ -60,7 +60,7 @@ TEST(Upload, PlansBuildsFromPaths) {
   EXPECT_THAT(Roles((*together)[0]), ElementsAre("debian_package", "debian_package"));
 }
 
-TEST(Upload, RefusesWhatMakesNoSense) {
+TEST(Upload, RejectsInvalidCombinations) {
   const TempDir directory;
   const std::string image = directory.Write("vmlinuz", "");
   const std::string other = directory.Write("other", "");
@@ -69,14 +69,14 @@ TEST(Upload, RefusesWhatMakesNoSense) {
   const std::string modules = (directory.path() / "modules").string();
   const std::string plain = (directory.path() / "plain").string();
   const auto message = [](const auto& uploads) { return std::string(uploads.status().message()); };
-  EXPECT_THAT(message(PlanUploads({modules, image}, "", false)), HasSubstr("name its vmlinuz before it"));
-  EXPECT_THAT(message(PlanUploads({image, plain}, "", false)), HasSubstr("no lib/modules/<release> directory"));
-  EXPECT_THAT(message(PlanUploads({plain}, "", false)), HasSubstr("no kernel build tree"));
+  EXPECT_THAT(message(PlanUploads({modules, image}, "", false)), HasSubstr("specify its vmlinuz before it"));
+  EXPECT_THAT(message(PlanUploads({image, plain}, "", false)), HasSubstr("not a lib/modules/<release> directory"));
+  EXPECT_THAT(message(PlanUploads({plain}, "", false)), HasSubstr("not a kernel build tree"));
   EXPECT_THAT(message(PlanUploads({image, other}, image, false)), HasSubstr("exactly one vmlinuz"));
   EXPECT_THAT(message(PlanUploads({image}, "/nonexistent", false)), HasSubstr("/nonexistent"));
 }
 
-TEST(Upload, PacksModulesWithoutLinksAndAlwaysAlike) {
+TEST(Upload, PacksModulesReproduciblyAndWithoutSymlinks) {
   const TempDir directory;
   directory.Write("modules/kernel/net/b.ko", "module b");
   directory.Write("modules/kernel/a.ko.xz", std::string(100000, 'a'));
@@ -97,7 +97,7 @@ TEST(Upload, PacksModulesWithoutLinksAndAlwaysAlike) {
   EXPECT_EQ(first, bytes());
 }
 
-TEST(Upload, PacksABuildTreeAsModulesInstallLaysItOut) {
+TEST(Upload, PacksABuildTreeInTheLayoutOfModulesInstall) {
   const TempDir directory;
   for (const char* name : {"Makefile", ".config", "arch/x86/boot/bzImage"}) directory.Write(name, name);
   directory.Write("modules.order", "kernel/fs/old/old.ko\nfs/new/new.o\nfs/missing/missing.o\n");
@@ -110,7 +110,7 @@ TEST(Upload, PacksABuildTreeAsModulesInstallLaysItOut) {
   const auto files = Unpack(uploads->at(0).files[2]);
   EXPECT_EQ(files.at("kernel/fs/old/old.ko"), "old");
   EXPECT_EQ(files.at("kernel/fs/new/new.ko"), "new");
-  EXPECT_EQ(files.size(), 3u) << "and modules.order";
+  EXPECT_EQ(files.size(), 3u) << "two modules and modules.order";
 }
 
 }  // namespace

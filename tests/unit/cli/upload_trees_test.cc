@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files of a kernel build tree `lkctl kernel add` sends.
+// The files that `lkctl kernel add` sends from a kernel build tree.
 #include <gmock/gmock.h>
 
 #include "cli/upload.h"
@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 
-// Role and path in the tree of what would be sent.
+// Role and path (relative to the tree) of each file that would be sent.
 std::vector<std::pair<std::string, std::string>> Sent(const TempDir& tree) {
   std::vector<std::pair<std::string, std::string>> sent;
   const auto uploads = PlanUploads({tree.path().string()}, "", false);
@@ -23,7 +23,7 @@ std::vector<std::pair<std::string, std::string>> Sent(const TempDir& tree) {
   return sent;
 }
 
-TEST(UploadTrees, TheBootableImageOfEitherArchitecture) {
+TEST(UploadTrees, FindsTheBootableImageOfEitherArchitecture) {
   for (const char* image :
        {"arch/x86/boot/bzImage", "arch/arm64/boot/Image", "arch/arm64/boot/Image.gz", "arch/arm64/boot/vmlinuz.efi"}) {
     const TempDir tree;
@@ -32,7 +32,7 @@ TEST(UploadTrees, TheBootableImageOfEitherArchitecture) {
   }
 }
 
-TEST(UploadTrees, VmlinuxGoesAlongIfItHasDebugInformation) {
+TEST(UploadTrees, SendsVmlinuxIfItHasDebugInformation) {
   const TempDir tree;
   for (const char* file : {"Makefile", ".config", "modules.order", "arch/x86/boot/bzImage"}) tree.Write(file, "");
   tree.Write("vmlinux", "not ELF");
@@ -45,7 +45,7 @@ TEST(UploadTrees, VmlinuxGoesAlongIfItHasDebugInformation) {
                                       Pair("debug", "vmlinux"), Pair("modules_archive", ".")));
 }
 
-TEST(UploadTrees, WhatABuildSaysOfItselfBecomesItsLabels) {
+TEST(UploadTrees, ReadsLabelsFromTheTree) {
   const TempDir tree;
   for (const char* file : {"Makefile", ".config", "arch/x86/boot/bzImage"}) tree.Write(file, "");
   tree.Write("labels", "source=linux-source-6.12\nsource-version=6.12.95-1~bpo12+1\nx=y=z\n");
@@ -57,7 +57,7 @@ TEST(UploadTrees, WhatABuildSaysOfItselfBecomesItsLabels) {
   tree.Write("labels", "source=linux-source-6.12\nno label\n");
   EXPECT_EQ(PlanUploads({tree.path().string()}, "", false).status(),
             absl::InvalidArgumentError((tree.path() / "labels").string() +
-                                       ": \"no label\" is not a label; key=value is right"));
+                                       ": invalid label \"no label\" (expected key=value)"));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class WebhookCommands : public testing::Test {
     webhooks_.webhook.set_event("campaign.finished");
     webhooks_.webhook.set_state("dead");
     webhooks_.webhook.set_attempts(20);
-    webhooks_.webhook.set_error("\x1b[2Jthe receiver answers 500");
+    webhooks_.webhook.set_error("\x1b[2Jthe receiver returned 500");
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
     builder.RegisterService(&webhooks_);
@@ -71,16 +71,16 @@ class WebhookCommands : public testing::Test {
 TEST_F(WebhookCommands, List) {
   const Result result = Run({"webhook", "list", "--state", "dead"});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("TARGET"), HasSubstr("msg_c1_ci"), HasSubstr("the receiver answers 500")));
-  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "a receiver does not drive the terminal";
+  EXPECT_THAT(result.out, AllOf(HasSubstr("TARGET"), HasSubstr("msg_c1_ci"), HasSubstr("the receiver returned 500")));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "a receiver cannot control the terminal";
   EXPECT_EQ(webhooks_.asked.direction(), "out");
   EXPECT_EQ(webhooks_.asked.state(), "dead");
   const Result in = Run({"-o", "json", "webhook", "list", "--in"});
-  EXPECT_EQ(in.lines().size(), 2u) << "both pages";
+  EXPECT_EQ(in.lines().size(), 2u) << "both pages are read";
   EXPECT_EQ(webhooks_.asked.direction(), "in");
 }
 
-TEST_F(WebhookCommands, TestTellsWhetherItWasDelivered) {
+TEST_F(WebhookCommands, TestExitsWith1IfNotDelivered) {
   EXPECT_EQ(Run({"webhook", "test", "ci", "--campaign", "c1"}).code, 1);
   EXPECT_EQ(webhooks_.tested.target(), "ci");
   EXPECT_EQ(webhooks_.tested.campaign_id(), "c1");

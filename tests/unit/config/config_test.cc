@@ -76,9 +76,9 @@ webhooks:
   EXPECT_EQ(w.retry.attempts, 3u);
 }
 
-TEST(Config, MistakesInWebhooks) {
+TEST(Config, ReportsMistakesInWebhooks) {
   EXPECT_THAT(Errors("webhooks: { githup: {} }"),
-              ElementsAre(HasSubstr("1:13 webhooks.githup: \"githup\" is not a key")));
+              ElementsAre(HasSubstr("1:13 webhooks.githup: unknown key \"githup\"")));
   const std::vector<std::string> errors = Errors(R"(webhooks:
   github: { secret: hidden }
   artifacts: { origins: [ { url: "http://a.test" }, { url: "https://a.test/path" } ] }
@@ -93,16 +93,16 @@ TEST(Config, MistakesInWebhooks) {
                                            "2:13",
                                            "3:",
                                            "is not an https URL",
-                                           "an origin has no path",
-                                           "is not an event of github",
+                                           "an origin cannot have a path",
+                                           "unknown event",
                                            "is not an absolute path",
-                                           "either \"url\" or \"name\"",
-                                           "stands here twice",
-                                           "is not a variable",
-                                           "a target's name has no",
-                                           "http is right on the loopback only",
+                                           "expected either \"url\" or \"name\"",
+                                           "duplicate name \"a\"",
+                                           "unknown variable",
+                                           "a target's name cannot contain",
+                                           "http is accepted only on loopback",
                                            "\"secretFiles\" is missing",
-                                           "origin of KCIDB"};
+                                           "KCIDB's origin"};
   for (const std::string& want : wanted) EXPECT_THAT(errors, testing::Contains(HasSubstr(want))) << want;
 }
 
@@ -190,7 +190,7 @@ testHooks: [ drop_console ]
   EXPECT_THAT(c.test_hooks, ElementsAre("drop_console"));
 }
 
-TEST(Config, WhatIsNotSetStays) {
+TEST(Config, UnsetFieldsKeepTheirValues) {
   Config c = Defaults();
   EXPECT_THAT(ParseConfig("workers: 3\n", c), IsEmpty());
   EXPECT_EQ(c.workers, 3u);
@@ -199,7 +199,7 @@ TEST(Config, WhatIsNotSetStays) {
   EXPECT_THAT(ParseConfig("# only a comment\n", c), IsEmpty());
 }
 
-TEST(Config, AllErrorsAtOnceInOrderOfPlace) {
+TEST(Config, ReportsAllErrorsInFileOrder) {
   EXPECT_THAT(Errors("stateDirectory: relative\n"
                      "agent:\n"
                      "  lissten: x\n"
@@ -211,25 +211,26 @@ TEST(Config, AllErrorsAtOnceInOrderOfPlace) {
                      "logLevel: loud\n"
                      "testHooks: [nothing]\n"),
               ElementsAre(HasSubstr("1:17 stateDirectory: \"relative\": must be an absolute path"),
-                          HasSubstr("3:3 unknown key agent.lissten; there are: advertise, directory, listen, max"),
-                          HasSubstr("4:20 agent.maxMessageBytes: \"8GiB\": must be from 1B to"),
+                          HasSubstr("3:3 unknown key \"lissten\" in agent; did you mean \"listen\"? Valid: advertise, "
+                                    "directory, listen, max"),
+                          HasSubstr("4:20 agent.maxMessageBytes: \"8GiB\": must be between 1B and"),
                           HasSubstr("5:17 limits.boot: \"60\": "),
                           HasSubstr("5:38 limits.emulationFactor: \"0.5\": must be a number from 1"),
-                          HasSubstr("6:10 workers: must be a single value"), HasSubstr("7:1 workers is set twice"),
-                          HasSubstr("8:7 http must hold settings"),
+                          HasSubstr("6:10 workers: must be a single value"), HasSubstr("7:1 duplicate key \"workers\""),
+                          HasSubstr("8:7 http must be a mapping"),
                           HasSubstr("9:11 logLevel: \"loud\": must be one of: trace, debug"),
                           HasSubstr("10:13 testHooks: \"nothing\": must be one of: drop_console, kill_worker")));
 }
 
-TEST(Config, BrokenYamlHasAPlace) {
+TEST(Config, YamlErrorsHaveAPosition) {
   EXPECT_THAT(Errors("a: [1,\nb: {\n"), ElementsAre(testing::ContainsRegex("^[1-9][0-9]*:[1-9]")));
-  EXPECT_THAT(Errors("workers: 1\n---\nworkers: 2\n"), ElementsAre(HasSubstr("2:1 a second document")));
+  EXPECT_THAT(Errors("workers: 1\n---\nworkers: 2\n"), ElementsAre(HasSubstr("2:1 expected a single YAML document")));
   EXPECT_THAT(Errors("a: }]\n"), ElementsAre(testing::ContainsRegex("^1:[1-9]")));
-  EXPECT_THAT(Errors("just text"), ElementsAre(HasSubstr("1:1 the file must hold settings")));
+  EXPECT_THAT(Errors("just text"), ElementsAre(HasSubstr("1:1 the file must be a mapping")));
   EXPECT_THAT(Errors("? [a, b]\n: 1\n"), ElementsAre(HasSubstr("1:3 unknown key")));
 }
 
-TEST(Config, PlainListenersStayOnTheLoopback) {
+TEST(Config, PlainListenersMustBeOnTheLoopback) {
   for (const char* address : {"0.0.0.0:80", "example.org:80", ":80", "127.0.0.1", "127.0.0.1:70000", "127.0.0.1:x",
                               "127.evil.example:80x", "127.evil.example:80", ""}) {
     EXPECT_THAT(Errors("metrics: { listen: \"" + std::string(address) + "\" }"), testing::SizeIs(1)) << address;
@@ -239,11 +240,11 @@ TEST(Config, PlainListenersStayOnTheLoopback) {
   EXPECT_THAT(Errors("agent: { listen: '' }"), ElementsAre(HasSubstr("must be host:port")));
 }
 
-TEST(Config, OperatorListenerNeedsItsCertificate) {
+TEST(Config, OperatorListenerRequiresItsCertificate) {
   EXPECT_THAT(Errors("operator: { listen: \"0.0.0.0:7640\", key: /k }"),
-              ElementsAre("1:21 operator.listen needs operator.certificate and operator.key: TCP goes with TLS only"));
+              ElementsAre("1:21 operator.listen over TCP requires operator.certificate and operator.key"));
   EXPECT_THAT(Errors("operator: { clientCa: /ca.pem }"),
-              ElementsAre("1:23 operator.clientCa is of no use without operator.listen"));
+              ElementsAre("1:23 operator.clientCa requires operator.listen"));
 }
 
 TEST(Config, StoreIsAUrl) {
@@ -251,14 +252,14 @@ TEST(Config, StoreIsAUrl) {
   EXPECT_THAT(Errors("store: sqlite:/var/lib/lk.db"), IsEmpty());
 }
 
-TEST(Config, PushgatewayIsAUrlAndItsGroupAWord) {
+TEST(Config, PushToIsAUrlAndPushInstanceAWord) {
   for (const char* url : {"push.example:9091", "ftp://push", "http://", "http:///metrics"}) {
     EXPECT_THAT(Errors("metrics: { pushTo: \"" + std::string(url) + "\" }"),
                 ElementsAre(HasSubstr("must be http://host:port")))
         << url;
   }
   EXPECT_THAT(Errors("metrics: { pushTo: '', pushInstance: '' }"), IsEmpty());
-  EXPECT_THAT(Errors("metrics: { pushInstance: a/b }"), ElementsAre(HasSubstr("must be letters, digits")));
+  EXPECT_THAT(Errors("metrics: { pushInstance: a/b }"), ElementsAre(HasSubstr("must consist of letters, digits")));
 }
 
 }  // namespace

@@ -24,17 +24,17 @@ class KernelLogTest : public testing::Test {
       {.invariants = {}, .quiet = kQuiet, .locate = [](detect::Finding& finding) { finding.function = "located"; }}};
 };
 
-TEST_F(KernelLogTest, GivesAReportOnceTheLogWasQuietForAsLongAsItIsTold) {
+TEST_F(KernelLogTest, ReturnsAReportOnceTheLogHasBeenQuiet) {
   EXPECT_THAT(Read("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [spin:77]").findings, IsEmpty());
   EXPECT_THAT(reader_.FlushIfQuiet(kNow + kQuiet - absl::Seconds(1)), IsEmpty());
   const std::vector<detect::Finding> findings = reader_.FlushIfQuiet(kNow + kQuiet);
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(findings[0].function, "located");
-  EXPECT_EQ(findings[0].end_offset, 0u) << "it is not on the console's record";
+  EXPECT_EQ(findings[0].end_offset, 0u) << "the report is not in the console log";
   EXPECT_THAT(reader_.Flush(), IsEmpty());
 }
 
-TEST_F(KernelLogTest, GivesTheCanaryWithTheRecordThatHoldsIt) {
+TEST_F(KernelLogTest, ReturnsTheCanaryWithItsRecord) {
   const KernelLogNews news = Read("watchdog: BUG: soft lockup - CPU#0 stuck for 0s! [lk-canary-0123456789abcdef:1]");
   EXPECT_EQ(news.canary, "0123456789abcdef");
   EXPECT_EQ(Read("nothing").canary, std::nullopt);

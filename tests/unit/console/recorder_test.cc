@@ -77,7 +77,7 @@ TEST_F(RecorderTest, KeepsEveryByteAndReportsFindings) {
   EXPECT_EQ(findings_[0].end_offset, kPanic.size());
 }
 
-TEST_F(RecorderTest, TellsHeaderAtOnceAndReportWhenQuiet) {
+TEST_F(RecorderTest, PassesOnTheHeaderImmediatelyAndTheWholeReportOnceQuiet) {
   const auto recorder = Open();
   recorder->OnBytes(kStall);
   EXPECT_THAT(headers_, ElementsAre(0));
@@ -87,7 +87,7 @@ TEST_F(RecorderTest, TellsHeaderAtOnceAndReportWhenQuiet) {
   EXPECT_TRUE(findings_[0].corrupted);
 }
 
-TEST_F(RecorderTest, EndClosesAnUnfinishedLine) {
+TEST_F(RecorderTest, EndCompletesAReportInAnUnfinishedLine) {
   const auto recorder = Open();
   recorder->OnBytes(kStall.substr(0, kStall.size() - 1));
   EXPECT_THAT(headers_, IsEmpty());
@@ -95,7 +95,7 @@ TEST_F(RecorderTest, EndClosesAnUnfinishedLine) {
   EXPECT_EQ(findings_.size(), 1u);
 }
 
-TEST_F(RecorderTest, FindingsComeAgainAfterARestartAndGoOn) {
+TEST_F(RecorderTest, FindingsAreReportedAgainAfterARestart) {
   Open()->OnBytes(std::string(kPanic) + std::string(kStall.substr(0, 30)));
   const auto before = std::exchange(findings_, {});
   headers_.clear();
@@ -113,7 +113,7 @@ TEST_F(RecorderTest, FindingsComeAgainAfterARestartAndGoOn) {
   EXPECT_EQ(Record(), std::string(kPanic) + std::string(kStall));
 }
 
-TEST_F(RecorderTest, FullRecordKeepsItsOffsetsSaysSoOnceAndDetectionGoesOn) {
+TEST_F(RecorderTest, FullLogIsMarkedOnceAndDetectionContinues) {
   const uint64_t bound = kPanic.size() + 10;
   {
     const auto recorder = Open(bound);
@@ -126,9 +126,9 @@ TEST_F(RecorderTest, FullRecordKeepsItsOffsetsSaysSoOnceAndDetectionGoesOn) {
   }
   const std::string record = Record();
   EXPECT_EQ(record.substr(0, bound), std::string(kPanic) + std::string(kStall.substr(0, 10)));
-  EXPECT_THAT(record.substr(bound), StartsWith("\n[lk: the record is full"));
+  EXPECT_THAT(record.substr(bound), StartsWith("\n[lk: console log full"));
 
-  // After a restart the reader goes on behind what was kept; neither bytes nor the note come again.
+  // After a restart, the stream continues after the stored bytes. Neither the bytes nor the note are repeated.
   findings_.clear();
   const auto recorder = Open(bound);
   EXPECT_EQ(recorder->stream_offset(), bound);
@@ -151,7 +151,7 @@ TEST_F(RecorderTest, RebootIsAFindingUnlessAnnounced) {
   EXPECT_EQ(findings_[0].kind, detect::Kind::kUnexpectedReboot);
 }
 
-TEST_F(RecorderTest, CanaryIsNoFinding) {
+TEST_F(RecorderTest, CanaryIsNotAFinding) {
   const auto recorder = Open();
   recorder->OnBytes(
       "[    1.0] \n[    1.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 0s! [lk-canary-0123456789abcdef:1]\n");
@@ -161,7 +161,7 @@ TEST_F(RecorderTest, CanaryIsNoFinding) {
   EXPECT_THAT(headers_, IsEmpty());
 }
 
-TEST_F(RecorderTest, RecordsAtOnceAndDetectsInOrderWhereItIsTold) {
+TEST_F(RecorderTest, RecordsImmediatelyAndDetectsInOrderOnTheExecutor) {
   HeldExecutor held;
   executor_ = &held;
   const auto recorder = Open();
@@ -170,24 +170,24 @@ TEST_F(RecorderTest, RecordsAtOnceAndDetectsInOrderWhereItIsTold) {
   recorder->OnEnd();
   EXPECT_EQ(Record(), kPanic);
   EXPECT_THAT(findings_, IsEmpty());
-  EXPECT_EQ(held.keys.size(), 2u) << "one for the bytes, one for the end";
+  EXPECT_EQ(held.keys.size(), 2u) << "one task for the bytes, one for the end";
   EXPECT_TRUE(held.RunAll());
   EXPECT_EQ(findings_.size(), 1u);
   EXPECT_EQ(ends_, 1);
 }
 
-TEST_F(RecorderTest, ReadsItselfWhatComesFasterThanItIsDetected) {
+TEST_F(RecorderTest, RunsDetectionItselfIfBytesArriveTooFast) {
   HeldExecutor held;
   executor_ = &held;
   const auto recorder = Open();
   recorder->OnBytes(kPanic);
   recorder->OnBytes(std::string(5 << 20, '\n'));
-  EXPECT_EQ(findings_.size(), 1u) << "no more than that is kept in memory";
+  EXPECT_EQ(findings_.size(), 1u) << "detection has run in OnBytes";
   EXPECT_TRUE(held.RunAll());
   EXPECT_EQ(findings_.size(), 1u);
 }
 
-TEST_F(RecorderTest, SaysWhichPathCantBeOpened) {
+TEST_F(RecorderTest, NamesThePathThatCannotBeOpened) {
   std::filesystem::create_directory(directory_ / "console.log");
   const auto recorder = Recorder::Open(Options(), {});
   ASSERT_FALSE(recorder.ok());

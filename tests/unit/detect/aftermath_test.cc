@@ -30,24 +30,24 @@ Finding Warning(std::string taint) {
   return finding;
 }
 
-TEST(Aftermath, WarningOfAKernelThatHasOopsedIsOfTheOops) {
+TEST(Aftermath, WarningAfterAnOopsIsAConsequenceOfIt) {
   Aftermath aftermath;
   Finding before = Warning("Tainted: G D O");
   aftermath.Judge(before);
-  EXPECT_THAT(before.alt_titles, IsEmpty()) << "the oops was not printed";
+  EXPECT_THAT(before.alt_titles, IsEmpty()) << "no oops has been printed yet";
   Finding oops = FindingIn(Kind::kOops, "kernel BUG in f", "f");
   aftermath.Judge(oops);
   EXPECT_THAT(oops.alt_titles, IsEmpty());
   Finding other = Warning("Tainted: G W O");
   aftermath.Judge(other);
-  EXPECT_THAT(other.alt_titles, IsEmpty()) << "not tainted by it";
+  EXPECT_THAT(other.alt_titles, IsEmpty()) << "the taint does not include an oops";
   Finding after = Warning("Tainted: G D W O");
   aftermath.Judge(after);
   EXPECT_THAT(after.alt_titles, ElementsAre("kernel BUG in f"));
   EXPECT_EQ(Fold({oops, after}).size(), 1u);
 }
 
-TEST(Aftermath, SecondOopsIsItsOwn) {
+TEST(Aftermath, SecondOopsIsASeparateFinding) {
   Aftermath aftermath;
   Finding first = FindingIn(Kind::kOops, "kernel BUG in f", "f");
   Finding second = FindingIn(Kind::kOops, "kernel BUG in g", "g");
@@ -57,7 +57,7 @@ TEST(Aftermath, SecondOopsIsItsOwn) {
   EXPECT_EQ(Fold({first, second}).size(), 2u);
 }
 
-TEST(Aftermath, TaskThatEndsInAtomicContextWasReportedBefore) {
+TEST(Aftermath, DeathInAtomicContextBelongsToTheEarlierReportOfTheTask) {
   Aftermath aftermath;
   Finding sleep = FindingIn(Kind::kSleepInAtomic, "BUG: scheduling while atomic in f", "f");
   sleep.task = "cat:7";
@@ -72,7 +72,7 @@ TEST(Aftermath, TaskThatEndsInAtomicContextWasReportedBefore) {
   EXPECT_THAT(other.alt_titles, IsEmpty());
 }
 
-TEST(Aftermath, StopperWaitsForTheCpuThatIsStuck) {
+TEST(Aftermath, LockupOfAWaitingStopperIsAConsequenceOfTheStuckCpu) {
   Aftermath aftermath;
   Finding alone = FindingIn(Kind::kSoftLockup, "BUG: soft lockup in cpu_stopper_thread", "cpu_stopper_thread");
   alone.cpu = 1;
@@ -81,7 +81,7 @@ TEST(Aftermath, StopperWaitsForTheCpuThatIsStuck) {
   EXPECT_THAT(alone.alt_titles, IsEmpty());
   Finding again = waits;
   aftermath.Judge(again);
-  EXPECT_THAT(again.alt_titles, IsEmpty()) << "the same CPU";
+  EXPECT_THAT(again.alt_titles, IsEmpty()) << "the earlier lockup is on the same CPU";
   Finding stuck = FindingIn(Kind::kSoftLockup, "BUG: soft lockup in f", "f");
   stuck.cpu = 0;
   aftermath.Judge(stuck);

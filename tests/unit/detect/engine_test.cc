@@ -60,8 +60,8 @@ class EngineTest : public testing::Test {
   Engine engine_;
 };
 
-// A record is read as the console's line of it would be, but what its text looks like is no prefix.
-TEST_F(EngineTest, RecordsGiveTheFindingsOfTheConsole) {
+// A record is treated like its line on the console, except that its text is not parsed for prefixes.
+TEST_F(EngineTest, RecordsGiveTheSameFindingsAsTheConsole) {
   for (std::string_view rest = kSoftLockup; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(line.size() + 1);
@@ -76,14 +76,14 @@ TEST_F(EngineTest, RecordsGiveTheFindingsOfTheConsole) {
   EXPECT_EQ(findings_[0].title, Detect(kSoftLockup)[0].title);
 }
 
-TEST_F(EngineTest, ARecordOfSeveralLinesIsSeveralLines) {
+TEST_F(EngineTest, RecordIsSplitIntoItsLines) {
   engine_.FeedRecord({absl::Seconds(5), "first\nKernel panic - not syncing: second"});
   engine_.Flush();
   ASSERT_EQ(findings_.size(), 1u);
   EXPECT_EQ(findings_[0].title, "kernel panic: second");
 }
 
-TEST_F(EngineTest, FindingHoldsWhatTheReportSays) {
+TEST_F(EngineTest, FindingContainsTheDetailsOfTheReport) {
   engine_.Feed(Join({"[    9.000000] before\r\n", kSoftLockup, "[   11.000000] after\n"}));
   engine_.Finish();
   ASSERT_EQ(findings_.size(), 1u);
@@ -107,7 +107,7 @@ TEST_F(EngineTest, FindingHoldsWhatTheReportSays) {
   EXPECT_FALSE(f.corrupted);
 }
 
-TEST_F(EngineTest, HeaderIsToldWithItsLine) {
+TEST_F(EngineTest, HeaderIsReportedOnceItsLineIsComplete) {
   engine_.Feed(kSoftLockup.substr(0, 40));
   EXPECT_THAT(headers_, IsEmpty());
   engine_.Feed(kSoftLockup.substr(40, 60));
@@ -125,25 +125,25 @@ TEST_F(EngineTest, HeaderIsToldWithItsLine) {
 }
 
 TEST_F(EngineTest, PanicAfterALockupBelongsToIt) {
-  engine_.Feed(Join({kSoftLockup, "[   10.000007] some driver talks\n", kPanic}));
-  ASSERT_EQ(findings_.size(), 1u) << "complete at the end marker, without Flush";
+  engine_.Feed(Join({kSoftLockup, "[   10.000007] message from a driver\n", kPanic}));
+  ASSERT_EQ(findings_.size(), 1u) << "the report is complete at the end marker, without Flush";
   EXPECT_EQ(findings_[0].title, "BUG: soft lockup in sys_read");
   EXPECT_TRUE(findings_[0].fatal);
   EXPECT_THAT(findings_[0].alt_titles, ElementsAre("stall in sys_read", "kernel panic: softlockup: hung tasks"));
-  EXPECT_THAT(findings_[0].excerpt, HasSubstr("some driver talks"));
+  EXPECT_THAT(findings_[0].excerpt, HasSubstr("message from a driver"));
 }
 
-TEST_F(EngineTest, PanicFormAloneIsALockup) {
+TEST_F(EngineTest, PanicOfALockupDetectorAloneIsALockup) {
   engine_.Feed(kPanic);
   ASSERT_EQ(findings_.size(), 1u);
   EXPECT_EQ(findings_[0].kind, Kind::kSoftLockup);
   EXPECT_EQ(findings_[0].title, "BUG: soft lockup in corrupted");
   EXPECT_TRUE(findings_[0].corrupted);
   EXPECT_TRUE(findings_[0].fatal);
-  EXPECT_THAT(findings_[0].alt_titles, IsEmpty()) << "no cause is shared through a stack that is not there";
+  EXPECT_THAT(findings_[0].alt_titles, IsEmpty()) << "without a stack, the cause is unknown";
 }
 
-TEST_F(EngineTest, ReportEndsAfterOtherMessages) {
+TEST_F(EngineTest, ReportEndsAfterUnrelatedLines) {
   std::string other;
   for (int i = 0; i < 8; ++i) other += "[   12.000000] unrelated message\n";
   engine_.Feed(Join({kSoftLockup, other}));
@@ -152,7 +152,7 @@ TEST_F(EngineTest, ReportEndsAfterOtherMessages) {
   EXPECT_THAT(findings_[0].excerpt, Not(HasSubstr("unrelated")));
 }
 
-TEST_F(EngineTest, FlushReportsWhatThereIsAndKeepsTheUnfinishedLine) {
+TEST_F(EngineTest, FlushClosesReportsAndKeepsTheUnfinishedLine) {
   engine_.Feed(Join({kSoftLockup.substr(0, kHeader), "[   11.000000] Kernel pa"}));
   engine_.Flush();
   EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in corrupted"));
@@ -161,7 +161,7 @@ TEST_F(EngineTest, FlushReportsWhatThereIsAndKeepsTheUnfinishedLine) {
   EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in corrupted", "kernel panic: VFS: unable NUM"));
 }
 
-TEST_F(EngineTest, StackOfAnotherCpuIsNotTrusted) {
+TEST_F(EngineTest, StackOfAnotherCpuDoesNotNameTheReport) {
   std::string log(kSoftLockup);
   log.replace(log.find("CPU#1"), 5, "CPU#2");
   engine_.Feed(log);
@@ -172,7 +172,7 @@ TEST_F(EngineTest, StackOfAnotherCpuIsNotTrusted) {
   EXPECT_EQ(findings_[0].cpu, 2);
 }
 
-TEST_F(EngineTest, CanaryIsReportedBackAndNothingElse) {
+TEST_F(EngineTest, CanaryIsNotReportedAsAFinding) {
   engine_.Feed(kCanary);
   engine_.Finish();
   EXPECT_THAT(canaries_, ElementsAre("0123456789abcdef"));
@@ -187,19 +187,19 @@ TEST_F(EngineTest, CanaryWithinAReportDoesNotDisturbIt) {
   EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in sys_read"));
 }
 
-TEST_F(EngineTest, UserTextIsIgnoredOnceTheKernelPrintsTimes) {
+TEST_F(EngineTest, UserTextIsIgnoredOnceTheKernelPrintsTimestamps) {
   engine_.Feed(Join({kBoot, "Kernel panic - not syncing: said a program\n"}));
   engine_.Finish();
   EXPECT_THAT(findings_, IsEmpty());
 }
 
-TEST_F(EngineTest, KernelWithoutTimesIsUnderstood) {
+TEST_F(EngineTest, KernelWithoutTimestampsIsSupported) {
   engine_.Feed("Linux version 6.1 (x) #1\nKernel panic - not syncing: out of things\n");
   engine_.Finish();
   EXPECT_THAT(Titles(), ElementsAre("kernel panic: out of things"));
 }
 
-TEST_F(EngineTest, BootsBeyondTheAnnouncedAreFindings) {
+TEST_F(EngineTest, UnannouncedBootsAreFindings) {
   engine_.Feed(kBoot);
   engine_.AnnounceBoot();
   engine_.Feed(kBoot);
@@ -211,12 +211,12 @@ TEST_F(EngineTest, BootsBeyondTheAnnouncedAreFindings) {
   EXPECT_EQ(findings_[0].end_offset, 3 * kBoot.size());
 }
 
-TEST_F(EngineTest, BootClosesTheReportBeforeIt) {
+TEST_F(EngineTest, BootCompletesThePreviousReport) {
   engine_.Feed(Join({kBoot, kSoftLockup, kBoot}));
   EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in sys_read", "unexpected reboot"));
 }
 
-TEST_F(EngineTest, MemoryIsBoundedAndExcerptToo) {
+TEST_F(EngineTest, ExcerptIsBoundedAndPrintable) {
   engine_.Feed("[    1.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:77]\n");
   for (int i = 0; i < 100000; ++i) engine_.Feed("[    1.000000]  spin+0x1/0x2 \x01\xff and more\n");
   engine_.Finish();
@@ -226,7 +226,7 @@ TEST_F(EngineTest, MemoryIsBoundedAndExcerptToo) {
   EXPECT_THAT(findings_[0].excerpt, HasSubstr("?? and more"));
 }
 
-TEST_F(EngineTest, ManyContextsAtOnceAreBounded) {
+TEST_F(EngineTest, NumberOfOpenReportsIsBounded) {
   for (int i = 0; i < 100; ++i) {
     engine_.Feed("[    1.000000][ T" + std::to_string(i) + "] BUG: scheduling while atomic: cat/7/0x1\n");
   }
@@ -240,7 +240,7 @@ class InvariantTest : public EngineTest {
   InvariantTest() : EngineTest({.invariants = {{"trylock", "kexec_trylock() failed"}}, .announced_boots = 0}) {}
 };
 
-TEST_F(InvariantTest, EveryHitIsAFindingOfTheSameTitle) {
+TEST_F(InvariantTest, EveryHitIsAFindingWithTheSameTitle) {
   constexpr std::string_view kHit = "[    5.000000] crash hp: 12 kexec_trylock() failed\n";
   engine_.Feed(Join({kHit, "kexec_trylock() failed, says a program\n", kHit}));
   EXPECT_THAT(Titles(), ElementsAre("crash hp: NUM kexec_trylock() failed", "crash hp: NUM kexec_trylock() failed"));
@@ -250,7 +250,7 @@ TEST_F(InvariantTest, EveryHitIsAFindingOfTheSameTitle) {
   EXPECT_GT(findings_[1].start_offset, kHit.size());
 }
 
-TEST(Detect, SplitAtEveryByteIsTheSame) {
+TEST(Detect, FindingsDoNotDependOnWhereTheLogIsSplit) {
   const std::string log = Join({kBoot, kCanary, kSoftLockup, kPanic, kBoot, "\r\n", kSoftLockup});
   const auto whole = Detect(log);
   ASSERT_EQ(whole.size(), 3u);

@@ -6,7 +6,7 @@
 namespace lk::detect {
 namespace {
 
-TEST(Kind, WordsGoBothWays) {
+TEST(Kind, IsParsedFromItsWord) {
   for (int i = 0; i <= static_cast<int>(Kind::kAgentLost); ++i) {
     const auto kind = static_cast<Kind>(i);
     Kind parsed = kind == Kind::kHang ? Kind::kPanic : Kind::kHang;
@@ -17,7 +17,7 @@ TEST(Kind, WordsGoBothWays) {
   EXPECT_EQ(ToString(Kind::kAgentLost), "agent_lost");
 }
 
-TEST(Kind, OtherWordsAreRefused) {
+TEST(Kind, UnknownWordsAreRejected) {
   Kind kind = Kind::kOops;
   EXPECT_FALSE(ParseKind("soft lockup", kind));
   EXPECT_FALSE(ParseKind("", kind));

@@ -38,7 +38,7 @@ std::vector<std::string> Titles(const std::vector<Finding>& findings) {
   return titles;
 }
 
-TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
+TEST(Fold, OneHangInThreeReportsIsOneFinding) {
   std::vector<Finding> findings;
   findings.push_back(FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"}));
   findings.push_back(FindingAt(Kind::kSoftLockup, "BUG: soft lockup in sys_write", {"stall in sys_write"}));
@@ -54,7 +54,7 @@ TEST(Fold, OneHangSeenByThreeDetectorsIsOneFinding) {
   EXPECT_TRUE(folded[0].fatal);
 }
 
-TEST(Fold, WhatAStuckCpuLeadsToIsNoSecondFinding) {
+TEST(Fold, ConsequencesOfAStuckCpuAreNotSeparateFindings) {
   Finding stall = FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in sys_write", {"stall in sys_write"});
   stall.cpu = 1;
   Finding pool = FindingAt(Kind::kWorkqueueLockup, "BUG: workqueue lockup in drain_fn", {"stall in drain_fn"});
@@ -66,16 +66,17 @@ TEST(Fold, WhatAStuckCpuLeadsToIsNoSecondFinding) {
   EXPECT_EQ(folded[0].title, stall.title);
   EXPECT_EQ(folded[0].count, 3u);
   std::swap(stall.start_offset, pool.start_offset);
-  EXPECT_THAT(Titles(Fold({stall, pool})), ElementsAre(pool.title)) << "whichever comes first";
+  EXPECT_THAT(Titles(Fold({stall, pool})), ElementsAre(pool.title)) << "the first finding is kept";
 
   pool.cpu = 0;
   waiter.frames = {{"schedule", 1, "", ""}, {"io_schedule", 1, "", ""}, {"ksys_read", 1, "", ""}};
-  EXPECT_EQ(Fold({stall, pool, waiter}).size(), 3u) << "another CPU's pool, and a task that waits for a disk";
+  EXPECT_EQ(Fold({stall, pool, waiter}).size(), 3u) << "a pool of a different CPU and a task that waits for a disk are "
+                                                       "not consequences of the stall";
   pool.cpu = stall.cpu = -1;
-  EXPECT_EQ(Fold({stall, pool}).size(), 2u) << "an unbound pool";
+  EXPECT_EQ(Fold({stall, pool}).size(), 2u) << "an unbound pool does not depend on the stuck CPU";
 }
 
-TEST(Fold, ALaterFindingMayShowThatTwoAreOne) {
+TEST(Fold, LaterFindingMayShowThatEarlierOnesShareACause) {
   EXPECT_THAT(Titles(Fold({FindingAt(Kind::kSoftLockup, "BUG: soft lockup in caller", {"stall in caller"}),
                            FindingAt(Kind::kWarning, "WARNING in g"),
                            FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in handler", {"stall in handler"}),
@@ -93,7 +94,7 @@ TEST(Fold, PanicOfADetectorBelongsToItsLastReport) {
   EXPECT_TRUE(folded[1].fatal);
 }
 
-TEST(Fold, PanicOfADetectorBelongsToItsReportAlsoWhereAnotherSawTheHangFirst) {
+TEST(Fold, PanicOfADetectorBelongsToItsReportEvenIfAnotherDetectorReportedFirst) {
   std::vector<Finding> findings;
   findings.push_back(FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in f", {"stall in f"}));
   findings.push_back(FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f"}));
@@ -105,7 +106,7 @@ TEST(Fold, PanicOfADetectorBelongsToItsReportAlsoWhereAnotherSawTheHangFirst) {
   EXPECT_THAT(folded[0].alt_titles, ElementsAre("stall in f", "BUG: soft lockup in f"));
 }
 
-TEST(Fold, PanicOfAnOopsBelongsToIt) {
+TEST(Fold, PanicAfterAnOopsOrWarningBelongsToIt) {
   EXPECT_THAT(Titles(Fold({FindingAt(Kind::kOops, "kernel BUG in f"),
                            BarePanic(Kind::kPanic, "kernel panic: Fatal exception")})),
               ElementsAre("kernel BUG in f"));
@@ -117,14 +118,14 @@ TEST(Fold, PanicOfAnOopsBelongsToIt) {
       2u);
 }
 
-TEST(Fold, TheSamePanicDoesNotMakeTwoOopsesOne) {
+TEST(Fold, OopsesWithTheSamePanicAreNotMerged) {
   EXPECT_EQ(Fold({FindingAt(Kind::kOops, "kernel BUG in f", {"kernel panic: Fatal exception"}),
                   FindingAt(Kind::kOops, "kernel BUG in g", {"kernel panic: Fatal exception"})})
                 .size(),
             2u);
 }
 
-TEST(Fold, OtherCpusAreGathered) {
+TEST(Fold, StacksOfOtherCpusAreMerged) {
   Finding first = FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f");
   first.cpu = 0;
   first.others = {{.cpu = 1, .task = "a:1", .function = "a", .frames = {}}};

@@ -11,7 +11,7 @@ struct LineCase {
   bool marked, timed;
 };
 
-TEST(KernelLine, PrefixesAreTakenOff) {
+TEST(KernelLine, PrefixesAreRemoved) {
   const LineCase cases[] = {
       {"plain", "plain", "", false, false},
       {"[    1.234567] text", "text", "", true, true},
@@ -26,7 +26,7 @@ TEST(KernelLine, PrefixesAreTakenOff) {
       {"a program's unfinished li[    1.234567] text", "text", "", true, true},
       {"[    9.000000] cut he[    0.000000] Linux version 6.1", "Linux version 6.1", "", true, true},
       {"[    9.000000] says [    1.000000] text", "says [    1.000000] text", "", true, true},
-      {"[1.5] not a time stamp", "[1.5] not a time stamp", "", false, false},
+      {"[1.5] not a timestamp", "[1.5] not a timestamp", "", false, false},
       {"", "", "", false, false},
   };
   for (const LineCase& c : cases) {
@@ -39,7 +39,7 @@ TEST(KernelLine, PrefixesAreTakenOff) {
   }
 }
 
-TEST(KernelLine, ReplayNoteIsSeenAnywhere) {
+TEST(KernelLine, ReplayNoteIsFoundAnywhereInALine) {
   EXPECT_TRUE(ParseKernelLine("** replaying previous printk message **").replay);
   EXPECT_TRUE(ParseKernelLine("[    1.000000] watchdog: BU** replaying previous printk message **").replay);
 }

@@ -32,12 +32,12 @@ class LineAssemblerTest : public testing::Test {
   LineAssembler assembler_;
 };
 
-TEST_F(LineAssemblerTest, OffsetsCountCarriageReturnsThatTheTextHasNot) {
+TEST_F(LineAssemblerTest, OffsetsIncludeRemovedCarriageReturns) {
   Feed("a\r\n\r\nb\rc\n");
   EXPECT_THAT(lines_, ElementsAre(Kept{0, 3, "a"}, Kept{3, 5, ""}, Kept{5, 9, "bc"}));
 }
 
-TEST_F(LineAssemblerTest, UnfinishedLineWaitsForItsEnd) {
+TEST_F(LineAssemblerTest, UnfinishedLineIsHeldBackUntilItEnds) {
   Feed("par");
   EXPECT_TRUE(lines_.empty());
   Feed("tial");
@@ -47,7 +47,7 @@ TEST_F(LineAssemblerTest, UnfinishedLineWaitsForItsEnd) {
   EXPECT_EQ(lines_.size(), 1u);
 }
 
-TEST_F(LineAssemblerTest, EndOfAnEndlessLineIsKept) {
+TEST_F(LineAssemblerTest, EndOfAnOverlongLineIsKept) {
   const std::string junk(1 << 20, 'x');
   Feed(junk);
   Feed("[    1.000000] the kernel\n");
@@ -57,7 +57,7 @@ TEST_F(LineAssemblerTest, EndOfAnEndlessLineIsKept) {
   EXPECT_EQ(lines_[0].end, junk.size() + 26);
 }
 
-TEST_F(LineAssemblerTest, EndlessLineIsCutAtTheSamePlaceHoweverItIsRead) {
+TEST_F(LineAssemblerTest, TruncationDoesNotDependOnTheSizesOfReads) {
   const std::string junk = std::string(3 * LineAssembler::kMaxLine + 17, 'y') + "end\n";
   Feed(junk);
   const auto whole = std::exchange(lines_, {});

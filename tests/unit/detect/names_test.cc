@@ -6,7 +6,7 @@
 namespace lk::detect {
 namespace {
 
-TEST(Names, WholeNamesAndBeginnings) {
+TEST(Names, MatchesWholeNamesAndPrefixes) {
   const Names names = {"schedule", "die*", "die_hard*", "do_*", "__x"};
   for (const std::string_view name : {"schedule", "die", "die_soft", "die_hard", "diet", "do_", "do_it", "__x"}) {
     EXPECT_TRUE(names.Has(name)) << name;

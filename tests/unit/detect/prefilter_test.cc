@@ -23,7 +23,7 @@ std::vector<std::pair<size_t, uint32_t>> Scan(Prefilter& prefilter, std::string_
   return hits;
 }
 
-TEST(Prefilter, HitsAreInOrderAndLieAcrossReads) {
+TEST(Prefilter, HitsAreInOrderAndMaySpanReads) {
   Prefilter prefilter({"BUG: ", "Oops"});
   EXPECT_THAT(Scan(prefilter, "an Oops, a BUG: x"), ElementsAre(std::pair(7, 1), std::pair(16, 0)));
   EXPECT_THAT(Scan(prefilter, "Oo"), IsEmpty());
@@ -31,7 +31,7 @@ TEST(Prefilter, HitsAreInOrderAndLieAcrossReads) {
   EXPECT_THAT(Scan(prefilter, "ps"), ElementsAre(std::pair(2, 1)));
 }
 
-TEST(Prefilter, CarriageReturnWithinALineHidesAnything) {
+TEST(Prefilter, CarriageReturnWithinALineMayHideALiteral) {
   Prefilter prefilter({"BUG: "});
   EXPECT_THAT(Scan(prefilter, "a\r\nb\r\r\n\rc\n"), IsEmpty());
   EXPECT_THAT(Scan(prefilter, "BU\rG: "), ElementsAre(std::pair(4, Prefilter::kUnknown)));
@@ -39,7 +39,7 @@ TEST(Prefilter, CarriageReturnWithinALineHidesAnything) {
   EXPECT_THAT(Scan(prefilter, "e"), ElementsAre(std::pair(1, Prefilter::kUnknown)));
 }
 
-// Everything the engine says about a log fed in random pieces.
+// Everything that the engine reports about a log fed in random pieces.
 std::string Said(std::string_view log, bool prefilter, std::mt19937& random) {
   std::string said;
   const auto say = [&](const Finding& f) {
@@ -60,8 +60,8 @@ std::string Said(std::string_view log, bool prefilter, std::mt19937& random) {
   return said;
 }
 
-// Logs made of pieces at random, with and without time stamps, cut anywhere.
-TEST(Prefilter, FindingsAreTheSameWithout) {
+// Logs that consist of random pieces, with and without timestamps, and are split at random positions.
+TEST(Prefilter, FindingsAreTheSameWithoutIt) {
   constexpr std::string_view kPieces[] = {
       "[    1.000000] ",
       "[    2.000000][    C1] ",
@@ -104,7 +104,7 @@ TEST(Prefilter, FindingsAreTheSameWithout) {
     ASSERT_EQ(with, Said(log, false, random)) << "round " << round << ":\n" << log;
     said += with.size();
   }
-  EXPECT_GT(said, 100000u) << "the logs hold something to find";
+  EXPECT_GT(said, 100000u) << "the logs contain something to find";
 }
 
 }  // namespace

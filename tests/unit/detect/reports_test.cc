@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole reports, without time stamps: what they are called, and whose they are.
+// Whole reports, without timestamps: their titles, and the CPUs and tasks that they are about.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ std::string StackLines(std::initializer_list<std::string_view> functions) {
   return stack;
 }
 
-TEST(Reports, AreCalledByTheFunctionThatMatters) {
+TEST(Reports, AreNamedAfterTheFunctionThatMatters) {
   const std::pair<std::string, std::pair<std::string_view, std::string_view>> cases[] = {
       {"BUG: soft lockup - CPU#1 stuck for 22s! [a [b]: c:7]\n" +
            StackLines({"clear_page", "handle_mm_fault", "do_user_addr_fault", "exc_page_fault", "asm_exc_page_fault"}),
@@ -94,7 +94,7 @@ TEST(Reports, HungTaskIsNamedByItsOwnStack) {
   EXPECT_TRUE(findings[0].saturated);
 }
 
-TEST(Reports, RcuStallIsTheVictims) {
+TEST(Reports, RcuStallIsNamedByTheStackOfTheStalledCpu) {
   const auto findings = Detect(
       "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
       "rcu: \t2-...!: (0 ticks this GP) idle=e33c/1/0x4000000000000000\n"
@@ -109,7 +109,7 @@ TEST(Reports, RcuStallIsTheVictims) {
   EXPECT_EQ(findings[0].task, "spin:205");
 }
 
-TEST(Reports, RcuStallOfATaskIsItsStack) {
+TEST(Reports, RcuStallOfATaskIsNamedByItsStack) {
   for (const std::string_view victims :
        {"rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
         "rcu: \tTasks blocked on level-0 rcu_node (CPUs 0-3): P50/1:b..l P9\n",
@@ -124,8 +124,8 @@ TEST(Reports, RcuStallOfATaskIsItsStack) {
   }
 }
 
-// The tick that looks at its own CPU is on the stack above what it interrupted (kernels before 5.16).
-TEST(Reports, ReporterOnTheStackIsNotTheOneStuck) {
+// On kernels before 5.16, the tick that inspects its own CPU is on the stack above the interrupted code.
+TEST(Reports, ReporterOnTheStackIsNotTheStuckCode) {
   const auto findings =
       Detect("rcu: INFO: rcu_sched self-detected stall on CPU\nrcu: \t1-....: (2 GPs behind)\n" +
              StackLines({"dump_stack", "nmi_cpu_backtrace.cold", "rcu_dump_cpu_stacks", "rcu_sched_clock_irq",
@@ -145,7 +145,7 @@ constexpr std::string_view kBothSides =
     "Call Trace:\n handler+0x1/0x2\n __flush_smp_call_function_queue+0x1/0x2\n do_idle+0x1/0x2\n"
     "NMI backtrace for cpu 2 skipped: idling at default_idle+0x1/0x2\n";
 
-TEST(Reports, OtherSideIsNamedToo) {
+TEST(Reports, CpusOnBothSidesOfACrossCallAreNamed) {
   const auto findings = Detect(kBothSides);
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].title, "BUG: soft lockup in sys_write");
@@ -156,7 +156,7 @@ TEST(Reports, OtherSideIsNamedToo) {
   EXPECT_EQ(findings[0].others[0].frames.size(), 3u);
 }
 
-TEST(Reports, CsdStallNamesBothSidesAndMayPass) {
+TEST(Reports, CsdStallNamesBothSidesAndMayBeTransient) {
   const auto findings = Detect(
       "smp: csd: Detected non-responsive CSD lock (#1) on CPU#0, waiting 5000000123 ns for CPU#01 "
       "handler+0x0/0x10(0x0).\n"
@@ -174,7 +174,7 @@ TEST(Reports, CsdStallNamesBothSidesAndMayPass) {
   EXPECT_TRUE(findings[0].transient);
 }
 
-TEST(Reports, WorkqueueLockupSharesItsCauseWithAStallInTheWork) {
+TEST(Reports, WorkqueueLockupSharesItsCauseWithAStallInTheWorkFunction) {
   const auto findings = Detect(
       "BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!\n"
       "Showing busy workqueues and worker pools:\n"
@@ -189,7 +189,7 @@ TEST(Reports, WorkqueueLockupSharesItsCauseWithAStallInTheWork) {
   EXPECT_THAT(findings[0].alt_titles, ElementsAre("stall in drain_fn"));
 }
 
-TEST(Reports, WorkqueueLockupIsOfThePoolWithAllItsAttributes) {
+TEST(Reports, PoolOfAWorkqueueLockupIsFoundByAllItsAttributes) {
   const std::string rest =
       "workqueue events_highpri: flags=0x10\n"
       "  pwq 7: cpus=1 node=0 flags=0x0 nice=-20 active=1/256 refcnt=2\n"
@@ -220,7 +220,7 @@ std::string On(int cpu, std::string_view function) {
   return stack;
 }
 
-TEST(Reports, TwoLockupsAtTheSameTimeHaveTheirOwnStacks) {
+TEST(Reports, SimultaneousLockupsHaveTheirOwnStacks) {
   const auto findings = Detect(
       "BUG: soft lockup - CPU#0 stuck for 22s! [cat:7]\n"
       "BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
@@ -233,7 +233,7 @@ TEST(Reports, TwoLockupsAtTheSameTimeHaveTheirOwnStacks) {
   EXPECT_EQ(findings[2].seconds_stuck, 44u);
 }
 
-TEST(Reports, StallShowsNothingOfWhoLooked) {
+TEST(Reports, FramesOfAStallExcludeTheReporter) {
   const auto findings = Detect("BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n" +
                                StackLines({"dump_stack", "watchdog_timer_fn", "asm_sysvec_apic_timer_interrupt", "spin",
                                            "ksys_read", "do_syscall_64"}));
@@ -242,7 +242,7 @@ TEST(Reports, StallShowsNothingOfWhoLooked) {
   EXPECT_EQ(findings[0].frames[0].function, "spin");
 }
 
-TEST(Reports, RegistersBehindTheTraceAreNoFrame) {
+TEST(Reports, RegistersAfterTheTraceAreNotAFrame) {
   const auto findings = Detect("BUG: kernel NULL pointer dereference, address: 0000000000000008\n" +
                                StackLines({"null_read", "ksys_read"}) +
                                "---[ end trace 0123456789abcdef ]---\nRIP: 0010:null_read+0x1/0x2\n");
@@ -250,7 +250,7 @@ TEST(Reports, RegistersBehindTheTraceAreNoFrame) {
   EXPECT_EQ(findings[0].frames.size(), 2u);
 }
 
-TEST(Reports, RcuDoesNotWaitForAnIdleCpu) {
+TEST(Reports, IdleStackIsNotTheCauseOfAnRcuStall) {
   const std::string idle =
       "rcu: INFO: rcu_sched self-detected stall on CPU\n"
       "rcu: \t1-...!: (1 GPs behind) idle=7fc4/1/0x4000000000000002 softirq=28/29 fqs=0\n" +
@@ -280,7 +280,7 @@ constexpr std::string_view kNmi =
     "RIP: 0010:qi_submit_sync+0x1/0x2\n"
     "Call Trace:\n <TASK>\n ksys_read+0x1/0x2\n do_syscall_64+0x1/0x2\n </TASK>\n";
 
-TEST(Reports, InjectedNmiShowsWhoHasALockRatherThanWhoWaitsForIt) {
+TEST(Reports, InjectedNmiShowsTheHolderOfALockRatherThanItsWaiters) {
   const std::string waiter =
       "NMI backtrace for cpu 2\nCPU: 2 PID: 62 Comm: fio Not tainted 6.12.0 #1\n"
       "RIP: 0010:native_queued_spin_lock_slowpath+0x1/0x2\n"
@@ -296,7 +296,7 @@ TEST(Reports, InjectedNmiShowsWhoHasALockRatherThanWhoWaitsForIt) {
   EXPECT_EQ(waiting[0].task, "fio:62");
 }
 
-TEST(Reports, InjectedNmiShowsWhoIsStuck) {
+TEST(Reports, InjectedNmiShowsTheStuckCpu) {
   const auto findings = Detect(kNmi);
   ASSERT_EQ(findings.size(), 1u);
   const Finding& f = findings[0];
@@ -313,7 +313,7 @@ TEST(Reports, InjectedNmiShowsWhoIsStuck) {
   EXPECT_EQ(f.others[0].function, "do_idle");
 }
 
-TEST(Reports, AProgramThatTheNmiInterruptsIsNotStuck) {
+TEST(Reports, ProgramInterruptedByTheNmiIsNotStuck) {
   const std::string user =
       "Kernel panic - not syncing: NMI: Not continuing\n"
       "CPU: 0 PID: 1 Comm: init Not tainted 6.12.0 #1\n"
@@ -333,7 +333,7 @@ TEST(Reports, AProgramThatTheNmiInterruptsIsNotStuck) {
   EXPECT_THAT(alone[0].alt_titles, ElementsAre());
 }
 
-TEST(Reports, InjectedNmiIsNoPartOfTheReportBefore) {
+TEST(Reports, InjectedNmiIsNotPartOfThePreviousReport) {
   const auto findings = Detect(std::string(kBothSides) + std::string(kNmi));
   ASSERT_EQ(findings.size(), 2u);
   EXPECT_FALSE(findings[0].nmi);
@@ -341,7 +341,7 @@ TEST(Reports, InjectedNmiIsNoPartOfTheReportBefore) {
   EXPECT_TRUE(findings[1].nmi);
 }
 
-TEST(Reports, WarningBeginsWhereItIsCut) {
+TEST(Reports, WarningBeginsAtCutHere) {
   constexpr std::string_view kLog =
       "------------[ cut here ]------------\n"
       "refcount_t: underflow; use-after-free.\n"

@@ -11,7 +11,7 @@ struct HeaderCase {
   Kind kind;
 };
 
-TEST(Signatures, HeadersAreKnown) {
+TEST(Signatures, HeadersAreRecognised) {
   const HeaderCase cases[] = {
       {"BUG: soft lockup - CPU#3 stuck for 22s! [cat:77]", Kind::kSoftLockup},
       {"watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [cat:77]", Kind::kSoftLockup},
@@ -110,7 +110,7 @@ TEST(Signatures, HeadersAreKnown) {
   }
 }
 
-TEST(Signatures, CommIsArbitraryBytes) {
+TEST(Signatures, CommMayContainArbitraryBytes) {
   auto match = MatchSignature("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [a]: \xff[b:c:12]");
   ASSERT_TRUE(match);
   EXPECT_EQ(match->task, "a]: \xff[b:c");
@@ -121,13 +121,13 @@ TEST(Signatures, CommIsArbitraryBytes) {
   EXPECT_EQ(match->seconds, 120u);
 }
 
-TEST(Signatures, HardLockupIsTheVictims) {
+TEST(Signatures, HardLockupNamesTheStuckCpu) {
   const auto match = MatchSignature("CPU0: Watchdog detected hard LOCKUP on cpu 2");
   ASSERT_TRUE(match);
   EXPECT_EQ(match->cpu, 2);
 }
 
-TEST(Signatures, OtherLinesAreNot) {
+TEST(Signatures, OtherLinesDoNotMatch) {
   const std::string_view lines[] = {
       "INFO: lockdep is turned off.",
       "rcu: INFO: Stall ended before state dump start",

@@ -40,7 +40,7 @@ TEST(NameOf, StallWithoutAnchorIsNamedByTheCallerOfACrossCall) {
             "mtrr_set");
 }
 
-TEST(NameOf, StopperIsNamedByItsHandlerOrWaits) {
+TEST(NameOf, StopperIsNamedByItsHandlerUnlessTheStopperWaits) {
   EXPECT_EQ(NameOf(StackOf({"delay_tsc", "rendezvous", "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn"}),
                    Walk::kStall),
             "rendezvous");
@@ -52,7 +52,7 @@ TEST(NameOf, StopperIsNamedByItsHandlerOrWaits) {
   }
 }
 
-TEST(NameOf, HungTaskIsNamedByWhoWaits) {
+TEST(NameOf, HungTaskIsNamedByTheWaiter) {
   EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "schedule_timeout", "__wait_for_common", "kernel_clone",
                             "__do_sys_vfork", "do_syscall_64"}),
                    Walk::kBlocked),
@@ -61,18 +61,18 @@ TEST(NameOf, HungTaskIsNamedByWhoWaits) {
       NameOf(StackOf({"__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "do_mmap", "do_syscall_64"}),
              Walk::kBlocked),
       "do_mmap");
-  // Nothing but waiting above the anchor.
+  // There are only waits above the anchor.
   EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "synchronize_rcu", "do_syscall_64"}), Walk::kBlocked),
             "synchronize_rcu");
 }
 
-TEST(NameOf, FaultIsNamedByTheFirstThatDoesNotReport) {
+TEST(NameOf, FaultIsNamedByTheFirstFrameThatIsNotAHelper) {
   EXPECT_EQ(NameOf(StackOf({"dump_stack_lvl", "__might_resched", "rt_spin_lock", "its_cpu_init"}), Walk::kFault),
             "its_cpu_init");
   EXPECT_EQ(NameOf(StackOf({"memcpy_erms", "copy_it"}), Walk::kFault), "copy_it");
 }
 
-TEST(StackReader, GuessesDoNotCountExceptAfterEoi) {
+TEST(StackReader, GuessesAreIgnoredExceptAfterEoi) {
   StackReader reader;
   for (const char* line : {"Call Trace:", " ? stale+0x1/0x2", " real+0x1/0x2", " bad+0x1/0x2 (unreliable)", " <EOI>",
                            " ? interrupted+0x1/0x2", " ? stale+0x1/0x2", " below+0x1f/0x20 [mod]"}) {
@@ -96,7 +96,7 @@ TEST(StackReader, OtherMessagesInATraceDoNotEndIt) {
   EXPECT_EQ(reader.stacks()[0].frames.size(), 2u);
 }
 
-TEST(Title, NumbersAndSuffixesGo) {
+TEST(Title, IsNormalisedAndTruncated) {
   EXPECT_EQ(Normalise("unknown-block(0,0) at 0xffff888012345678, ffffffff81000000 code 7\x01"),
             "unknown-block(NUM,NUM) at ADDR, ADDR code NUM?");
   EXPECT_EQ(Normalise("i6300esb x86 abc123"), "i6300esb x86 abc123");

@@ -20,7 +20,7 @@ Options On(const std::string& listen) {
   return {.listen = listen, .routes = HealthRoutes([] { return absl::OkStatus(); })};
 }
 
-TEST(Http, HealthAndReadinessAreTwoThings) {
+TEST(Http, HealthAndReadinessAreIndependent) {
   std::atomic<bool> up = false;
   const auto ready = [&up] { return up ? absl::OkStatus() : absl::UnavailableError("no host is up"); };
   const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = HealthRoutes(ready)}).value();
@@ -34,7 +34,7 @@ TEST(Http, HealthAndReadinessAreTwoThings) {
   EXPECT_EQ(client.Get("/elsewhere")->status, 404);
 }
 
-TEST(Http, ReportsAreBelowTheirFolder) {
+TEST(Http, ReportsAreServedUnderTheirPath) {
   const auto write = [](const std::string& id) -> StatusOr<std::string> {
     if (id != "c0abc") return absl::NotFoundError("no campaign \"" + id + "\"");
     return std::string("<!DOCTYPE html>");
@@ -54,7 +54,7 @@ TEST(Http, ReportsAreBelowTheirFolder) {
   }
 }
 
-TEST(Http, NoMoreReportsAreWrittenAtOnceThanThereIsRoomFor) {
+TEST(Http, LimitsConcurrentReports) {
   absl::Notification both, go;
   std::atomic<int> writing = 0;
   const auto write = [&](const std::string&) -> StatusOr<std::string> {
@@ -65,7 +65,7 @@ TEST(Http, NoMoreReportsAreWrittenAtOnceThanThereIsRoomFor) {
   const auto server = Server::Start({.listen = "127.0.0.1:0", .routes = {}, .folders = ReportFolders(write)}).value();
   const auto get = [&] {
     httplib::Client client("127.0.0.1", server->port());
-    client.set_read_timeout(std::chrono::minutes(1));  // the first two wait for the third
+    client.set_read_timeout(std::chrono::minutes(1));  // the first two requests wait for the third
     return client.Get("/reports/campaigns/c1")->status;
   };
   auto first = std::async(std::launch::async, get);
@@ -78,7 +78,7 @@ TEST(Http, NoMoreReportsAreWrittenAtOnceThanThereIsRoomFor) {
   EXPECT_EQ(get(), 200);
 }
 
-TEST(Http, PortInUseIsTold) {
+TEST(Http, PortInUseIsReported) {
   const auto first = Server::Start(On("127.0.0.1:0")).value();
   const std::string address = "127.0.0.1:" + std::to_string(first->port());
   const Status status = Server::Start(On(address)).status();
@@ -86,7 +86,7 @@ TEST(Http, PortInUseIsTold) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(address + ": Address already in use"));
 }
 
-TEST(Http, PortIsFreeAfterwards) {
+TEST(Http, PortIsFreeAfterShutdown) {
   uint16_t port = 0;
   {
     const auto server = Server::Start(On("127.0.0.1:0")).value();
@@ -97,7 +97,7 @@ TEST(Http, PortIsFreeAfterwards) {
   EXPECT_TRUE(Server::Start(On("127.0.0.1:" + std::to_string(port))).ok());
 }
 
-TEST(Http, SlowClientsDoNotHoldUpHealth) {
+TEST(Http, SlowClientsDoNotDelayHealthChecks) {
   absl::Notification go;
   Options options = On("127.0.0.1:0");
   options.posts["/slow"] = [&go](const Request& request) {
@@ -119,9 +119,9 @@ TEST(Http, SlowClientsDoNotHoldUpHealth) {
   for (std::thread& thread : clients) thread.join();
 }
 
-TEST(Http, BodiesComeWholeOrNotAtAll) {
+TEST(Http, BodiesAreCompleteOrRejected) {
   Options options = On("127.0.0.1:0");
-  options.most_body_bytes = 8;
+  options.max_body_bytes = 8;
   options.posts["/echo"] = [](const Request& request) {
     return Response{.status = 200,
                     .body = request.body + request.headers.at("x-name"),
@@ -138,7 +138,7 @@ TEST(Http, BodiesComeWholeOrNotAtAll) {
   EXPECT_EQ(client.Post("/other", headers, "1", "text/plain")->status, 404);
 }
 
-TEST(Http, BadAddresses) {
+TEST(Http, RefusesBadAddresses) {
   for (const char* address : {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(Server::Start(On(address)).status())) << address;
   }

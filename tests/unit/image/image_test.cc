@@ -34,7 +34,8 @@ struct File {
   std::string content;
 };
 
-// What the kernel unpacks (init/initramfs.c): cpio after cpio, each at a multiple of four, zeros between them.
+// Unpacks like the kernel (init/initramfs.c): a sequence of cpio archives, each at a multiple of four bytes, with zeros
+// in between.
 std::map<std::string, File> Unpack(std::string_view image) {
   std::map<std::string, File> files;
   size_t at = 0;
@@ -52,13 +53,13 @@ std::map<std::string, File> Unpack(std::string_view image) {
     while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
       const std::string path = archive_entry_pathname(entry);
       const std::string parent = fs::path(path).parent_path();
-      EXPECT_TRUE(parent.empty() || S_ISDIR(files[parent].mode)) << path << " comes before its folder";
+      EXPECT_TRUE(parent.empty() || S_ISDIR(files[parent].mode)) << "the directory comes before " << path;
       std::string content(static_cast<size_t>(archive_entry_size(entry)), '\0');
       EXPECT_EQ(archive_read_data(a, content.data(), content.size()), static_cast<la_ssize_t>(content.size()));
       files[path] = {archive_entry_mode(entry), archive_entry_rdev(entry), content};
     }
     archive_read_free(a);
-    // libarchive stops at the trailer; the next archive, if any, is found by its magic.
+    // libarchive stops at the trailer; the next archive, if any, begins after the zeros that follow the trailer.
     const size_t trailer = image.find("TRAILER!!!", at);
     at = std::min(image.find('\0', trailer), image.size());
   }
@@ -97,7 +98,7 @@ class ImageBuilderTest : public ::testing::Test {
   ImageBuilder builder_{library_, dir_.path() / "agents", cache_};
 };
 
-TEST_F(ImageBuilderTest, HoldsWhatTheGuestNeeds) {
+TEST_F(ImageBuilderTest, ContainsWhatTheGuestNeeds) {
   const std::string id = AddPackage();
   auto files = Build(Request(id));
   EXPECT_EQ(files["init"].content, "the agent");
@@ -129,11 +130,11 @@ TEST_F(ImageBuilderTest, AddsModulesAndTheKernelOnRequest) {
   EXPECT_EQ(files["lk/kernel"].content, BzImage(kRelease));
 }
 
-TEST_F(ImageBuilderTest, NamesWhatAGuestBootsFromByItsContent) {
+TEST_F(ImageBuilderTest, HashIdentifiesTheKernelAndTheBase) {
   auto request = Request(AddPackage());
   const std::string hash = builder_.Build(request).value().sha256;
   EXPECT_EQ(hash.size(), 64u);
-  // As anybody can reckon it: the kernel, and the initramfs up to the run's own files.
+  // Computed independently: the kernel, and the initramfs up to the run's own files.
   kernels::Sha256 sum;
   sum.Update(ReadFile(library_.Image(request.kernel_id)).value());
   ASSERT_EQ(Bases().size(), 1u);
@@ -142,7 +143,7 @@ TEST_F(ImageBuilderTest, NamesWhatAGuestBootsFromByItsContent) {
 
   request.run.config["token"] = "other";
   request.directory = dir_.path() / "runs/r2";
-  EXPECT_EQ(builder_.Build(request).value().sha256, hash) << "a run's secrets are no part of it";
+  EXPECT_EQ(builder_.Build(request).value().sha256, hash) << "the hash does not cover a run's secrets";
   SetAgent("another agent");
   EXPECT_NE(builder_.Build(request).value().sha256, hash);
 }
@@ -157,11 +158,11 @@ TEST_F(ImageBuilderTest, KeepsTheTokenPrivateAndReplacesAnEarlierAttempt) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
-TEST_F(ImageBuilderTest, ABaseIsReusedUntilItsContentChanges) {
+TEST_F(ImageBuilderTest, BaseIsReusedUntilItsContentsChange) {
   auto request = Request(AddPackage());
   Build(request);
   ASSERT_EQ(Bases().size(), 1u);
-  // What lies in the cache is what the guest gets.
+  // The guest gets the file from the cache.
   dir_.Write("cache" / Bases()[0].filename(), "the cached base");
   const auto image = builder_.Build(request);
   ASSERT_TRUE(image.ok()) << image.status();
@@ -188,7 +189,7 @@ TEST_F(ImageBuilderTest, TheSameInputsGiveTheSameBytes) {
   EXPECT_EQ(ReadFile(request.directory / "initrd.img").value_or("2"), first);
 }
 
-TEST_F(ImageBuilderTest, ManyRunsAtOnceShareOneBase) {
+TEST_F(ImageBuilderTest, SimultaneousRunsShareOneBase) {
   const std::string id = AddPackage();
   std::vector<std::thread> threads;
   std::vector<StatusOr<ImageBuilder::Image>> images(8, absl::UnknownError("not built"));
@@ -209,7 +210,7 @@ TEST_F(ImageBuilderTest, ManyRunsAtOnceShareOneBase) {
   EXPECT_EQ(Bases().size(), 1u);
 }
 
-TEST_F(ImageBuilderTest, ForgetsTheBasesUnusedForLongest) {
+TEST_F(ImageBuilderTest, RemovesTheLeastRecentlyUsedBases) {
   const std::string id = AddPackage();
   Build(Request(id));
   const fs::path used = Bases()[0];
@@ -219,7 +220,7 @@ TEST_F(ImageBuilderTest, ForgetsTheBasesUnusedForLongest) {
     fs::last_write_time(old, now - std::chrono::hours(1 + i));
   }
   fs::last_write_time(used, now - std::chrono::hours(100));
-  Build(Request(id));  // used again: young again
+  Build(Request(id));  // uses the first base again, so it is no longer the oldest
   auto other = Request(id);
   other.extra_modules = {"xfs"};
   Build(other);
@@ -229,13 +230,13 @@ TEST_F(ImageBuilderTest, ForgetsTheBasesUnusedForLongest) {
   EXPECT_FALSE(fs::exists(cache_ / "18.cpio"));
 }
 
-TEST_F(ImageBuilderTest, ClearsWhatACrashLeft) {
+TEST_F(ImageBuilderTest, RemovesFilesLeftOverByACrash) {
   dir_.Write("cache/.tmp-0123", "half a base");
   const ImageBuilder next(library_, dir_.path() / "agents", cache_);
   EXPECT_TRUE(fs::is_empty(cache_));
 }
 
-TEST_F(ImageBuilderTest, SaysWhatIsMissing) {
+TEST_F(ImageBuilderTest, ReportsWhatIsMissing) {
   const auto code = [&](const std::string& id) { return builder_.Build(Request(id)).status().code(); };
   EXPECT_EQ(code("k000000000000"), absl::StatusCode::kNotFound);
 
@@ -245,12 +246,12 @@ TEST_F(ImageBuilderTest, SaysWhatIsMissing) {
   const auto config = [&](std::string_view text) {
     return kernels::Upload{"config", "config", dir_.Write("config", text)};
   };
-  // An agent for arm64 is not there.
+  // There is no agent for arm64.
   EXPECT_EQ(code(AddKernel({image(lk::testing::Arm64Image("6.12.95"))})), absl::StatusCode::kNotFound);
   EXPECT_THAT(builder_.HasAgent(campaign::Arch::kAarch64).message(),
               HasSubstr("LK_AGENT_ARCHS=x86_64,aarch64 ./deploy/build"));
   EXPECT_TRUE(builder_.HasAgent(campaign::Arch::kX86_64).ok());
-  // Without a configuration nobody knows; with one, networking must be built in.
+  // Without a configuration, it is unknown whether the kernel has networking. With one, networking must be built in.
   EXPECT_EQ(code(AddKernel({image(BzImage("6.12.95"))})), absl::StatusCode::kOk);
   EXPECT_EQ(code(AddKernel({image(BzImage("6.12.95")), config("CONFIG_VIRTIO_NET=y\n")})), absl::StatusCode::kOk);
   EXPECT_EQ(code(AddKernel({image(BzImage("6.12.95")), config("CONFIG_VIRTIO_NET=m\n")})),
@@ -263,7 +264,7 @@ TEST_F(ImageBuilderTest, SaysWhatIsMissing) {
       0);
 }
 
-TEST(RunArchive, RefusesWhatIsNoLine) {
+TEST(RunArchive, RefusesNewlinesAndEqualsSignsInKeys) {
   EXPECT_EQ(RunArchive({{{"token", "a\nrun_id=evil"}}, ""}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(RunArchive({{{"a=b", "c"}}, ""}).status().code(), absl::StatusCode::kInvalidArgument);
   const auto empty = RunArchive({});

@@ -18,7 +18,7 @@ TEST(Elf, FindsASectionByItsWholeName) {
   EXPECT_EQ(ElfSection(elf, ".debug"), std::nullopt);
 }
 
-TEST(Elf, AnyCutOfAFileIsHarmless) {
+TEST(Elf, TruncatedFileHasNoBuildId) {
   const std::string elf = Elf({{".notes", Notes("0123456789abcdef")}});
   EXPECT_EQ(KernelBuildId(elf), "0123456789abcdef");
   for (size_t size = 0; size < elf.size(); ++size) EXPECT_EQ(KernelBuildId(elf.substr(0, size)), "") << size;
@@ -28,7 +28,7 @@ TEST(Elf, AnyCutOfAFileIsHarmless) {
   }
 }
 
-TEST(Elf, NoBuildIdIsNone) {
+TEST(Elf, BuildIdMayBeMissing) {
   EXPECT_EQ(KernelBuildId(Elf({{".text", "code"}})), "");
   std::string hostile = Notes("id");
   hostile.replace(0, 8, std::string(8, '\xff'));  // sizes of the first note

@@ -26,7 +26,7 @@ std::string Write(int (*format)(archive*), Filter filter, const std::vector<Entr
   Check(a, format(a));
   if (filter == Filter::kGzip) {
     Check(a, archive_write_add_filter_gzip(a));
-    // The same content gives the same bytes, whenever it is.
+    // No timestamp, so that the same contents always give the same bytes.
     Check(a, archive_write_set_filter_option(a, "gzip", "timestamp", nullptr));
   }
   if (filter == Filter::kXz) Check(a, archive_write_add_filter_xz(a));
@@ -89,7 +89,8 @@ std::string Tar(const std::vector<Entry>& entries, Filter filter) {
 }
 
 std::string TarThatClaims(const std::string& path, uint64_t bytes) {
-  // ustar: the size is 11 octal digits at 124, the checksum is 6 at 148, counted over the header with itself blank.
+  // ustar: the size is 11 octal digits at offset 124. The checksum is 6 digits at offset 148; it covers the header, in
+  // which the checksum itself counts as blanks.
   std::string header = Tar({{path, ""}}).substr(0, 512);
   header.replace(124, 11, fmt::format("{:011o}", bytes));
   header.replace(148, 8, 8, ' ');
@@ -112,7 +113,7 @@ std::string BzImage(const std::string& release, std::string_view payload) {
   image.replace(0x1fe, 2, "\x55\xaa");
   image.replace(0x202, 4, "HdrS");
   Put<uint16_t>(image, 0x206, 0x020f);
-  Put<uint16_t>(image, 0x20e, 0x300);  // of the version string, from 0x200
+  Put<uint16_t>(image, 0x20e, 0x300);  // offset of the version string, from 0x200
   Put<uint16_t>(image, 0x236, 1);      // 64-bit
   const std::string version = release + " (builder@host) #1 SMP";
   image.replace(0x500, version.size(), version);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small packages, images and modules with just the parts that lk reads.
+// Small packages, images and modules with only the parts that lk reads.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 
 namespace lk::testing {
 
-// A folder for one test.
+// A temporary directory for one test.
 class TempDir {
  public:
   TempDir();
@@ -41,19 +41,19 @@ struct Entry {
 enum class Filter { kNone, kGzip, kXz, kZstd };
 std::string Compress(std::string_view bytes, Filter filter);
 std::string Tar(const std::vector<Entry>& entries, Filter filter = Filter::kNone);
-// A tar whose only entry claims to have so many bytes, without them.
+// A tar whose only entry claims to have this size, but has no contents.
 std::string TarThatClaims(const std::string& path, uint64_t bytes);
 std::string Deb(std::string_view data_tar, const std::string& member = "data.tar.xz");
 
-// The version string of the x86 setup header; the payload is what the kernel proper is packed as.
+// An x86 image with this release in its setup header. The payload is the packed kernel proper.
 std::string BzImage(const std::string& release, std::string_view payload = {});
 std::string Arm64Image(const std::string& release, std::string_view data = {});
-// What CONFIG_IKCONFIG puts into an image.
+// The bytes that CONFIG_IKCONFIG adds to an image.
 std::string EmbeddedConfigOf(std::string_view config);
 
-// A 64-bit ELF file of these sections.
+// A 64-bit ELF file with these sections.
 std::string Elf(const std::vector<std::pair<std::string, std::string>>& sections);
-// A kernel's .notes with this build id, behind a note of another kind.
+// A kernel's .notes section with this build ID, preceded by a note of a different type.
 std::string Notes(std::string_view build_id);
 
 struct ModuleSpec {
@@ -63,7 +63,8 @@ struct ModuleSpec {
 };
 std::string Module(const ModuleSpec& spec = {});
 
-// The data.tar entries of a Debian image package, with virtio_net (needs net_failover, failover) and others.
+// The data.tar entries of a Debian image package, with virtio_net (requires net_failover and failover) and other
+// modules.
 std::vector<Entry> PackageEntries(const std::string& release = "6.1.0-40-cloud-amd64");
 kernels::Upload PackageUpload(const TempDir& dir, const std::vector<Entry>& entries, const std::string& name = "k.deb");
 

@@ -35,7 +35,7 @@ TEST_F(KernelImageTest, ReadsX86) {
   EXPECT_EQ(info->banner, "Linux version 6.12.95+deb12-cloud-amd64 (builder@host) #1 SMP");
 }
 
-TEST_F(KernelImageTest, ReadsArm64InEveryWrapping) {
+TEST_F(KernelImageTest, ReadsArm64InEveryFormat) {
   const std::string plain = Arm64Image("6.1.0-40-rt-arm64");
   const std::string gzip = Compress(plain, Filter::kGzip);
   std::string zboot = std::string("MZ\0\0zimg", 8) + std::string(56, '\0');
@@ -48,17 +48,17 @@ TEST_F(KernelImageTest, ReadsArm64InEveryWrapping) {
     EXPECT_EQ(info->arch, Arch::kAarch64);
     EXPECT_EQ(info->release, "6.1.0-40-rt-arm64");
     EXPECT_EQ(info->banner, "Linux version 6.1.0-40-rt-arm64 (builder@host) (gcc) #1 SMP");
-    // kexec takes the Image alone.
+    // kexec accepts only the bare Image.
     EXPECT_EQ(KexecImage(dir_.Write("image", image)).value(), plain);
   }
 }
 
-TEST_F(KernelImageTest, KexecTakesAnX86ImageAsItIs) {
+TEST_F(KernelImageTest, KexecGetsAnX86ImageUnchanged) {
   const std::string image = BzImage("6.12.95+deb12-cloud-amd64");
   EXPECT_EQ(KexecImage(dir_.Write("image", image)).value(), image);
 }
 
-TEST_F(KernelImageTest, RefusesOtherFilesWithTheReason) {
+TEST_F(KernelImageTest, RefusesOtherFilesWithAReason) {
   std::string x86_32 = BzImage("6.1.0");
   x86_32[0x236] = 0;
   std::string nameless = Arm64Image("6.1.0").substr(0, 128);
@@ -71,7 +71,7 @@ TEST_F(KernelImageTest, RefusesOtherFilesWithTheReason) {
                    "ELF") +
            std::string(5000, '\0'),
        "ELF"},
-      {Compress("hello", Filter::kGzip), "no arm64 Image"},
+      {Compress("hello", Filter::kGzip), "not an arm64 Image"},
       {x86_32, "64-bit"},
       {nameless, "banner"},
       {slash, "release"},
@@ -100,7 +100,7 @@ TEST_F(KernelImageTest, FindsTheEmbeddedConfiguration) {
   EXPECT_EQ(Config(Arm64Image("6.1.0", kernel)), config);
   EXPECT_EQ(Config(Compress(Arm64Image("6.1.0", kernel), Filter::kGzip)), config);
   EXPECT_EQ(Config(BzImage("6.1.0", Compress(kernel, Filter::kGzip))), config);
-  // Every compression but gzip is followed by the unpacked size.
+  // The unpacked size follows the data in every compression format except gzip.
   for (const Filter filter : {Filter::kXz, Filter::kZstd}) {
     EXPECT_EQ(Config(BzImage("6.1.0", Compress(kernel, filter) + "size")), config);
   }
@@ -108,14 +108,14 @@ TEST_F(KernelImageTest, FindsTheEmbeddedConfiguration) {
   EXPECT_EQ(Config(BzImage("6.1.0")), "");
 }
 
-TEST(ParseConfig, ReadsWhatIsSet) {
+TEST(ParseConfig, ReadsSymbolsThatAreSet) {
   EXPECT_THAT(ParseConfig("#\n# CONFIG_OFF is not set\nCONFIG_A=y\nCONFIG_B=m\nCONFIG_N=0x10\nCONFIG_S=\"a=b c\"\n"
                           "CONFIG_E=\"\"\nnonsense=1\nCONFIG_LAST=y"),
               UnorderedElementsAre(Pair("A", "y"), Pair("B", "m"), Pair("N", "0x10"), Pair("S", "a=b c"), Pair("E", ""),
                                    Pair("LAST", "y")));
 }
 
-TEST(FlavourOf, FollowsVersionAndAbi) {
+TEST(FlavourOf, IsTheTextAfterVersionAndAbi) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"6.12.95+deb12-cloud-amd64", "cloud-amd64"},
       {"6.12.90+deb12.1-cloud-amd64", "cloud-amd64"},

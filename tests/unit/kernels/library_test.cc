@@ -37,7 +37,7 @@ class LibraryTest : public ::testing::Test {
   std::string Refusal(const std::vector<Upload>& uploads) {
     const Status status = library_.Ingest(uploads).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
-    // Nothing is left of what was refused.
+    // Rejected files leave nothing behind.
     EXPECT_TRUE(fs::is_empty(library_.root()));
     return std::string(status.message());
   }
@@ -47,7 +47,7 @@ class LibraryTest : public ::testing::Test {
   Library library_{root_.path() / "kernels"};
 };
 
-TEST_F(LibraryTest, FilesADebianPackage) {
+TEST_F(LibraryTest, AddsADebianPackage) {
   const auto build = library_.Ingest({Package(PackageEntries())});
   ASSERT_TRUE(build.ok()) << build.status();
   EXPECT_THAT(build->id, MatchesRegex("k[0-9a-f]{12}"));
@@ -72,10 +72,10 @@ TEST_F(LibraryTest, FilesADebianPackage) {
   EXPECT_EQ(library_.ReadModule(build->id, closure->front()).value_or(""), Module({.release = kRelease}));
 }
 
-TEST_F(LibraryTest, PutsASplitPackageTogether) {
+TEST_F(LibraryTest, CombinesSplitPackages) {
   const std::string modules = "./usr/lib/modules/7.2.13-cloud-amd64/";
   const auto build = library_.Ingest(
-      {Package({{"./usr/share/doc/x", "nothing of a kernel"}}, "image.deb"),
+      {Package({{"./usr/share/doc/x", "not part of a kernel"}}, "image.deb"),
        Package({{modules + "vmlinuz", BzImage("7.2.13-cloud-amd64")}}, "binary.deb"),
        Package({{modules + "kernel/virtio_net.ko", Module({.release = "7.2.13-cloud-amd64"})}}, "modules.deb"),
        Package({{modules + "config", "CONFIG_X86=y\n"}}, "base.deb")});
@@ -85,7 +85,7 @@ TEST_F(LibraryTest, PutsASplitPackageTogether) {
   EXPECT_THAT(build->guest_modules, ElementsAre("virtio_net"));
 }
 
-TEST_F(LibraryTest, FilesAnImageWithItsModules) {
+TEST_F(LibraryTest, AddsAnImageWithItsModules) {
   const auto build =
       library_.Ingest({File("image", BzImage("6.12.95-lab")), File("config", "CONFIG_A=y\n"),
                        File("modules_archive", Tar({{"./build", "", S_IFLNK | 0777, "/home/me/linux"},
@@ -97,7 +97,7 @@ TEST_F(LibraryTest, FilesAnImageWithItsModules) {
   EXPECT_THAT(build->guest_modules, ElementsAre("virtio_net"));
 }
 
-TEST_F(LibraryTest, FilesABareImage) {
+TEST_F(LibraryTest, AddsABareImage) {
   const auto build =
       library_.Ingest({File("image", Arm64Image("6.12.95", lk::testing::EmbeddedConfigOf("CONFIG_VIRTIO_NET=y\n")))});
   ASSERT_TRUE(build.ok()) << build.status();
@@ -111,7 +111,7 @@ TEST_F(LibraryTest, FilesABareImage) {
   EXPECT_TRUE(unknown->config.empty());
 }
 
-TEST_F(LibraryTest, TheIdIsOfTheContentAlone) {
+TEST_F(LibraryTest, IdDependsOnlyOnTheContents) {
   const auto first = library_.Ingest({Package(PackageEntries(), "first.deb")});
   ASSERT_TRUE(first.ok()) << first.status();
 
@@ -134,15 +134,16 @@ TEST_F(LibraryTest, TheIdIsOfTheContentAlone) {
   EXPECT_EQ(std::distance(fs::directory_iterator(library_.root()), {}), 3);
 }
 
-TEST_F(LibraryTest, SaysWhatIsMissingOrContradictory) {
+TEST_F(LibraryTest, ReportsMissingAndContradictoryUploads) {
   EXPECT_THAT(Refusal({}), HasSubstr("no kernel image"));
   EXPECT_THAT(Refusal({Package({{"./usr/share/doc/readme", "hello"}}, "doc.deb")}),
               AllOf(HasSubstr("no kernel image"), HasSubstr("doc.deb")));
   EXPECT_THAT(
       Refusal({Package(PackageEntries("6.1.0-40-amd64"), "a.deb"), Package(PackageEntries("6.1.0-41-amd64"), "b.deb")}),
       AllOf(HasSubstr("6.1.0-40-amd64"), HasSubstr("6.1.0-41-amd64")));
-  EXPECT_THAT(Refusal({Package(PackageEntries(), "a.deb"), Package(PackageEntries(), "b.deb")}), HasSubstr("already"));
-  EXPECT_THAT(Refusal({Package(PackageEntries()), File("image", BzImage(kRelease))}), HasSubstr("another image"));
+  EXPECT_THAT(Refusal({Package(PackageEntries(), "a.deb"), Package(PackageEntries(), "b.deb")}),
+              HasSubstr("duplicate"));
+  EXPECT_THAT(Refusal({Package(PackageEntries()), File("image", BzImage(kRelease))}), HasSubstr("duplicate image"));
   EXPECT_THAT(Refusal({File("image", BzImage("6.12.95")),
                        File("modules_archive", Tar({{"a.ko", Module({.release = "6.1.0-40"})}}))}),
               AllOf(HasSubstr("6.12.95"), HasSubstr("6.1.0-40")));
@@ -151,7 +152,7 @@ TEST_F(LibraryTest, SaysWhatIsMissingOrContradictory) {
   EXPECT_THAT(Refusal({File("debian_package", "hello")}), HasSubstr("not a Debian package"));
 }
 
-TEST_F(LibraryTest, RefusesPathsOfAnotherRelease) {
+TEST_F(LibraryTest, RefusesPathsOfADifferentRelease) {
   std::vector<Entry> entries = PackageEntries("6.1.0-40-amd64");
   entries[1].content = BzImage("6.1.0-39-amd64");
   EXPECT_THAT(Refusal({Package(entries)}), AllOf(HasSubstr("6.1.0-39-amd64"), HasSubstr("6.1.0-40-amd64")));
@@ -160,7 +161,7 @@ TEST_F(LibraryTest, RefusesPathsOfAnotherRelease) {
 TEST_F(LibraryTest, RefusesModulesThatCannotBeLoaded) {
   std::vector<Entry> entries = PackageEntries();
   std::erase_if(entries, [](const Entry& e) { return e.path.find("/failover.ko") != std::string::npos; });
-  EXPECT_THAT(Refusal({Package(entries)}), HasSubstr("net_failover needs failover"));
+  EXPECT_THAT(Refusal({Package(entries)}), HasSubstr("net_failover requires failover"));
 }
 
 TEST_F(LibraryTest, RefusesHostileArchives) {
@@ -173,7 +174,7 @@ TEST_F(LibraryTest, RefusesHostileArchives) {
   EXPECT_THAT(Refusal({Package(entries)}), HasSubstr("./lib/modules/x"));
 }
 
-// An image whose kernel has this build id, and the vmlinux it was made from.
+// An image whose kernel has this build ID, and the vmlinux that it was made from.
 std::string ImageOf(const std::string& build_id) {
   return BzImage("6.12.95-lab", Compress("\x7f"
                                          "ELF" +
@@ -192,19 +193,19 @@ TEST_F(LibraryTest, KeepsTheDebugInformationOfABuildTree) {
   EXPECT_EQ(ReadFile(files[0] / "vmlinux").value_or(""), Vmlinux("build id 1"));
 }
 
-TEST_F(LibraryTest, DebugInformationMayComeLater) {
+TEST_F(LibraryTest, DebugInformationMayBeAddedLater) {
   const auto bare = library_.Ingest({File("image", ImageOf("build id 1"))});
   ASSERT_TRUE(bare.ok()) << bare.status();
   EXPECT_THAT(library_.DebugFiles(bare->id), ElementsAre());
   for (const char* time : {"second", "third"}) {
     const auto again = library_.Ingest({File("debug", Vmlinux("build id 1")), File("image", ImageOf("build id 1"))});
     ASSERT_TRUE(again.ok()) << again.status();
-    EXPECT_EQ(again->id, bare->id) << "what boots is the same, the " << time << " time";
+    EXPECT_EQ(again->id, bare->id) << "debug information does not change the id (" << time << " upload)";
     EXPECT_EQ(library_.DebugFiles(bare->id).size(), 1u);
   }
 }
 
-TEST_F(LibraryTest, KeepsAPackageOfDebugSymbols) {
+TEST_F(LibraryTest, KeepsTheFilesOfADebugPackage) {
   const std::string release = kRelease;
   std::vector<Entry> image = PackageEntries();
   const std::string debug = "./usr/lib/debug/";
@@ -225,9 +226,9 @@ TEST_F(LibraryTest, KeepsAPackageOfDebugSymbols) {
   EXPECT_EQ(build->id, library_.Ingest({Package(image)})->id);
 }
 
-TEST_F(LibraryTest, RefusesDebugInformationThatIsNone) {
+TEST_F(LibraryTest, RefusesInvalidDebugInformation) {
   const Upload image = File("image", ImageOf("build id 1"));
-  EXPECT_THAT(Refusal({image, File("debug", Vmlinux("build id 2"))}), HasSubstr("another build than the image"));
+  EXPECT_THAT(Refusal({image, File("debug", Vmlinux("build id 2"))}), HasSubstr("from different builds"));
   EXPECT_THAT(Refusal({image, File("debug", lk::testing::Elf({{".notes", lk::testing::Notes("build id 1")}}))}),
               HasSubstr("no debug information"));
   EXPECT_THAT(Refusal({image, File("debug", "")}), HasSubstr("no debug information"));
@@ -248,7 +249,7 @@ TEST_F(LibraryTest, RemovesABuild) {
   EXPECT_TRUE(fs::exists(root_.path() / "precious/file"));
 }
 
-TEST_F(LibraryTest, ClearsWhatACrashLeft) {
+TEST_F(LibraryTest, RemovesFilesLeftOverByACrash) {
   const auto build = library_.Ingest({Package(PackageEntries())});
   ASSERT_TRUE(build.ok());
   root_.Write("kernels/.tmp-abc123/build/vmlinuz", "half of it");

@@ -36,7 +36,7 @@ class UnpackerTest : public ::testing::Test {
   Unpacker::Placement all_ = [](const fs::path& entry) { return entry; };
 };
 
-TEST_F(UnpackerTest, UnpacksEveryCompression) {
+TEST_F(UnpackerTest, UnpacksPlainAndCompressedArchives) {
   for (const Filter filter : {Filter::kNone, Filter::kGzip, Filter::kXz, Filter::kZstd}) {
     fs::remove_all(out_);
     ASSERT_EQ(UnpackTar(Tar({{"./a/b", "content"}, {"empty", ""}}, filter)), absl::OkStatus());
@@ -49,14 +49,14 @@ TEST_F(UnpackerTest, FindsTheDataOfAPackage) {
   for (const auto& [filter, member] : std::vector<std::pair<Filter, std::string>>{
            {Filter::kXz, "data.tar.xz"}, {Filter::kZstd, "data.tar.zst"}, {Filter::kNone, "data.tar"}}) {
     fs::remove_all(out_);
-    // More than one buffer of the nested reader.
+    // Larger than the buffer of the nested reader.
     const std::string content(3 * kMiB + 5, 'x');
     ASSERT_EQ(UnpackDeb(Deb(Tar({{"./boot/big", content}}, filter), member)), absl::OkStatus()) << member;
     EXPECT_EQ(Read("boot/big"), content);
   }
 }
 
-TEST_F(UnpackerTest, LeavesUnwantedEntriesOut) {
+TEST_F(UnpackerTest, LeavesOutUnwantedEntries) {
   const auto placement = [](const fs::path& entry) { return entry == "a/want" ? fs::path("kept") : fs::path(); };
   ASSERT_EQ(Unpacker(out_).Tar(dir_.Write("t", Tar({{"a/want", "1"}, {"a/other", "2"}})), "t", placement),
             absl::OkStatus());
@@ -75,7 +75,7 @@ void PrintTo(const Hostile& hostile, std::ostream* out) {
 
 class HostileEntryTest : public UnpackerTest, public ::testing::WithParamInterface<Hostile> {};
 
-TEST_P(HostileEntryTest, IsRefusedByName) {
+TEST_P(HostileEntryTest, IsRefusedWithItsName) {
   const std::string tar = Tar({{"fine", "fine"}, GetParam().entry});
   const auto expect_refused = [](const Status& status) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
@@ -98,22 +98,22 @@ INSTANTIATE_TEST_SUITE_P(
                       Hostile{"hardlink_wanted", {"link", "", S_IFREG | 0644, "", "fine"}, "hard link"},
                       Hostile{"device", {"null", "", S_IFCHR | 0666}, "neither a file"},
                       Hostile{"fifo", {"pipe", "", S_IFIFO | 0666}, "neither a file"},
-                      Hostile{"twice", {"./fine", "again"}, "already"}),
+                      Hostile{"twice", {"./fine", "again"}, "duplicate"}),
     [](const auto& param_info) { return param_info.param.name; });
 
 TEST_F(UnpackerTest, NeverWritesThroughALink) {
-  // The link stays inside and is let pass; it is not made, so the file lands in a real folder.
+  // The link does not point outside and is accepted, but it is not created, so the file is put in a real directory.
   ASSERT_EQ(UnpackTar(Tar({{"a/link", "", S_IFLNK | 0777, "../b"}, {"a/link/file", "x"}})), absl::OkStatus());
   EXPECT_FALSE(fs::is_symlink(out_ / "a/link"));
   EXPECT_EQ(Read("a/link/file"), "x");
 }
 
-TEST_F(UnpackerTest, PassesOverTheLinksToABuildTree) {
+TEST_F(UnpackerTest, SkipsLinksToABuildTree) {
   EXPECT_EQ(UnpackTar(Tar({{"build", "", S_IFLNK | 0777, "/usr/src/linux"}})), absl::OkStatus());
   EXPECT_FALSE(fs::exists(fs::symlink_status(out_ / "build")));
 }
 
-TEST_F(UnpackerTest, RefusesWhatIsTooLargeBeforeUnpackingIt) {
+TEST_F(UnpackerTest, RefusesOversizedEntriesBeforeUnpackingThem) {
   const Status claims = UnpackTar(lk::testing::TarThatClaims("huge", uint64_t{5} << 30));
   EXPECT_EQ(claims.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(claims.message()), AllOf(HasSubstr("huge"), HasSubstr("4294967296 bytes")));
@@ -128,7 +128,7 @@ TEST_F(UnpackerTest, CountsAllEntriesOfAllArchives) {
   EXPECT_EQ(unpacker.Tar(dir_.Write("2", half), "2", none).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(UnpackerTest, EmptyEntriesCountToo) {
+TEST_F(UnpackerTest, CountsEmptyEntries) {
   EXPECT_EQ(UnpackTar(Tar(std::vector<Entry>(2100, Entry{"d/", "", S_IFDIR | 0755})), kMiB).code(),
             absl::StatusCode::kInvalidArgument);
 }
@@ -140,7 +140,7 @@ TEST_F(UnpackerTest, RefusesEveryTruncation) {
   const std::string deb = Deb(tar);
   for (size_t eighth = 0; eighth < 8; ++eighth) {
     fs::remove_all(out_);
-    // Nothing at all is an empty tar for libarchive; everything else is noticed.
+    // libarchive treats an empty file as an empty tar; it detects all other truncations.
     if (eighth > 0) {
       EXPECT_EQ(UnpackTar(tar.substr(0, tar.size() * eighth / 8)).code(), absl::StatusCode::kInvalidArgument) << eighth;
     }
@@ -149,21 +149,21 @@ TEST_F(UnpackerTest, RefusesEveryTruncation) {
   }
 }
 
-TEST_F(UnpackerTest, RefusesWhatIsNoArchive) {
+TEST_F(UnpackerTest, RefusesFilesThatAreNotArchives) {
   for (const std::string& junk :
        {std::string("#!/bin/sh\necho hello\n"), std::string(2000, '\x7f'), Tar({{"a", "b"}})}) {
     const Status status = UnpackDeb(junk);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr("not a Debian package"));
   }
-  // A gzip member behind an empty one, cut off: libarchive fails without a word.
+  // A truncated gzip member after an empty one: libarchive fails without a message.
   constexpr std::string_view kCut("\x1f\x8b\x08\x00\x38\x82\x0a\x1f\x8b\x1f\x8b\x00\x00\x40\x60\x00\x00\x08\x00", 19);
   EXPECT_EQ(UnpackDeb(std::string(kCut)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UnpackTar(std::string(2000, '\x7f')).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(UnpackDeb(Deb("junk", "other.tar")).message()), HasSubstr("data.tar"));
 }
 
-TEST(Decompress, UndoesEveryCompression) {
+TEST(Decompress, SupportsGzipXzZstdAndPlainData) {
   for (const Filter filter : {Filter::kNone, Filter::kGzip, Filter::kXz, Filter::kZstd}) {
     EXPECT_EQ(Decompress(Compress("some bytes", filter), 100).value_or("error"), "some bytes");
   }

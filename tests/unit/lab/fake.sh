@@ -1,25 +1,25 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# For the tests beside this file: a source tree and scenarios of a few lines, in $work.
+# Sourced by the tests in this directory: creates a tiny source tree and tiny scenarios in $work.
 set -euo pipefail
-# shellcheck disable=SC2034  # for the tests
+# shellcheck disable=SC2034  # used by the tests
 kernels=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../../deploy/kernels" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-command -v spatch >/dev/null || { echo "SKIP: spatch is not here (Debian package: coccinelle)"; exit 77; }
+command -v spatch >/dev/null || { echo "SKIP: spatch is not installed (Debian package: coccinelle)"; exit 77; }
 
 fail() { echo "FAIL line ${BASH_LINENO[*]}: $1"; exit 1; }
 expect() { "$@" || fail "$*"; }
 expect_not() { ! "$@" || fail "not $*"; }
-# fails STATUS TEXT COMMAND...: it exits with STATUS, having said TEXT on stderr.
+# fails STATUS TEXT COMMAND... expects the command to exit with STATUS and TEXT on stderr.
 fails() {
   local want=$1 text=$2 code=0
   shift 2
   "$@" >"$work/out" 2>"$work/err" || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit status $code, not $want: $(cat "$work/err")"
-  grep -qF -- "$text" "$work/err" || fail "$*: does not say \"$text\" but: $(cat "$work/err")"
+  [ "$code" = "$want" ] || fail "$*: got exit status $code, expected $want: $(cat "$work/err")"
+  grep -qF -- "$text" "$work/err" || fail "$*: expected \"$text\" in: $(cat "$work/err")"
 }
-# All of a tree's files and their content; what ./patch keeps for itself apart.
+# Prints digests of all files in a tree, except those that `patch` keeps for itself.
 digest() { (cd "$1" && find . -path ./.lk -prune -o -type f -print0 | sort -z | xargs -0 sha256sum); }
 mtime() { stat -c %Y "$@"; }
 
@@ -39,7 +39,7 @@ int take(struct queue *q)
 }
 C
 printf 'int other(void)\n{\n\treturn one();\n}\n' >kernel/other.c
-# What `lab` asks of a kernel's Makefile.
+# The targets of the kernel's Makefile that `lab` uses.
 cat >Makefile <<'MAKE'
 x86_64_defconfig:
 	@echo CONFIG_FROM_DEFCONFIG=y >$(KCONFIG_CONFIG)
@@ -58,7 +58,7 @@ include/generated/utsrelease.h:
 MAKE
 
 cd "$work/scenarios"
-# alpha: an emulation and a mutant in two files.
+# alpha: an emulation, and a mutant in two files.
 echo 'int lk_alpha;' >alpha/emulation.c
 echo 'extern int lk_alpha;' >alpha/emulation.h
 cat >alpha/emulation_hook.cocci <<'COCCI'
@@ -108,7 +108,7 @@ cat >alpha/mutant_other.cocci <<'COCCI'
  ...>
  }
 COCCI
-# beta: a mutant one of whose rules finds nothing.
+# beta: a mutant with a rule that matches nothing.
 cat >beta/mutant.cocci <<'COCCI'
 // Files: kernel/other.c
 @@
@@ -121,7 +121,7 @@ cat >beta/mutant.cocci <<'COCCI'
 -three()
 +four()
 COCCI
-# gamma: of another kernel.
+# gamma: an emulation for a different kernel.
 echo 'int lk_gamma;' >gamma/emulation.c
 printf '// Files: kernel/absent.c\n@@\n@@\n-one()\n+two()\n' >gamma/emulation.cocci
 printf '// Files: kernel/other.c\n@@\n@@\n-one()\n+two()\n' >gamma/mutant.cocci

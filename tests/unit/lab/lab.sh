@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# deploy/kernels/lab with a tree of one's own: the tree stays as it is, changes reach the copy that is built, and results
-# say where they come from. The tree's Makefile only pretends to build.
+# Tests deploy/kernels/lab with the user's tree: the tree stays unchanged, changes in it reach the copy that is built,
+# and results are labelled with their origin. The tree's Makefile only pretends to build.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/fake.sh"
 export XDG_CACHE_HOME=$work/cache
@@ -10,7 +10,7 @@ label() { sed -n "s/^$2=//p" "$1/labels"; }
 digest tree >before
 
 mutant=$(run --mutant alpha 2>err) || {
-  grep '^lab: not here' err && { echo "SKIP: a tool that builds kernels is missing"; exit 77; }
+  grep '^lab: missing:' err && { echo "SKIP: a tool for building kernels is missing"; exit 77; }
   fail "$(cat err)"
 }
 expect test "$(label "$mutant" build)" = "$(basename "$mutant")"
@@ -23,7 +23,7 @@ expect test "$(cat "$mutant/release")" = 6.99.1-lk-lab-mutant-alpha
 expect grep -q FROM_DEFCONFIG "$mutant/.config"
 expect_not grep -q 'unlock(q)' "$mutant/arch/x86/boot/bzImage"
 
-# Its unmutated kernel was built as well: the same but for the mutant's patches.
+# The unmutated kernel has been built as well, and differs only in the mutant's patches.
 base=$(dirname "$mutant")/$(label "$mutant" mutant-of)
 expect test "$(run 2>err)" = "$base"
 expect_not grep -q building err
@@ -35,7 +35,7 @@ expect grep -q 'unlock(q)' "$base/arch/x86/boot/bzImage"
 expect grep -q 'hook(q)' "$base/arch/x86/boot/bzImage"
 digest tree | expect cmp -s - before
 
-# What changes in the tree, and only that, reaches the copy; also where it is patched there.
+# Only the changes in the tree reach the copy, including changes of files that are patched there.
 copy=$(readlink "$base/source")
 find "$copy" -type f -exec touch -d @1000000000 {} +
 sed -i 's/work(q)/more_work(q)/' tree/kernel/queue.c
@@ -53,7 +53,7 @@ rm tree/kernel/added.c
 expect_not grep -q 'added' "$(run 2>/dev/null)/arch/x86/boot/bzImage"
 expect test ! -e "$copy/kernel/added.c"
 
-# What a build in the tree has left is no source; its .config is what to build.
+# Build products in the tree are not treated as sources; the tree's .config is used.
 mkdir -p tree/include/generated
 touch tree/kernel/queue.o tree/kernel/made.c tree/kernel/.made.c.cmd tree/include/generated/made.h tree/vmlinux
 echo CONFIG_FROM_TREE=y >tree/.config
@@ -65,7 +65,7 @@ expect_not grep -q FROM_DEFCONFIG "$own/.config"
 for file in kernel/queue.o kernel/made.c include/generated/made.h vmlinux; do expect test ! -e "$copy/$file"; done
 digest tree | expect cmp -s - before
 
-# A repository says itself what its sources are.
+# In a repository, git decides which files are sources.
 if command -v git >/dev/null; then
   git -C tree init -q
   echo '*.c' >tree/.gitignore
@@ -76,12 +76,12 @@ if command -v git >/dev/null; then
   rm -r tree/.git
 fi
 
-# Nothing is built that is not a mutant.
-fails 1 'finds nothing to change in kernel/other.c' run --mutant beta
+# A mutant is not built if its patch does not apply, or if it requires a symbol that is not set.
+fails 1 'mutant.cocci matches nothing in kernel/other.c' run --mutant beta
 expect_not grep -q building err
-fails 1 'the mutant of alpha needs CONFIG_FROM_DEFCONFIG' run --mutant alpha
+fails 1 'the mutant of alpha requires CONFIG_FROM_DEFCONFIG' run --mutant alpha
 expect_not grep -q building err
-fails 2 'these are: alpha, beta, gamma' run --mutant delta
-fails 2 'is no kernel source tree: it has no Makefile' "$kernels/lab" --arch x86_64 --tree scenarios
-fails 2 'does not go with --suite' run --suite sid
+fails 2 'expected one of alpha, beta, gamma' run --mutant delta
+fails 2 'is not a kernel source tree: it has no Makefile' "$kernels/lab" --arch x86_64 --tree scenarios
+fails 2 'cannot be combined with --suite' run --suite sid
 echo passed

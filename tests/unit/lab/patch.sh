@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# deploy/kernels/patch: what fits is applied, what does not is named, and everything can be taken back.
+# Tests deploy/kernels/patch: patches that match the tree are applied, others are reported, and all can be reverted.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/fake.sh"
 run() { "$kernels/patch" tree --arch x86_64 --scenarios scenarios "$@"; }
 digest tree >before
 
-# The emulations that fit.
+# The emulations that apply.
 run >labels 2>err
-expect grep -q 'left out the emulation of gamma: for x86_64 it has no kernel/absent.c' err
+expect grep -q 'skipped the emulation of gamma: the tree has no kernel/absent.c (needed for x86_64)' err
 expect grep -qx 'emulates=alpha' labels
 expect_not grep -q mutant labels
 expect grep -q 'hook(q);' tree/kernel/queue.c
@@ -19,7 +19,7 @@ expect grep -qx 'obj-y += alpha.o' tree/drivers/lk/Makefile
 expect test "$(grep -c ' lk/$' tree/drivers/Makefile)" = 1
 digest tree >lab
 
-# A mutant writes its own files and no others.
+# Applying a mutant writes only the files that its patches change.
 find tree -type f -exec touch -d @1000000000 {} +
 run --mutant alpha >labels 2>/dev/null
 expect grep -qx 'mutant=alpha' labels
@@ -32,7 +32,7 @@ done
 for file in kernel/{queue,other}.c; do expect test "$(mtime "tree/$file")" != 1000000000; done
 digest tree >mutant
 
-# Once more changes nothing, and back is back, to the byte and with a new time.
+# A second run changes nothing; reverting restores every byte, with a new timestamp.
 find tree -type f -exec touch -d @1000000000 {} +
 run --mutant alpha >again 2>/dev/null
 expect cmp -s labels again
@@ -41,20 +41,20 @@ run >/dev/null 2>&1
 expect test "$(mtime tree/kernel/other.c)" != 1000000000
 digest tree | expect cmp -s - lab
 
-# A rule that finds nothing is an error that shows it, though the rule before it matches; nothing is written.
-fails 1 'the mutant of beta does not fit this tree: mutant.cocci finds nothing to change in kernel/other.c' run --mutant beta
+# A rule that matches nothing is reported, even if the rule before it matches; nothing is written.
+fails 1 'the mutant of beta does not apply to this tree: mutant.cocci matches nothing in kernel/other.c' run --mutant beta
 expect grep -qx '  -three()' err
 expect grep -qx '  +four()' err
 expect_not grep -q -- '-one()' err
-# So is the wanted scenario's emulation, where another's is left out.
-fails 1 'the emulation of gamma does not fit this tree: for x86_64 it has no kernel/absent.c' run --mutant gamma
-fails 2 'these are: alpha, beta, gamma' run --mutant delta
-fails 2 'is no kernel source tree' "$kernels/patch" scenarios
+# If an emulation does not apply, that is an error for its own scenario's mutant; for other mutants it is only skipped.
+fails 1 'the emulation of gamma does not apply to this tree: the tree has no kernel/absent.c (needed for x86_64)' run --mutant gamma
+fails 2 'expected one of alpha, beta, gamma' run --mutant delta
+fails 2 'is not a kernel source tree' "$kernels/patch" scenarios
 run --check --mutant alpha >again 2>/dev/null
 expect cmp -s labels again
 digest tree | expect cmp -s - lab
 
-# A call that was cut short, here between two of its files, is made good by the next.
+# If a run is interrupted (here between two files), the next one repairs the tree.
 run --mutant alpha >/dev/null 2>&1
 cp tree/kernel/other.c cut.c
 run >/dev/null 2>&1
@@ -71,7 +71,7 @@ run --mutant alpha >/dev/null 2>&1
 digest tree | expect cmp -s - mutant
 run >/dev/null 2>&1
 
-# A patch that is taken away is taken back.
+# A patch that has been deleted is reverted.
 rm -r scenarios/alpha/emulation* scenarios/gamma/emulation*
 run >labels 2>&1
 expect_not grep -q emulates labels

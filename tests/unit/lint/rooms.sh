@@ -5,7 +5,7 @@ T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 failures=0
 
-# Three rooms above each other: api, store, support; and limits, a header of store's folder that is a room of its own.
+# Three components: api links store, which links support. A fourth, limits, is a single header in store's directory.
 mkdir -p "$T"/{proto/support,proto/lk/v1,server/store/sql,server/api} && cd "$T" || exit 1
 cat >proto/CMakeLists.txt <<'CMAKE'
 add_library(lk_proto STATIC ${generated})  # add_library(lk_remark STATIC remark.cc)
@@ -35,7 +35,7 @@ CMAKE
 printf '#include "server/store/store.h"\n#include "lk/v1/run.pb.h"\n#include "tests/x.h"\n' >server/api/api.cc
 git init -q && git add . && git -c user.name=t -c user.email=t@t commit -qm sound
 
-# finds TEXT [LINE...]: the lines are all that the lint says; a line is the beginning of one of its.
+# finds TEXT [LINE...] checks that the lint reports as many problems as there are LINEs, and that it prints each LINE.
 finds() {
   local text=$1 said status=0 good=1 line
   shift
@@ -47,22 +47,22 @@ finds() {
   git checkout -q . && git clean -qfd
 }
 
-finds "nothing in a sound tree"
+finds "no problem in a correct tree"
 
 echo '#include "support/version.h"' >>server/api/api.cc
-finds "a room that only another one links publicly" \
+finds "an included component that is linked only through another one" \
   "server/api/api.cc:4: lk::api includes support/version.h without linking lk::support; add lk::support to its target_link_libraries in server/api/CMakeLists.txt, or"
 
 echo '#include "server/store/limits.h"' >server/api/api.h
-finds "a room of a single header" "server/api/api.h:1: lk::api includes server/store/limits.h without linking lk::limits;"
+finds "an included component that consists of a single header" "server/api/api.h:1: lk::api includes server/store/limits.h without linking lk::limits;"
 
 sed -i '/store.h/d' server/api/api.cc
-finds "a link that nothing uses" "server/api/CMakeLists.txt:3: lk::api links lk::store and includes nothing of it; drop the link"
+finds "an unused link" "server/api/CMakeLists.txt:3: lk::api links lk::store but includes nothing from it; remove the link"
 
 sed -i 's/PUBLIC lk::support/PUBLIC lk::support lk::api/' server/store/CMakeLists.txt
 echo '#include "server/api/api.h"' >server/store/sql/dialect.cc
 touch server/api/api.h
-finds "a ring, though it is linked" \
-  "rooms include each other in a ring, lk::api -> lk::store (server/api/api.cc:1) -> lk::api (server/store/sql/dialect.cc:1); move"
+finds "an include cycle, even if its components are linked" \
+  "include cycle: lk::api -> lk::store (server/api/api.cc:1) -> lk::api (server/store/sql/dialect.cc:1); move"
 
 [ $failures = 0 ] || { echo "$failures checks failed"; exit 1; }

@@ -60,7 +60,7 @@ class MetricsTest : public testing::Test {
             .agents_connected = [] { return 1; },
             .agent_samples = [] { return 42; }};
   }
-  // What a scrape gets.
+  // The response to a scrape.
   std::string Scrape(Limits limits = {}) {
     Exporter exporter(*store_, Live(), latency_, limits);
     EXPECT_TRUE(exporter.Start("127.0.0.1:0").ok());

@@ -41,7 +41,7 @@ TEST_F(MetricsTest, RunsComeFromTheStore) {
                     HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 7.5)")));
 }
 
-TEST_F(MetricsTest, DeliveriesOfNotifications) {
+TEST_F(MetricsTest, CountsDeliveriesOfNotifications) {
   store::Notification notification;
   notification.id = "msg_1";
   notification.target = "ci";
@@ -52,7 +52,7 @@ TEST_F(MetricsTest, DeliveriesOfNotifications) {
                               HasSubstr(R"(lk_webhook_deliveries_total{target="ci",result="delivered"} 1)")));
 }
 
-TEST_F(MetricsTest, ControlsAreRunsThatAreToFail) {
+TEST_F(MetricsTest, ControlsDoNotCountInThePassRatio) {
   AddKernel("6.12.1-mutant");
   store::Change change;
   change.runs = {Finished("c1-1", "6.12.1-mutant", Verdict::kFail, true),
@@ -67,7 +67,7 @@ TEST_F(MetricsTest, ControlsAreRunsThatAreToFail) {
                               Not(HasSubstr("lk_kernel_pass_ratio" + cell))));
 }
 
-TEST_F(MetricsTest, FindingIsThereBeforeItsRunIsOver) {
+TEST_F(MetricsTest, FindingCountsBeforeItsRunIsFinished) {
   campaign::Run run = Finished("c1-1", "6.12.1", Verdict::kError, true);
   run.state = campaign::RunState::kRunning;
   run.findings.emplace_back().kind = detect::Kind::kHardLockup;
@@ -82,7 +82,7 @@ TEST_F(MetricsTest, FindingIsThereBeforeItsRunIsOver) {
   AddKernel("6.1.1");
   Save(Finished("c1-2", "6.1.1", Verdict::kPass, true));
   EXPECT_THAT(Scrape({.max_series = 5}), AllOf(HasSubstr("lk_findings_total" + cell), Not(HasSubstr("6.1.1"))))
-      << "a kernel in its first run is the newest, not the oldest";
+      << "a kernel whose first run is still in progress counts as the most recent one";
 }
 
 TEST_F(MetricsTest, LatencyBucketsAreCumulative) {
@@ -90,7 +90,7 @@ TEST_F(MetricsTest, LatencyBucketsAreCumulative) {
   const std::string labels =
       R"({kernel="6.12.1",arch="x86_64",profile="small",scenario="baseline",probe="timer_wakeup")";
   EXPECT_THAT(Scrape(), AllOf(HasSubstr("lk_latency_seconds_bucket" + labels + R"(,le="5e-05"} 0)"),
-                              // The tenth is 1 ms, whose bucket reaches beyond that.
+                              // The tenth value is 1 ms, but its bucket extends beyond that.
                               HasSubstr("lk_latency_seconds_bucket" + labels + R"(,le="0.001"} 9)"),
                               HasSubstr("lk_latency_seconds_bucket" + labels + R"(,le="0.002"} 10)"),
                               HasSubstr("lk_latency_seconds_bucket" + labels + R"(,le="10"} 10)"),
@@ -99,7 +99,7 @@ TEST_F(MetricsTest, LatencyBucketsAreCumulative) {
                               HasSubstr("lk_latency_seconds_sum" + labels + "} 0.0055")));
 }
 
-TEST_F(MetricsTest, WhatIsGoingOn) {
+TEST_F(MetricsTest, ExportsTheCurrentState) {
   EXPECT_THAT(Scrape(), AllOf(HasSubstr(R"(lk_campaign_runs{campaign="c1",state="queued"} 3)"),
                               HasSubstr(R"(lk_host_state{host="qemu:///system",state="drained"} 1)"),
                               HasSubstr(R"(lk_host_state{host="qemu:///system",state="up"} 0)"),
@@ -110,13 +110,13 @@ TEST_F(MetricsTest, WhatIsGoingOn) {
                               HasSubstr(R"(lk_store_latency_seconds_count{op="put_kernel"} 1)")));
 }
 
-TEST(Names, StatesOfHostsAreTheDomains) {
+TEST(Names, HostStatesMatchTheEnum) {
   using State = campaign::Host::State;
   EXPECT_THAT(kHostStates,
               testing::ElementsAre(ToString(State::kUp), ToString(State::kDown), ToString(State::kDrained)));
 }
 
-TEST_F(MetricsTest, KernelsLongestNotRunLeaveFirst) {
+TEST_F(MetricsTest, LeastRecentlyRunKernelsAreDroppedFirst) {
   for (const char* kernel : {"6.1.1", "6.1.2"}) AddKernel(kernel);
   campaign::Run old = Finished("c1-1", "6.12.1", Verdict::kPass, true);
   old.finished -= absl::Hours(2);
@@ -125,7 +125,8 @@ TEST_F(MetricsTest, KernelsLongestNotRunLeaveFirst) {
   campaign::Run middle = Finished("c1-3", "6.1.2", Verdict::kPass, true);
   middle.finished -= absl::Hours(1);
   Save(middle);
-  // A kernel makes 4 series here (verdict, last run, ratio, order), and a histogram of 25 (23 buckets, sum and count).
+  // Each kernel has 4 series here (verdict, last run, ratio, order), and a histogram with 25 series (23 buckets, sum
+  // and count).
   const auto latencies = [](const std::string& kernel) {
     return HasSubstr("lk_latency_seconds_count{kernel=\"" + kernel + "\"");
   };
@@ -154,12 +155,12 @@ TEST_F(MetricsTest, LaterTitlesAreSummedUp) {
   const auto title = [](const std::string& name, int count) {
     return HasSubstr("title=\"" + name + "\"} " + std::to_string(count));
   };
-  EXPECT_THAT(Scrape({.max_titles = 3}), AllOf(title("x", 1), Not(HasSubstr("others"))));
+  EXPECT_THAT(Scrape({.max_titles = 3}), AllOf(title("x", 1), Not(HasSubstr("title=\"(others)\""))));
   EXPECT_THAT(Scrape({.max_titles = 1}), AllOf(title("z", 1), title("(others)", 2), Not(HasSubstr("\"y\""))));
   EXPECT_THAT(Scrape({.max_titles = 1}), HasSubstr("lk_metrics_left_out{what=\"titles\"} 2"));
 }
 
-TEST_F(MetricsTest, BuildsStandInReleaseOrder) {
+TEST_F(MetricsTest, BuildsAreInReleaseOrder) {
   campaign::KernelBuild kernel;
   for (const char* release : {"6.1.0-40-cloud-amd64", "6.1.0-9-cloud-amd64", "6.1.0-9-amd64"}) {
     kernel.id = kernel.release = release;
@@ -178,13 +179,13 @@ TEST_F(MetricsTest, BuildsStandInReleaseOrder) {
             Not(HasSubstr("6.1.0-lk-lab"))));
 }
 
-TEST_F(MetricsTest, RemovedKernelLeaves) {
+TEST_F(MetricsTest, RemovedKernelIsNoLongerExported) {
   Save(Finished("c1-1", "6.12.1", Verdict::kPass, true));
   ASSERT_TRUE(store_->RemoveKernel("k6.12.1").ok());
   EXPECT_THAT(Scrape(), AllOf(Not(HasSubstr("6.12.1")), HasSubstr("lk_console_bytes_total 100")));
 }
 
-TEST_F(MetricsTest, PortInUseIsTold) {
+TEST_F(MetricsTest, PortInUseIsReported) {
   Exporter first(*store_, Live(), latency_, {});
   ASSERT_TRUE(first.Start("127.0.0.1:0").ok());
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
@@ -194,7 +195,7 @@ TEST_F(MetricsTest, PortInUseIsTold) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(address + ": Address already in use"));
 }
 
-TEST_F(MetricsTest, WorkOfLkdIsCountedOnce) {
+TEST_F(MetricsTest, WorkOfLkdIsCountedOnlyOnce) {
   Exporter exporter(*store_, Live(), latency_, {});
   ASSERT_TRUE(exporter.Start("127.0.0.1:0").ok());
   httplib::Client client("127.0.0.1", exporter.port());
@@ -205,7 +206,7 @@ TEST_F(MetricsTest, WorkOfLkdIsCountedOnce) {
   }
 }
 
-// Counters, buckets, sums and counts of a scrape.
+// The counters, buckets, sums and counts in a scrape.
 std::map<std::string, double> Counters(const std::string& text) {
   std::map<std::string, double> counters;
   std::istringstream lines(text);
@@ -216,7 +217,7 @@ std::map<std::string, double> Counters(const std::string& text) {
   return counters;
 }
 
-TEST_F(MetricsTest, NothingGoesBackWhenLkdIsStartedAgain) {
+TEST_F(MetricsTest, NoCounterDecreasesWhenLkdIsRestarted) {
   const std::string path = testing::TempDir() + "lk-metrics-" + std::to_string(getpid()) + ".db";
   const absl::Cleanup remove = [&path] {
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix);
@@ -231,7 +232,7 @@ TEST_F(MetricsTest, NothingGoesBackWhenLkdIsStartedAgain) {
   ASSERT_TRUE(before.contains("lk_agent_samples_total"));
   ASSERT_TRUE(before.contains(R"(lk_store_latency_seconds_count{op="apply"})"));
 
-  latency_.Take();  // dies with the process
+  latency_.Take();  // lost with the process
   store_ = OpenStore("sqlite:" + path);
   LiveSource fresh = Live();
   fresh.agent_samples = [] { return 0; };
@@ -251,7 +252,7 @@ TEST(LabelValue, IsPrintableAndShort) {
   EXPECT_EQ(LabelValue(std::string(1000, 'x')).size(), 128u);
 }
 
-TEST(Family, SeriesThatLookTheSameOnceCleanedAreOne) {
+TEST(Family, SeriesWithTheSameCleanedLabelsAreSummed) {
   Family family(kFindings);
   family.Add({"k\n", "a", "p", "s", "x"}, 1);
   family.Add({"k\t", "a", "p", "s", "x"}, 2);

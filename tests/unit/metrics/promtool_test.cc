@@ -10,10 +10,10 @@
 namespace lk::metrics {
 namespace {
 
-// Everything that is exported, with every metric there is in it.
-TEST_F(MetricsTest, PromtoolIsContent) {
+// A scrape that contains every metric.
+TEST_F(MetricsTest, PromtoolFindsNoProblems) {
   if (std::system("command -v promtool >/dev/null") != 0)
-    GTEST_SKIP() << "promtool is not installed (Debian: prometheus)";
+    GTEST_SKIP() << "promtool is not installed (Debian package: prometheus)";
   campaign::Run run = Finished("c1-1", "6.12.1 \"odd\\", campaign::Verdict::kFail, true);
   AddKernel(run.kernel_release);
   run.findings.emplace_back().kind = detect::Kind::kSoftLockup;

@@ -18,7 +18,7 @@ using testing::Not;
 
 constexpr absl::Duration kNever = absl::Hours(1);
 
-// Takes what is put, as a Pushgateway does.
+// Accepts PUT requests like a Pushgateway.
 class Gateway {
  public:
   explicit Gateway(int port = 0) {
@@ -43,7 +43,7 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   int port() const { return port_; }
-  void Answer(int status) {
+  void RespondWith(int status) {
     const MutexLock lock(&mutex_);
     status_ = status;
   }
@@ -94,7 +94,7 @@ class PushTest : public MetricsTest {
   TestClock clock_;
 };
 
-TEST_F(PushTest, EachFinishedCampaignOnceInAGroupOfItsOwn) {
+TEST_F(PushTest, PushesEachFinishedCampaignOnceInASeparateGroup) {
   Finish("c1", {Finished("c1-1", "6.12.1", Verdict::kPass, true)});
   campaign::Run fail = Finished("c2-1", "6.12.1", Verdict::kFail, true);
   fail.findings.resize(2);
@@ -123,22 +123,22 @@ TEST_F(PushTest, EachFinishedCampaignOnceInAGroupOfItsOwn) {
   EXPECT_EQ(gateway.Paths().size(), 2u);
 }
 
-TEST_F(PushTest, RefusedOneIsTriedAgainAndKeepsNoOtherBack) {
+TEST_F(PushTest, RejectedCampaignIsRetriedAndDoesNotDelayOthers) {
   Gateway gateway;
-  gateway.Answer(400);
+  gateway.RespondWith(400);
   Pusher pusher(*store_, clock_, To(gateway.port()));
   Finish("c1", {});
   Finish("c2", {});
   const Status refused = pusher.PushAll();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("answers 400: pushed metrics are_invalid"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("HTTP status 400: pushed metrics are_invalid"));
   EXPECT_EQ(gateway.Paths().size(), 2u);
-  gateway.Answer(202);
+  gateway.RespondWith(202);
   EXPECT_EQ(pusher.PushAll(), absl::OkStatus());
   EXPECT_EQ(gateway.Paths().size(), 4u);
 }
 
-TEST_F(PushTest, WaitsForAPushgatewayThatIsNotThere) {
+TEST_F(PushTest, RetriesUntilThePushgatewayIsUp) {
   int port = 0;
   { port = Gateway().port(); }
   Finish("c1", {});
@@ -153,7 +153,7 @@ TEST_F(PushTest, WaitsForAPushgatewayThatIsNotThere) {
   EXPECT_TRUE(gateway.WaitFor(1));
 }
 
-TEST_F(PushTest, HasALastTryWhenLkdStops) {
+TEST_F(PushTest, TriesOnceMoreWhenLkdStops) {
   Gateway gateway;
   {
     const Pusher pusher(*store_, clock_, To(gateway.port()));

@@ -30,7 +30,7 @@ std::vector<Histogram> Constant(const std::vector<uint64_t>& values) {
   return histograms;
 }
 
-TEST(BootstrapRatios, OfRunsThatDoNotDifferHasNoWidth) {
+TEST(BootstrapRatios, HaveNoWidthIfRunsDoNotDiffer) {
   std::vector<Histogram> a(8);
   std::vector<Histogram> b(8);
   for (uint64_t ns = 1000; ns < 100'000; ns += 37) {
@@ -40,7 +40,7 @@ TEST(BootstrapRatios, OfRunsThatDoNotDifferHasNoWidth) {
   const auto intervals = BootstrapRatios(Pointers(a), Pointers(b), kQuantiles, {});
   ASSERT_EQ(intervals.size(), 3u);
   for (size_t i = 0; i < intervals.size(); ++i) {
-    // The same rule as the histogram's own.
+    // The quantiles are those of Histogram::Quantile.
     const double ratio =
         static_cast<double>(b[0].Quantile(kQuantiles[i])) / static_cast<double>(a[0].Quantile(kQuantiles[i]));
     EXPECT_DOUBLE_EQ(intervals[i]->low, ratio);
@@ -48,7 +48,7 @@ TEST(BootstrapRatios, OfRunsThatDoNotDifferHasNoWidth) {
   }
 }
 
-TEST(BootstrapRatios, IsOneResultForOneSeed) {
+TEST(BootstrapRatios, AreReproducible) {
   Dice dice(1);
   std::vector<Histogram> a(6);
   std::vector<Histogram> b(9);
@@ -64,8 +64,8 @@ TEST(BootstrapRatios, IsOneResultForOneSeed) {
   }
 }
 
-TEST(BootstrapRatios, SpansWhatRunsSpanWhenThereAreFew) {
-  // With three runs the widened tails hold less than one resample: the interval is all that was drawn.
+TEST(BootstrapRatios, SpanAllRunsIfThereAreFew) {
+  // With three runs, the widened interval leaves out less than one resample, so it spans everything that was drawn.
   const std::vector<Histogram> a = Constant({10, 10, 10});
   const std::vector<Histogram> b = Constant({10, 20, 30});
   const auto intervals = BootstrapRatios(Pointers(a), Pointers(b), std::array{0.5}, {});
@@ -73,16 +73,16 @@ TEST(BootstrapRatios, SpansWhatRunsSpanWhenThereAreFew) {
   EXPECT_DOUBLE_EQ(intervals[0]->high, 3);
 }
 
-TEST(BootstrapRatios, NeedsTwoRunsAndToleratesZero) {
+TEST(BootstrapRatios, NeedTwoRunsAndTolerateZeros) {
   const std::vector<Histogram> one = Constant({10});
   const std::vector<Histogram> zeros = Constant({0, 0});
   EXPECT_THAT(BootstrapRatios(Pointers(one), Pointers(zeros), kQuantiles, {}), Each(Eq(std::nullopt)));
   EXPECT_THAT(BootstrapRatios(Pointers(zeros), Pointers(zeros), kQuantiles, {}), Each(testing::Ne(std::nullopt)));
 }
 
-TEST(BootstrapRatios, HoldsTheTruthAboutAsOftenAsItSays) {
-  // 300 experiments each; b's medians are 1.3 times a's. For 0.95 the count is at least 275 with a probability of 0.99:
-  // what is allowed beyond that is what percentile intervals are known to miss with so few runs.
+TEST(BootstrapRatios, ContainTheTruthAboutAsOftenAsStated) {
+  // 300 experiments each; b's medians are 1.3 times a's. At a coverage of 0.95, the count is at least 275 with a
+  // probability of 0.99. The lower limit for 6 runs allows for the known undercoverage of percentile intervals.
   struct Case {
     int runs;
     int least;
@@ -105,7 +105,7 @@ TEST(BootstrapRatios, HoldsTheTruthAboutAsOftenAsItSays) {
   }
 }
 
-TEST(RunsToEnclose, IsWhereTheRangeMissesTheMedianRarelyEnough) {
+TEST(RunsToEnclose, IsEnoughForTheRangeToContainTheMedian) {
   EXPECT_EQ(RunsToEnclose(0.5), 2u);
   EXPECT_EQ(RunsToEnclose(0.95), 6u);  // 2^-5 = 0.031
   EXPECT_EQ(RunsToEnclose(0.99), 8u);  // 2^-7 = 0.0078

@@ -61,7 +61,7 @@ std::vector<bool> Outcomes(const std::vector<campaign::Run>& runs) {
   return outcomes;
 }
 
-TEST(Evidence, IsPassAndFailAlone) {
+TEST(Evidence, CountsOnlyPassAndFail) {
   EXPECT_THAT(
       Outcomes({Finished(1, 1, Verdict::kPass), Finished(2, 1, Verdict::kFail), Finished(3, 1, Verdict::kError),
                 Finished(4, 1, Verdict::kMiss), Finished(5, 1, Verdict::kSkip), Finished(6, 1, Verdict::kUnproven)}),
@@ -71,17 +71,17 @@ TEST(Evidence, IsPassAndFailAlone) {
   EXPECT_THAT(Outcomes(std::vector{running}), IsEmpty());
 }
 
-TEST(Evidence, IsTheFirstAttemptThatSaysSomething) {
-  // Flaky: the failure counts, superseded as it is. An error says nothing, so that its retry does.
+TEST(Evidence, CountsTheFirstAttemptThatDecides) {
+  // Flaky: the failure counts although it was superseded. An error decides nothing, so its retry counts.
   campaign::Run first = Finished(1, 1, Verdict::kFail);
   first.superseded = true;
   const std::vector<campaign::Run> runs = {Finished(2, 1, Verdict::kError), Finished(2, 2, Verdict::kPass),
                                            Finished(1, 2, Verdict::kPass), first};
   EXPECT_THAT(Outcomes(runs), ElementsAre(false, true));
-  EXPECT_THAT(Outcomes({runs.rbegin(), runs.rend()}), ElementsAre(false, true)) << "in any order";
+  EXPECT_THAT(Outcomes({runs.rbegin(), runs.rend()}), ElementsAre(false, true)) << "the order of runs does not matter";
 }
 
-TEST(Evidence, TellsConditionsAndCampaignsApart) {
+TEST(Evidence, SeparatesConditionsAndCampaigns) {
   campaign::Run other = Finished(1, 1, Verdict::kPass);
   other.campaign_id = "c2";
   EXPECT_THAT(Outcomes({Finished(1, 1, Verdict::kPass), other}), ElementsAre(true, true));
@@ -98,11 +98,11 @@ TEST(Evidence, TellsConditionsAndCampaignsApart) {
   EXPECT_EQ(evidence.ToSamples().size(), 3u);
 }
 
-TEST(Evidence, LeavesOutLatenciesAcrossAPause) {
+TEST(Evidence, LeavesOutLatenciesIfTheVmWasPaused) {
   campaign::Run run = Finished(1, 1, Verdict::kFail);
   Evidence failed;
   failed.Add(run);
-  EXPECT_EQ(failed.ToSamples().at(kBaseline).at(0).latencies.size(), 1u) << "a failed run's count";
+  EXPECT_EQ(failed.ToSamples().at(kBaseline).at(0).latencies.size(), 1u) << "latencies of failed runs count";
   run.paused_seconds = 0.5;
   Evidence paused;
   paused.Add(run);
@@ -111,7 +111,7 @@ TEST(Evidence, LeavesOutLatenciesAcrossAPause) {
 
 // ---- pass rates ---------------------------------------------------------------------------------------------------
 
-TEST(Compare, CallsAMutantOfThreeRunsEach) {
+TEST(Compare, CallsAMutantWorseWithThreeRunsEach) {
   const Row row = PassRates({3, 0}, {0, 3});
   EXPECT_EQ(row.call, Call::kWorse);
   EXPECT_EQ(row.what, "pass_rate");
@@ -127,7 +127,7 @@ TEST(Compare, CallsAMutantOfThreeRunsEach) {
   EXPECT_EQ(PassRates({0, 3}, {3, 0}).call, Call::kBetter);
 }
 
-TEST(Compare, SaysWhichNumbersCanNeverTell) {
+TEST(Compare, SaysThatThereAreTooFewRuns) {
   const Row row = PassRates({3, 0}, {0, 3}, {.error_rate = 0.01});
   EXPECT_EQ(row.call, Call::kUndecided);
   EXPECT_FALSE(row.tested);
@@ -135,49 +135,49 @@ TEST(Compare, SaysWhichNumbersCanNeverTell) {
   EXPECT_EQ(row.least_runs, 4u);
   EXPECT_EQ(row.more_repeats, 1u);
   EXPECT_EQ(Lacks(row),
-            "3 runs each can never tell, at least 4 each are needed; 1 more repeat would decide, if things are as they "
-            "look");
+            "too few runs to decide (3 each, at least 4 each needed); 1 more repeat would be enough to decide, if the "
+            "observed difference is real");
 }
 
-TEST(Compare, SaysHowManyMoreWouldDecide) {
+TEST(Compare, SaysHowManyMoreRepeatsAreNeeded) {
   const Row row = PassRates({10, 0}, {7, 3});
   EXPECT_EQ(row.call, Call::kUndecided);
   EXPECT_TRUE(row.tested);
   ASSERT_TRUE(row.more_repeats);
   EXPECT_GT(*row.more_repeats, 5u);
   EXPECT_LT(*row.more_repeats, 30u);
-  EXPECT_THAT(Lacks(row), HasSubstr("more repeats would decide"));
-  // The bigger the difference, the fewer.
+  EXPECT_THAT(Lacks(row), HasSubstr("more repeats would be enough to decide"));
+  // The bigger the difference, the fewer repeats.
   EXPECT_LT(PassRates({10, 0}, {6, 4}, {.error_rate = 0.01}).more_repeats, row.more_repeats.value() + 10);
-  // Nothing in sight: a difference that matters, but so little that 200 runs do not show it.
+  // Not feasible: a difference that matters, but is too small for 200 runs to show.
   const Row close = PassRates({6, 3}, {5, 4});
   EXPECT_EQ(close.more_repeats, std::nullopt);
-  EXPECT_EQ(Lacks(close), "no number of repeats in sight would decide");
+  EXPECT_EQ(Lacks(close), "no feasible number of repeats would be enough to decide");
 }
 
-TEST(Compare, CallsSameOnlyWhatIsProvenSo) {
+TEST(Compare, CallsARowSameOnlyIfThatIsProven) {
   const Row few = PassRates({3, 0}, {3, 0});
-  EXPECT_EQ(few.call, Call::kUndecided) << "no difference seen is no proof";
+  EXPECT_EQ(few.call, Call::kUndecided) << "seeing no difference proves nothing";
   EXPECT_EQ(few.more_repeats, 32u);  // see TrialsToBound
   EXPECT_EQ(PassRates({35, 0}, {35, 0}).call, Call::kSame);
   EXPECT_EQ(PassRates({34, 0}, {34, 0}).call, Call::kUndecided);
   EXPECT_EQ(PassRates({35, 0}, {35, 0}, {.pass_rate_margin = 0.05}).call, Call::kUndecided);
 }
 
-TEST(Compare, CallsADifferenceThatDoesNotMatterTheSame) {
+TEST(Compare, CallsARowSameIfTheDifferenceDoesNotMatter) {
   const CompareOptions wide{.pass_rate_margin = 0.5};
   EXPECT_EQ(PassRates({100, 0}, {85, 15}).call, Call::kWorse);
   EXPECT_EQ(PassRates({100, 0}, {85, 15}, wide).call, Call::kSame);
 }
 
-TEST(Compare, OfNothingIsUndecided) {
+TEST(Compare, IsUndecidedWithoutRuns) {
   const Row row = OnlyRow({{kBaseline, Outcomes(3, 0)}}, {});
   EXPECT_EQ(row.call, Call::kUndecided);
   EXPECT_EQ(row.p, 1);
   EXPECT_EQ(row.effect, std::nullopt);
   EXPECT_EQ(row.interval, std::nullopt);
   EXPECT_EQ(row.more_repeats, std::nullopt);
-  EXPECT_EQ(Lacks(row), "3 runs against 0 can never tell, at least 3 each are needed");
+  EXPECT_EQ(Lacks(row), "too few runs to decide (3 against 0, at least 3 each needed)");
   EXPECT_THAT(Compare({}, {}).rows, IsEmpty());
 }
 
@@ -193,7 +193,7 @@ class CompareLatencies : public testing::Test {
   }
 };
 
-TEST_F(CompareLatencies, CallsWhatIsSlower) {
+TEST_F(CompareLatencies, CallsASlowerKernelWorse) {
   const Comparison comparison = Between(10, {}, {.median_ns = 200'000});
   ASSERT_THAT(comparison.rows,
               ElementsAre(Field(&Row::what, "pass_rate"),
@@ -214,15 +214,15 @@ TEST_F(CompareLatencies, CallsWhatIsSlower) {
   EXPECT_EQ(back.rows[1].call, Call::kBetter);
 }
 
-TEST_F(CompareLatencies, CallsSameWhatIsWithinTheMargin) {
+TEST_F(CompareLatencies, CallsARowSameIfItIsWithinTheMargin) {
   const Nature steady{.between = 0.02, .latencies = 500};
   EXPECT_EQ(Between(12, steady, steady).rows[1].call, Call::kSame);
   const Row few = Between(5, steady, steady).rows[1];
-  EXPECT_EQ(few.call, Call::kUndecided) << "below the least number for an interval to mean something";
+  EXPECT_EQ(few.call, Call::kUndecided) << "too few runs for a meaningful interval";
   EXPECT_EQ(few.more_repeats, 1u);
 }
 
-TEST_F(CompareLatencies, SaysHowManyMoreWouldDecide) {
+TEST_F(CompareLatencies, SaysHowManyMoreRepeatsAreNeeded) {
   const Row wide = Between(8, {.between = 0.3}, {.between = 0.3}).rows[1];
   EXPECT_EQ(wide.call, Call::kUndecided);
   const Row few = Between(3, {}, {.median_ns = 200'000}).rows[1];
@@ -233,20 +233,21 @@ TEST_F(CompareLatencies, SaysHowManyMoreWouldDecide) {
   EXPECT_GE(*few.more_repeats + 3, few.least_runs);
 }
 
-TEST_F(CompareLatencies, DoNotHideAFailureFromThreeRuns) {
-  // Three values a side cannot be told apart by rank; they are not tested, and so cost the pass rate nothing.
+TEST_F(CompareLatencies, DoNotWeakenThePassRateIfUntested) {
+  // Three values a side are too few for a rank-sum test, so latencies are not tested and do not weaken the test of the
+  // pass rate.
   const Comparison comparison = Between(3, {.pass_rate = 1}, {.pass_rate = 0, .median_ns = 200'000});
   EXPECT_EQ(comparison.rows[0].call, Call::kWorse);
   EXPECT_FALSE(comparison.rows[1].tested);
 }
 
-TEST_F(CompareLatencies, HasARowForEachPercentileAskedFor) {
+TEST_F(CompareLatencies, HaveARowForEachRequestedPercentile) {
   EXPECT_THAT(Between(2, {}, {}, {.percentiles = {kP90, kMax}}).rows,
               ElementsAre(Field(&Row::what, "pass_rate"), Field(&Row::what, "timer_wakeup_p90"),
                           Field(&Row::what, "timer_wakeup_max")));
 }
 
-TEST_F(CompareLatencies, OfAProbeThatOneSideLacksAreUndecided) {
+TEST_F(CompareLatencies, AreUndecidedIfOneSideLacksTheProbe) {
   Dice dice(1);
   const Comparison comparison =
       Compare({{kBaseline, Draw(8, {}, {"old"}, dice)}}, {{kBaseline, Draw(8, {}, {"new"}, dice)}});
@@ -258,9 +259,9 @@ TEST_F(CompareLatencies, OfAProbeThatOneSideLacksAreUndecided) {
   }
 }
 
-// ---- all of it ----------------------------------------------------------------------------------------------------
+// ---- whole comparisons --------------------------------------------------------------------------------------------
 
-TEST(Compare, TurnsRoundWithItsSides) {
+TEST(Compare, IsReversedIfTheSidesAreSwapped) {
   Dice dice(6);
   const std::vector<std::string> probes = {"x", "y"};
   for (int round = 0; round < 5; ++round) {
@@ -281,7 +282,7 @@ TEST(Compare, TurnsRoundWithItsSides) {
   }
 }
 
-TEST(Compare, IsOneResultForOneSeedAndDoesNotMixConditions) {
+TEST(Compare, IsReproducibleAndDoesNotMixConditions) {
   Dice dice(8);
   Conditions emulated = kBaseline;
   emulated.emulated = true;
@@ -292,7 +293,7 @@ TEST(Compare, IsOneResultForOneSeedAndDoesNotMixConditions) {
   ASSERT_EQ(once.rows.size(), 4u);
   EXPECT_EQ(once.rows[1].interval->low, again.rows[1].interval->low);
   EXPECT_EQ(once.rows[3].conditions, emulated);
-  EXPECT_FALSE(once.AnyWorse()) << "failures of emulated runs are held against emulated runs alone";
+  EXPECT_FALSE(once.AnyWorse()) << "emulated runs are compared only with emulated runs";
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The promise that comparisons are worth making for: between runs of one kernel they call a difference at most as often
-// as they say.
+// Comparisons must be trustworthy: between runs of the same kernel, they call a difference at most as often as the
+// stated error rate allows.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ void PrintTo(const Family& family, std::ostream* out) {
   *out << family.runs_a << " runs against " << family.runs_b;
 }
 
-// How many of the comparisons of a kernel with itself call at least one row worse, or better.
+// How many comparisons of a kernel with itself call at least one row worse or better.
 struct Alarms {
   int worse = 0, better = 0, any = 0;
 
@@ -43,12 +43,12 @@ double Allowed(int comparisons, double error_rate) {
   return boost::math::quantile(boost::math::complement(boost::math::binomial(comparisons, error_rate), 0.001));
 }
 
-// Nothing but calls is of interest here, and those of p-values need few resamples.
+// For tests in which only calls matter: "worse" and "better" follow from p-values, which need no resamples.
 CompareOptions Quick(double error_rate) {
   CompareOptions options;
   options.error_rate = error_rate;
   options.resamples = 20;
-  options.most_runs = 0;
+  options.max_runs = 0;
   return options;
 }
 
@@ -74,7 +74,7 @@ TEST_P(FalseAlarms, AreAtMostAsManyAsStated) {
   constexpr int kComparisons = 2000;
   const Alarms alarms = Simulate(GetParam(), kComparisons);
   EXPECT_LE(alarms.any, Allowed(kComparisons, GetParam().error_rate));
-  // A test that never rejects would keep any promise.
+  // Guards against a statistical test that never rejects anything.
   EXPECT_GT(alarms.worse, 0);
   EXPECT_GT(alarms.better, 0);
 }
@@ -90,9 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Kernels, FalseAlarms,
                                               100 * test.param.error_rate);
                          });
 
-TEST(FalseAlarmsOfRecords, BetweenHalvesOfOneRecordAreAtMostAsManyAsStated) {
-  // One record of runs, divided at random again and again: what has been seen of a kernel against what has been seen of
-  // the same kernel.
+TEST(FalseAlarmsBetweenHalves, AreAtMostAsManyAsStated) {
+  // The same set of runs, split in half at random again and again: a kernel compared with itself.
   constexpr int kComparisons = 500;
   constexpr double kErrorRate = 0.05;
   Dice dice(4);
@@ -109,8 +108,8 @@ TEST(FalseAlarmsOfRecords, BetweenHalvesOfOneRecordAreAtMostAsManyAsStated) {
 }
 
 TEST(FalseSames, AtTheMarginAreAtMostAsManyAsStated) {
-  // Ten passes in a hundred fewer, and latencies a tenth longer, are just what matters: at the edge of the margin
-  // "same" may be called with half the stated error rate.
+  // A pass rate that is lower by 0.1, and latencies that are longer by a tenth, lie exactly at the margin, where "same"
+  // is wrong and may be called at no more than half the stated error rate.
   constexpr int kComparisons = 200;
   constexpr double kErrorRate = 0.05;
   Dice dice(9);

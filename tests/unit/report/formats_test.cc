@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each format makes of one campaign with everything in it. The golden files are what the formats' own schemas and
-// parsers are asked about (schemas/); LK_UPDATE_GOLDEN=1 writes them anew.
+// The output of each format for one campaign with everything in it. The golden files are also checked against the
+// formats' own schemas and parsers (schemas/); LK_UPDATE_GOLDEN=1 rewrites them.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ pugi::xml_document Parse(const std::string& text) {
 
 // ---- verdicts -----------------------------------------------------------------------------------------------------
 
-TEST(Verdicts, AreTheTableOfTheContract) {
+TEST(Verdicts, AreMappedToEachFormat) {
   struct Row {
     Verdict verdict;
     const char* kcidb;
@@ -71,26 +71,26 @@ TEST(Verdicts, AreTheTableOfTheContract) {
   }
 }
 
-TEST(Verdicts, OfARunThatIsNotDoneIsFailure) {
+TEST(Verdicts, OfAnUnfinishedRunIsError) {
   campaign::Run run;
   run.state = RunState::kFinishing;
   run.verdict = Verdict::kPass;
-  EXPECT_EQ(Tell(run).verdict, Verdict::kError);
-  EXPECT_THAT(Tell(run).reason, HasSubstr("not finished"));
+  EXPECT_EQ(Reported(run).verdict, Verdict::kError);
+  EXPECT_THAT(Reported(run).reason, HasSubstr("not finished"));
   run.control = true;
-  EXPECT_EQ(TellControl(run).verdict, Verdict::kError);
+  EXPECT_EQ(ReportedControl(run).verdict, Verdict::kError);
 }
 
-TEST(Verdicts, OfAControlAreTurnedRound) {
+TEST(Verdicts, OfAControlAreReversed) {
   campaign::Run run;
   run.control = true;
   run.state = RunState::kDone;
   run.verdict = Verdict::kFail;
-  EXPECT_EQ(TellControl(run).verdict, Verdict::kPass);
+  EXPECT_EQ(ReportedControl(run).verdict, Verdict::kPass);
   run.verdict = Verdict::kPass;
-  EXPECT_EQ(TellControl(run).verdict, Verdict::kUnproven);
+  EXPECT_EQ(ReportedControl(run).verdict, Verdict::kUnproven);
   run.verdict = Verdict::kMiss;
-  EXPECT_EQ(TellControl(run).verdict, Verdict::kError);
+  EXPECT_EQ(ReportedControl(run).verdict, Verdict::kError);
 }
 
 TEST(Sample, HasEveryVerdict) {
@@ -105,12 +105,12 @@ TEST(Junit, Golden) {
   ExpectGolden("junit.xml", ToJunit(SampleReport()));
 }
 
-TEST(Junit, CountsAsTheCampaignDoes) {
+TEST(Junit, HasTheCountsOfTheCampaign) {
   const CampaignReport report = SampleReport();
   const campaign::Counts counts = campaign::Count(report.runs);
   const pugi::xml_document document = Parse(ToJunit(report));
   const pugi::xml_node root = document.child("testsuites");
-  // One control has survived, which is an error in the suite of controls.
+  // One mutant has survived, which is an error in the suite of controls.
   EXPECT_EQ(root.attribute("tests").as_uint(), counts.total + counts.controls);
   EXPECT_EQ(root.attribute("failures").as_uint(), counts.fail);
   EXPECT_EQ(root.attribute("errors").as_uint(), counts.error + counts.miss + counts.unproven + 1);
@@ -119,7 +119,7 @@ TEST(Junit, CountsAsTheCampaignDoes) {
   EXPECT_EQ(document.select_nodes("//failure").size(), counts.fail);
 }
 
-TEST(Junit, KeepsWhatAGuestSaysAsText) {
+TEST(Junit, EscapesTextFromTheGuest) {
   const pugi::xml_document document = Parse(ToJunit(SampleReport()));
   EXPECT_TRUE(document.select_nodes("//script").empty());
   const std::string failure = document.select_node("//failure[@type='soft_lockup']").node().text().get();
@@ -131,7 +131,7 @@ TEST(Ktap, Golden) {
   ExpectGolden("report.ktap", ToKtap(SampleReport()));
 }
 
-TEST(Ktap, HoldsEveryLineOfAGuestBehindAHash) {
+TEST(Ktap, DoesNotLetAGuestForgeResults) {
   CampaignReport report = SampleReport();
   for (campaign::Run& run : report.runs) {
     run.reason = "one\nok 99 forged # SKIP";
@@ -148,7 +148,7 @@ TEST(Kcidb, Golden) {
   ExpectGolden("kcidb.json", ToKcidb(SampleReport(), "lk"));
 }
 
-TEST(Kcidb, WaivesWhatJudgesNoKernel) {
+TEST(Kcidb, WaivesControlsAndSupersededAttempts) {
   const CampaignReport report = SampleReport();
   const json kcidb = json::parse(ToKcidb(report, "my_ci"));
   size_t tests = 0;
@@ -166,7 +166,7 @@ TEST(Kcidb, WaivesWhatJudgesNoKernel) {
   EXPECT_EQ(kcidb["builds"].size(), 3u);
 }
 
-TEST(Kcidb, TellsMeasurementsAndCommits) {
+TEST(Kcidb, HasMeasurementsAndCommits) {
   CampaignReport report = SampleReport();
   for (campaign::Run& run : report.runs) run.provenance.kernel_commit = std::string(40, 'a');
   const json kcidb = json::parse(ToKcidb(report, "lk"));
@@ -179,7 +179,7 @@ TEST(Kcidb, TellsMeasurementsAndCommits) {
   EXPECT_EQ((*measured)["number"]["unit"].get<std::string>(), "s");
 }
 
-TEST(Kcidb, NamesATestByScenarioAndProfile) {
+TEST(Kcidb, NamesTestsByScenarioAndProfile) {
   CampaignReport report = SampleReport();
   for (campaign::Run& run : report.runs) {
     run.profile = "of mine.2";
@@ -192,7 +192,7 @@ TEST(Kcidb, NamesATestByScenarioAndProfile) {
   EXPECT_EQ(kcidb["builds"][0]["architecture"].get<std::string>(), "arm64");
 }
 
-TEST(Kcidb, TakesOnlyOriginsThatItsSchemaTakes) {
+TEST(Kcidb, AcceptsOnlyOriginsThatTheSchemaAllows) {
   EXPECT_TRUE(CheckOrigin("my_ci2").ok());
   for (const char* origin : {"", "My", "a-b", "a:b", "a b"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckOrigin(origin))) << origin;
@@ -223,7 +223,7 @@ TEST_F(HtmlTree, HasNoScriptAndFetchesNothing) {
   EXPECT_THAT(html_, HasSubstr("Content-Security-Policy"));
 }
 
-TEST_F(HtmlTree, KeepsWhatAGuestSaysAsText) {
+TEST_F(HtmlTree, EscapesTextFromTheGuest) {
   bool console = false;
   for (const auto& pre : document_.select_nodes("//pre")) {
     const std::string text = pre.node().text().get();
@@ -235,10 +235,10 @@ TEST_F(HtmlTree, KeepsWhatAGuestSaysAsText) {
   EXPECT_TRUE(console);
 }
 
-TEST_F(HtmlTree, HasAPlaceForEachRunAndNoLinkIntoNothing) {
+TEST_F(HtmlTree, HasAnAnchorForEachRunAndNoBrokenLinks) {
   std::set<std::string> ids;
   for (const auto& id : document_.select_nodes("//@id")) {
-    EXPECT_TRUE(ids.insert(id.attribute().value()).second) << "twice: " << id.attribute().value();
+    EXPECT_TRUE(ids.insert(id.attribute().value()).second) << "duplicate id: " << id.attribute().value();
   }
   for (const campaign::Run& run : report_.runs) EXPECT_TRUE(ids.contains("run-" + run.id)) << run.id;
   const auto links = document_.select_nodes("//a/@href");
@@ -257,20 +257,20 @@ TEST_F(HtmlTree, BeginsWithTheFunctionThatFailed) {
   EXPECT_THAT(html_, HasSubstr("at kernel/crash_core.c:512"));
 }
 
-TEST_F(HtmlTree, SaysHowToMakeARunAgain) {
+TEST_F(HtmlTree, SaysHowToRepeatARun) {
   const pugi::xml_node run = document_.select_node("//article[@id='run-c1jd2k4ab12-007']").node();
   ASSERT_TRUE(run);
-  bool told = false;
+  bool found = false;
   for (const auto& pre : run.select_nodes(".//pre")) {
     const std::string text = pre.node().text().get();
-    told = told || (text.starts_with("lkctl campaign start - --wait <<'END'\n") &&
-                    text.find("kernels: [kba9876543210]") != std::string::npos &&
-                    text.find("seed: 1007") != std::string::npos && text.find("baseline") == std::string::npos);
+    found = found || (text.starts_with("lkctl campaign start - --wait <<'END'\n") &&
+                      text.find("kernels: [kba9876543210]") != std::string::npos &&
+                      text.find("seed: 1007") != std::string::npos && text.find("baseline") == std::string::npos);
   }
-  EXPECT_TRUE(told);
+  EXPECT_TRUE(found);
 }
 
-TEST(Html, StaysBoundedHoweverManyRunsThereAre) {
+TEST(Html, HasABoundedSizeWithManyRuns) {
   CampaignReport report = SampleReport();
   const campaign::Run model = report.runs[2];
   for (uint32_t i = 1000; i < 9000; ++i) {
@@ -286,7 +286,7 @@ TEST(Html, StaysBoundedHoweverManyRunsThereAre) {
   }
 }
 
-TEST(Html, OfACampaignThatHasBarelyBegun) {
+TEST(Html, ShowsACampaignThatHasBarelyBegun) {
   CampaignReport report = SampleReport();
   report.campaign.verdict.reset();
   report.campaign.state = campaign::CampaignState::kQueued;

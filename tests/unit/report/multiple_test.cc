@@ -16,8 +16,8 @@ using testing::IsEmpty;
 using Ps = std::vector<double>;
 
 TEST(HolmAdjusted, StepsDown) {
-  // The example with which the method is commonly taught (0.01, 0.04, 0.03, 0.005 at level 0.05): the first and fourth
-  // are rejected, the second and third are not.
+  // The common textbook example (0.01, 0.04, 0.03, 0.005 at level 0.05): the first and fourth are rejected, the second
+  // and third are not.
   EXPECT_THAT(HolmAdjusted(Ps{0.01, 0.04, 0.03, 0.005}), ElementsAre(DoubleNear(0.03, 1e-12), DoubleNear(0.06, 1e-12),
                                                                      DoubleNear(0.06, 1e-12), DoubleNear(0.02, 1e-12)));
   EXPECT_THAT(HolmAdjusted(Ps{0.7, 0.8}), ElementsAre(1, 1));
@@ -25,7 +25,7 @@ TEST(HolmAdjusted, StepsDown) {
   EXPECT_THAT(HolmAdjusted({}), IsEmpty());
 }
 
-TEST(HolmAdjusted, KeepsOrderAndLiesBetweenPlainAndBonferroni) {
+TEST(HolmAdjusted, KeepsOrderAndLiesBetweenUnadjustedAndBonferroni) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 100; ++round) {
     Ps p(1 + random() % 20);
@@ -44,16 +44,16 @@ TEST(HolmAdjusted, KeepsOrderAndLiesBetweenPlainAndBonferroni) {
 }
 
 TEST(WorthTesting, LeavesOutWhatCannotBecomeSignificant) {
-  // One can reach 0.031, the others 0.1: it alone is tested, at the full level.
+  // The first can reach 0.031, the others only 0.1: only the first is tested, at the full level.
   EXPECT_THAT(WorthTesting(Ps{0.031, 0.1, 0.1, 0.1}, 0.05), ElementsAre(true, false, false, false));
-  // Two at 0.031 would be held against 0.025 each, so that neither can be called.
+  // Two at 0.031 would have to reach 0.025 each, so neither can become significant.
   EXPECT_THAT(WorthTesting(Ps{0.031, 0.031}, 0.05), ElementsAre(false, false));
   EXPECT_THAT(WorthTesting(Ps{0.001, 0.031, 0.002}, 0.05), ElementsAre(true, false, true));
   EXPECT_THAT(WorthTesting(Ps{1, 1}, 0.05), ElementsAre(false, false));
   EXPECT_THAT(WorthTesting({}, 0.05), IsEmpty());
 }
 
-TEST(WorthTesting, WhatIsLeftCanAllReachTheirShare) {
+TEST(WorthTesting, KeepsOnlyWhatCanBecomeSignificant) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 200; ++round) {
     Ps smallest(1 + random() % 30);

@@ -10,7 +10,7 @@
 namespace lk::report {
 namespace {
 
-// Printed figures are right to half a unit of their last digit.
+// Published figures are accurate to half a unit in the last digit.
 constexpr double kFourDigits = 0.5e-4 + 1e-9;
 
 MATCHER_P2(IsAbout, low, high, "") {
@@ -19,18 +19,18 @@ MATCHER_P2(IsAbout, low, high, "") {
 
 // ---- Fisher -------------------------------------------------------------------------------------------------------
 
-TEST(FisherP, GivesTheLadyTastingTea) {
-  // Fisher 1935, chapter II: of eight cups four had the milk first; all of them named right has 1 chance in 70, three
-  // of four named right or better 17 in 70. Two-sided both double, since the margins are equal.
+TEST(FisherP, MatchesTheLadyTastingTea) {
+  // Fisher 1935, chapter II: four of eight cups had the milk added first. The chance of identifying all of them is 1 in
+  // 70, and that of identifying three or four is 17 in 70. Two-sided, both double, since the margins are equal.
   EXPECT_NEAR(FisherP({4, 4}, {0, 4}), 2.0 / 70, 1e-12);
   EXPECT_NEAR(FisherP({3, 4}, {1, 4}), 34.0 / 70, 1e-12);
   EXPECT_NEAR(FisherP({2, 4}, {2, 4}), 1, 1e-12);
 }
 
-TEST(FisherP, GivesTheConvictionsOfTwins) {
-  // Fisher, Journal of the Royal Statistical Society 98, 1935, 48-50: of 13 monozygotic twins of convicts 10 were
-  // convicted, of 17 dizygotic ones 2. One tail is 0.000465; with the tables of the other tail that are as rare
-  // 0.00054.
+TEST(FisherP, MatchesTheConvictionsOfTwins) {
+  // Fisher, Journal of the Royal Statistical Society 98, 1935, 48-50: of 13 monozygotic twins of convicts, 10 were
+  // convicted; of 17 dizygotic ones, 2 were. One tail is 0.000465; with those tables of the other tail that are at
+  // least as rare, p is 0.00054.
   EXPECT_NEAR(FisherP({10, 13}, {2, 17}), 0.0005367, 0.5e-7);
 }
 
@@ -42,7 +42,7 @@ TEST(FisherP, IsOneWithoutTrials) {
 
 // ---- Boschloo -----------------------------------------------------------------------------------------------------
 
-// Boschloo's test from its definition, slowly and with none of the library's shortcuts.
+// Boschloo's test straight from its definition: slow, but without any of the library's shortcuts.
 double PlainBoschlooP(Proportion a, Proportion b) {
   const auto choose = [](uint32_t n, uint32_t k) {
     double ways = 1;
@@ -85,7 +85,7 @@ TEST(BoschlooP, FollowsItsDefinition) {
   }
 }
 
-TEST(BoschlooP, OfAllAgainstNoneIsGreatestAtARateOfOneHalf) {
+TEST(BoschlooP, ForAllAgainstNoneIsGreatestAtARateOfOneHalf) {
   // Both extreme tables have the probability rate^n (1-rate)^n.
   for (const uint32_t n : {2u, 3u, 5u, 10u}) {
     EXPECT_NEAR(BoschlooP({n, n}, {0, n}), std::pow(2, 1 - 2.0 * n), 1e-12) << n;
@@ -93,7 +93,7 @@ TEST(BoschlooP, OfAllAgainstNoneIsGreatestAtARateOfOneHalf) {
   }
 }
 
-TEST(BoschlooP, IsNeverAboveFishersAndDoesNotCareForSidesOrNames) {
+TEST(BoschlooP, IsNeverAboveFishersAndIsSymmetric) {
   for (uint32_t x = 0; x <= 9; ++x) {
     for (uint32_t y = 0; y <= 6; ++y) {
       const Proportion a = {x, 9};
@@ -107,7 +107,7 @@ TEST(BoschlooP, IsNeverAboveFishersAndDoesNotCareForSidesOrNames) {
   }
 }
 
-TEST(BoschlooP, FallsAsTheSidesPart) {
+TEST(BoschlooP, FallsAsTheSidesDiverge) {
   double last = 1;
   for (uint32_t failures = 0; failures <= 12; ++failures) {
     const double p = BoschlooP({12, 12}, {12 - failures, 12});
@@ -121,7 +121,7 @@ TEST(BoschlooP, IsFishersForManyTrials) {
   EXPECT_LT(BoschlooP({320, 400}, {300, 400}), FisherP({320, 400}, {300, 400}));
 }
 
-TEST(BoschlooP, KeepsItsLevelWhateverTheCommonRate) {
+TEST(BoschlooP, KeepsItsLevelForAnyCommonRate) {
   constexpr uint32_t kA = 7;
   constexpr uint32_t kB = 5;
   const auto likely = [](uint32_t k, uint32_t n, double rate) {
@@ -149,7 +149,7 @@ struct Single {
   Interval exact, score;
 };
 
-TEST(Intervals, OfOneProportionAreThosePublished) {
+TEST(Intervals, OfOneProportionMatchThePublishedOnes) {
   const std::vector<Single> published = {{{81, 263}, {0.2527, 0.3676}, {0.2553, 0.3662}},
                                          {{15, 148}, {0.0578, 0.1617}, {0.0624, 0.1605}},
                                          {{0, 20}, {0.0000, 0.1684}, {0.0000, 0.1611}},
@@ -160,7 +160,7 @@ TEST(Intervals, OfOneProportionAreThosePublished) {
   }
 }
 
-TEST(Intervals, OfOneProportionMirror) {
+TEST(Intervals, OfOneProportionAreSymmetric) {
   for (uint32_t k = 0; k <= 8; ++k) {
     const Interval interval = ClopperPearson({k, 8}, 0.9);
     const Interval mirror = ClopperPearson({8 - k, 8}, 0.9);
@@ -171,13 +171,13 @@ TEST(Intervals, OfOneProportionMirror) {
   EXPECT_THAT(ClopperPearson({0, 0}, 0.95), IsAbout(0, 1));
 }
 
-// Method 10 in table II of R. G. Newcombe, Statistics in Medicine 17, 1998, 873-890: of the first minus the second.
+// Method 10 in table II of R. G. Newcombe, Statistics in Medicine 17, 1998, 873-890: the first minus the second.
 struct Pair {
   Proportion first, second;
   Interval difference;
 };
 
-TEST(NewcombeDifference, IsAsPublished) {
+TEST(NewcombeDifference, MatchesPublishedIntervals) {
   const std::vector<Pair> published = {{{56, 70}, {48, 80}, {0.0524, 0.3339}}, {{9, 10}, {3, 10}, {0.1705, 0.8090}},
                                        {{6, 7}, {2, 7}, {0.0582, 0.8062}},     {{5, 56}, {0, 29}, {-0.0381, 0.1926}},
                                        {{0, 10}, {0, 20}, {-0.1611, 0.2775}},  {{0, 10}, {0, 10}, {-0.2775, 0.2775}},
@@ -192,7 +192,7 @@ TEST(NewcombeDifference, IsAsPublished) {
 
 // ---- sample sizes -------------------------------------------------------------------------------------------------
 
-TEST(BoschlooPower, NeedsTheSampleSizesPublished) {
+TEST(BoschlooPower, MatchesPublishedSampleSizes) {
   // M. Kieser, Methods and Applications of Sample Size Calculation and Recalculation in Clinical Trials, 2020, chapter
   // 5: exact totals for the Fisher-Boschloo test, one-sided 0.025 (with equal groups the same as two-sided 0.05), power
   // 0.8, rates that differ by 0.2.
@@ -221,7 +221,7 @@ TEST(BoschlooPower, CountsTheTablesThatTheTestRejects) {
   EXPECT_NEAR(BoschlooPower(kTrials, 0.9, 0.3, 0.05), power, 1e-9);
 }
 
-TEST(LeastTrials, IsWhereTheMostExtremeTableIsEnough) {
+TEST(LeastTrials, IsEnoughForTheMostExtremeTable) {
   for (const double alpha : {0.5, 0.05, 0.01, 0.003, 0.0001}) {
     const uint32_t least = LeastTrials(alpha);
     EXPECT_LE(SmallestBoschlooP(least, least), alpha);
@@ -241,8 +241,8 @@ TEST(TrialsToTell, FindsTheSmallest) {
   EXPECT_LT(BoschlooPower(trials - 1, 0.95, 0.6, 0.05), 0.8);
 }
 
-TEST(TrialsToBound, IsWhereTheIntervalFits) {
-  // All passed on both sides: Wilson's lower bound is n / (n + z^2), within 0.1 from n > 9 z^2 = 34.57 on.
+TEST(TrialsToBound, FindsTheSmallestThatFits) {
+  // All passed on both sides: Wilson's lower bound is n / (n + z^2), above 0.9 if n > 9 z^2 = 34.57.
   EXPECT_EQ(TrialsToBound(1, 1, 0.1, 0.95, 200), 35u);
   EXPECT_EQ(TrialsToBound(1, 1, 0.1, 0.95, 34), std::nullopt);
   EXPECT_EQ(TrialsToBound(1, 0.8, 0.1, 0.95, 200), std::nullopt);

@@ -15,12 +15,12 @@ namespace {
 
 using Values = std::vector<double>;
 
-// Two samples without ties of which the first beats the second in `u` pairs.
+// Two samples without ties, such that the value from the first is the greater one in `u` pairs.
 std::pair<Values, Values> WithU(size_t size_a, size_t size_b, size_t u) {
   Values a;
   Values b;
   for (size_t i = 0; i < size_b; ++i) b.push_back(static_cast<double>(i));
-  // Each value of a is above so many of b's, the later ones as many as are left to place.
+  // Places each value of `a` above as many values of `b` as the rest of `u` allows.
   for (size_t i = 0; i < size_a; ++i) {
     const size_t above = std::min(size_b, u);
     u -= above;
@@ -29,7 +29,7 @@ std::pair<Values, Values> WithU(size_t size_a, size_t size_b, size_t u) {
   return {a, b};
 }
 
-// From the definition: every division of the pooled values.
+// Straight from the definition: tries every way to split the pooled values into two samples.
 double PlainP(const Values& a, const Values& b) {
   Values pooled = a;
   pooled.insert(pooled.end(), b.begin(), b.end());
@@ -54,8 +54,8 @@ double PlainP(const Values& a, const Values& b) {
   return as_far / all;
 }
 
-TEST(RankSumP, HasThePublishedCriticalValues) {
-  // The greatest U that is significant at 0.05, two-sided, as tables of the Mann-Whitney U statistic have it (after
+TEST(RankSumP, MatchesPublishedCriticalValues) {
+  // The greatest U that is significant at 0.05, two-sided, according to tables of the Mann-Whitney U statistic (after
   // D. Auble, Bulletin of the Institute of Educational Research at Indiana University 1, 1953, No. 2).
   struct Critical {
     size_t size_a, size_b, u;
@@ -71,7 +71,7 @@ TEST(RankSumP, HasThePublishedCriticalValues) {
   }
 }
 
-TEST(RankSumP, GivesThePermeabilityOfTheChorioamnion) {
+TEST(RankSumP, MatchesThePermeabilityOfTheChorioamnion) {
   // M. Hollander, D. A. Wolfe, Nonparametric Statistical Methods, 1973, example 4.1: one-sided 0.1272.
   const Values at_term = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46};
   const Values early = {1.15, 0.88, 0.90, 0.74, 1.21};
@@ -97,7 +97,7 @@ TEST(RankSumP, OfEqualValuesIsOne) {
   EXPECT_EQ(RankSumP({}, Values(7, 2.0)), 1);
 }
 
-TEST(RankSumP, GoesOverToTheNormalDistributionSmoothly) {
+TEST(RankSumP, ChangesSmoothlyToTheNormalDistribution) {
   std::mt19937_64 random(11);
   const auto draw = [&](size_t size, double shift) {
     Values values(size);
@@ -108,7 +108,7 @@ TEST(RankSumP, GoesOverToTheNormalDistributionSmoothly) {
     Values a = draw(25, 0);
     Values b = draw(25, shift);
     const double exact = RankSumP(a, b);
-    // One value more on each side, at the middle of all, changes next to nothing but the method.
+    // One more value on each side, in the middle of all, changes almost nothing except the method.
     a.push_back(10 + shift / 2);
     b.push_back(10 + shift / 2);
     EXPECT_NEAR(RankSumP(a, b), exact, 0.1 * exact + 0.001) << shift;
@@ -126,7 +126,7 @@ TEST(RankSumP, DependsOnOrderAlone) {
   EXPECT_EQ(CliffsDelta(a, b), CliffsDelta(stretch(a), stretch(b)));
 }
 
-TEST(SmallestRankSumP, IsThatOfSamplesApart) {
+TEST(SmallestRankSumP, IsThatOfSeparateSamples) {
   EXPECT_NEAR(SmallestRankSumP(3, 3), 0.1, 1e-12);
   EXPECT_NEAR(SmallestRankSumP(5, 5), 2.0 / 252, 1e-12);
   EXPECT_NEAR(SmallestRankSumP(3, 5), RankSumP(Values{1, 2, 3}, Values{4, 5, 6, 7, 8}), 1e-12);
@@ -135,7 +135,7 @@ TEST(SmallestRankSumP, IsThatOfSamplesApart) {
   EXPECT_GE(SmallestRankSumP(5000, 5000), 0) << "no overflow";
 }
 
-TEST(LeastValues, IsWhereSamplesApartAreEnough) {
+TEST(LeastValues, IsEnoughForSeparateSamples) {
   EXPECT_EQ(LeastValues(0.05), 4u);  // 2/70; three a side give 2/20
   EXPECT_EQ(LeastValues(0.01), 5u);  // 2/252
 }
@@ -148,7 +148,7 @@ TEST(CliffsDelta, CountsPairs) {
   EXPECT_EQ(CliffsDelta({}, Values{1}), 0);
 }
 
-TEST(Magnitude, StepsAtTheThresholdsPublished) {
+TEST(Magnitude, StepsAtThePublishedThresholds) {
   EXPECT_EQ(Magnitude(0), "negligible");
   EXPECT_EQ(Magnitude(-0.146), "negligible");
   EXPECT_EQ(Magnitude(0.147), "small");
@@ -156,8 +156,8 @@ TEST(Magnitude, StepsAtTheThresholdsPublished) {
   EXPECT_EQ(Magnitude(0.474), "large");
 }
 
-TEST(NoetherSize, IsAsPublished) {
-  // The planning value 0.3 for P(a > b), level 0.05, power 0.9: 44 a group (D. G. Bonett, R package statpsych,
+TEST(NoetherSize, MatchesAPublishedSize) {
+  // The planning value 0.3 for P(a > b), level 0.05, power 0.9: 44 per group (D. G. Bonett, R package statpsych,
   // size.test.mann).
   EXPECT_EQ(std::ceil(NoetherSize(1 - 2 * 0.3, 0.05, 0.9)), 44);
   EXPECT_EQ(NoetherSize(0.4, 0.05, 0.9), NoetherSize(-0.4, 0.05, 0.9));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons of what real runs have left behind (recorded/README.md): the same kernel must not differ from itself, and
-// a mutant must from the kernel it was made of.
+// Comparisons of recorded real runs (recorded/README.md): a kernel must not differ from itself, and a mutant must
+// differ from the kernel that it was made from.
 #include <absl/strings/escaping.h>
 #include <gtest/gtest.h>
 
@@ -53,7 +53,7 @@ Samples ToSamples(std::span<const campaign::Run> runs) {
   return evidence.ToSamples();
 }
 
-// How many of so many divisions of the record call a difference between its halves.
+// Splits the recorded runs in half at random, `comparisons` times, and returns how often a difference is called.
 int Called(std::vector<campaign::Run> record, int comparisons, const CompareOptions& options) {
   Dice dice(2026);
   int called = 0;
@@ -62,7 +62,7 @@ int Called(std::vector<campaign::Run> record, int comparisons, const CompareOpti
     const auto middle = record.begin() + static_cast<std::ptrdiff_t>(record.size() / 2);
     const Comparison comparison =
         Compare(ToSamples(std::span(record.begin(), middle)), ToSamples(std::span(middle, record.end())), options);
-    // Each half has runs enough to call something, were it there.
+    // Each half has enough runs to call a difference if there is one.
     EXPECT_TRUE(std::ranges::all_of(comparison.rows, &Row::tested));
     called += std::ranges::any_of(comparison.rows,
                                   [](const Row& row) { return row.call == Call::kWorse || row.call == Call::kBetter; });
@@ -74,18 +74,19 @@ TEST(Recorded, OneKernelDiffersFromItselfAtMostAsOftenAsStated) {
   const std::vector<campaign::Run> record = ReadRecord("baseline.jsonl");
   ASSERT_GE(record.size(), 20u);
   CompareOptions options;
-  // Few comparisons: more than this would come about once in a thousand times, were alarms as frequent as stated.
+  // A few comparisons: at the stated error rate, the number of alarms would exceed this limit only one time in a
+  // thousand.
   constexpr int kFew = 50;
   EXPECT_LE(Called(record, kFew, options),
             boost::math::quantile(boost::math::complement(boost::math::binomial(kFew, options.error_rate), 0.001)));
-  // Many, for which intervals and sample sizes are of no interest: the rate itself.
+  // Many comparisons, without the intervals and sample sizes that do not matter here, to check the rate itself.
   constexpr int kMany = 1000;
   options.resamples = 20;
-  options.most_runs = 0;
+  options.max_runs = 0;
   EXPECT_LE(Called(record, kMany, options), kMany * options.error_rate);
 }
 
-TEST(Recorded, AMutantIsWorseThanItsKernel) {
+TEST(Recorded, AMutantIsWorseThanTheOriginalKernel) {
   const std::vector<campaign::Run> record = ReadRecord("mutant.jsonl");
   std::vector<campaign::Run> lab, mutant;
   for (const campaign::Run& run : record) (run.control ? mutant : lab).push_back(run);

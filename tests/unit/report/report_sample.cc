@@ -83,7 +83,7 @@ Finding Lockup() {
   return finding;
 }
 
-// The same on every machine: no two kernels alike, a tail, no chance.
+// Latencies with a tail, around the given median. Not random, so that they are the same on every machine.
 Histogram Latencies(uint64_t median_ns) {
   Histogram histogram;
   for (int i = 0; i < 400; ++i) {
@@ -117,7 +117,7 @@ class Sample {
     host.id = "h01234567";
     host.uri = "qemu:///system";
     host.accelerator = "tcg";
-    host.accelerator_reason = "/dev/kvm is not there";
+    host.accelerator_reason = "/dev/kvm does not exist";
     host.hypervisor_version = "QEMU 10.0.2";
     host.libvirt_version = "11.3.0";
     host.kernel_release = "6.1.0-40-amd64";
@@ -128,13 +128,13 @@ class Sample {
     report_.written = absl::FromUnixSeconds(kBegin + 3600);
   }
 
-  // The next repeat's run.
+  // Adds a run of the next repeat.
   Run& Add(const std::string& kernel, const std::string& scenario, const std::string& profile, Verdict verdict) {
     ++cell_;
     attempt_ = 0;
     return Again(kernel, scenario, profile, verdict);
   }
-  // One more attempt at the last repeat.
+  // Adds another attempt at the last repeat.
   Run& Again(const std::string& kernel, const std::string& scenario, const std::string& profile, Verdict verdict) {
     ++attempt_;
     Run& run = report_.runs.emplace_back();
@@ -198,7 +198,7 @@ CampaignReport SampleReport() {
   sample.Add(old_kernel, "crash_hotplug", "hotplug", Verdict::kPass).emulated = true;
   sample.Add(old_kernel, "crash_hotplug", "iommu-strict", Verdict::kUnproven).reason =
       "the mutant 6.12.95-lab-mutant survived this scenario on this profile";
-  // Flaky: both stand.
+  // Flaky: both results are kept.
   Run& flaky = sample.Add(old_kernel, "baseline", "iommu-strict", Verdict::kFail);
   flaky.reason = "budget timer_wakeup_p99: 61ms of 50ms";
   sample.Again(old_kernel, "baseline", "iommu-strict", Verdict::kPass);
@@ -215,7 +215,7 @@ CampaignReport SampleReport() {
   locked.journal = {"0.5s VM started", fmt::format("12.0s {}", kMarkup)};
   locked.post_mortem = {{.step = campaign::PostMortemStep::Step::kRegisters,
                          .outcome = campaign::PostMortemStep::Outcome::kDone,
-                         .detail = "2 of 2 CPUs run with interrupts off",
+                         .detail = "2 of 2 CPUs running with interrupts off",
                          .text = "RAX=0",
                          .seconds = 0.25}};
   sample.report().consoles[locked.id] = {
@@ -226,9 +226,9 @@ CampaignReport SampleReport() {
   Run& slower = sample.Add(new_kernel, "baseline", "hotplug", Verdict::kPass);
   slower.latencies["timer_wakeup"] = Latencies(210'000);
   slower.latencies["page_fault"] = Latencies(1'500);
-  // An error that was tried again.
+  // An error that was retried.
   Run& lost = sample.Add(new_kernel, "baseline", "iommu-strict", Verdict::kError);
-  lost.reason = "the agent's stream ended and did not come back";
+  lost.reason = "the agent's stream ended and the agent did not reconnect";
   lost.superseded = true;
   sample.Again(new_kernel, "baseline", "iommu-strict", Verdict::kError).reason = "trigger did no work # at all";
   Run& missed = sample.Add(new_kernel, "crash_hotplug", "iommu-strict", Verdict::kMiss);

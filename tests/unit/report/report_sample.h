@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finished campaign with one of everything: each verdict, a flaky repeat, a superseded attempt, mutants killed and
-// survived, emulated runs, and a guest that means harm.
+// A finished campaign with one of everything: each verdict, a flaky repeat, a superseded attempt, mutants that were
+// killed and that survived, emulated runs, and a malicious guest.
 #pragma once
 
 #include "server/report/campaign_report.h"
 
 namespace lk::report {
 
-// What a guest would like to see in a page.
+// What a malicious guest would put into a page.
 inline constexpr char kMarkup[] = "<script>alert('lk')</script>&\"]]>";
 
 CampaignReport SampleReport();

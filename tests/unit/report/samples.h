@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs made up, from a seed.
+// Synthetic runs, generated from a seed.
 #pragma once
 
 #include <cmath>
@@ -9,14 +9,14 @@
 
 namespace lk::report {
 
-// The same on any machine, unlike the distributions of <random>.
+// Gives the same values on any machine, unlike the distributions in <random>.
 class Dice {
  public:
   explicit Dice(uint64_t seed) : random_(seed) {}
 
   double Share() { return static_cast<double>(random_() >> 11) / 9007199254740992.0; }
   bool Hits(double probability) { return Share() < probability; }
-  // Irwin and Hall's: the sum of 12, near enough to normal.
+  // Approximately normal: the sum of 12 uniform values (Irwin-Hall).
   double Normal() {
     double sum = -6;
     for (int i = 0; i < 12; ++i) sum += Share();
@@ -28,14 +28,14 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-// What runs of a kernel are like.
+// The properties of a kernel's runs.
 struct Nature {
   double pass_rate = 1;
   double median_ns = 100'000;
-  // Standard deviations of the logarithm: between runs, which share their boot and host, and between samples of a run.
+  // Standard deviations of the logarithm: between runs, and between the samples of a run, which share boot and host.
   double between = 0.1;
   double within = 0.4;
-  int latencies = 200;  // in a run
+  int latencies = 200;  // per run
 };
 
 inline RunSample Draw(const Nature& nature, const std::vector<std::string>& probes, Dice& dice) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Lists of scenarios that are written by hand, compared with the folders of agent/scenarios.
+# Compares hand-written lists of scenarios with the folders in agent/scenarios.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../../.."
@@ -10,11 +10,11 @@ scenarios=$(folders '*/scenario.textproto')
 mutants=$(folders '*/mutant*.cocci')
 
 status=0
-# compare FILE WANTED FOUND: a name in each line.
+# compare FILE EXPECTED FOUND: the lists contain one name per line.
 compare() {
   local name
   for name in $(comm -23 <(echo "$2") <(sort -u <<<"$3")); do echo "$1: $name is missing"; status=1; done
-  for name in $(comm -13 <(echo "$2") <(sort -u <<<"$3")); do echo "$1: $name should not be there"; status=1; done
+  for name in $(comm -13 <(echo "$2") <(sort -u <<<"$3")); do echo "$1: unexpected entry $name"; status=1; done
 }
 pages() { grep -oE '\(([^)]*/)?agent/scenarios/[a-z0-9_]+/README\.md\)' "$1" | grep -oE '[a-z0-9_]+/README' | cut -d/ -f1; }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What agent/scenarios/new makes: descriptor, trigger and campaign file fit each other. CMakeLists.txt has it made.
+// Checks that the descriptor, trigger and campaign file created by agent/scenarios/new match. CMakeLists.txt runs the
+// script.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -38,7 +39,7 @@ v1::ScenarioDescriptor MadeDescriptor() {
   return descriptor;
 }
 
-// As lkd makes it where the campaign sets no parameters.
+// Returns the lease that lkd issues if the campaign sets no parameters.
 v1::Lease LeaseOf(const v1::ScenarioDescriptor& descriptor, absl::Duration duration) {
   v1::Lease lease;
   lease.set_scenario(descriptor.name());
@@ -58,7 +59,7 @@ class NewScenario : public testing::Test {
   SharedState state_;
 };
 
-TEST_F(NewScenario, RunsForItsTimeAndReportsWhatItsDescriptorSays) {
+TEST_F(NewScenario, RunsAndReportsTheProbesAndCountersInItsDescriptor) {
   EXPECT_EQ(descriptor_.name(), "made_here");
   Context context(LeaseOf(descriptor_, absl::Seconds(1)), channel_.second.get(), state_, v1::Carried());
   const Result result = made_here::Run(context);
@@ -78,7 +79,7 @@ TEST_F(NewScenario, RunsForItsTimeAndReportsWhatItsDescriptorSays) {
   EXPECT_THAT(counters, Contains(testing::Pair(descriptor_.required_counters(0), Gt(0))));
 }
 
-TEST_F(NewScenario, EndsWhenItIsCancelled) {
+TEST_F(NewScenario, StopsWhenCancelled) {
   Context context(LeaseOf(descriptor_, absl::Hours(1)), channel_.second.get(), state_, v1::Carried());
   std::jthread canceller([&] {
     while (state_.progress == 0) std::this_thread::yield();
@@ -87,7 +88,7 @@ TEST_F(NewScenario, EndsWhenItIsCancelled) {
   EXPECT_EQ(made_here::Run(context).outcome, Result::Outcome::kOk);
 }
 
-TEST_F(NewScenario, ItsCampaignFileIsGood) {
+TEST_F(NewScenario, HasAValidCampaignFile) {
   const campaign::SpecResult result = campaign::ParseSpec(ReadMade("example.yaml"), {}, {descriptor_});
   for (const campaign::SpecError& error : result.errors) {
     ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;

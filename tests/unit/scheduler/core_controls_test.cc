@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positive controls: what passes wait for, and what becomes of them.
+// Positive controls, the runs that wait for them, and how `emulated` is recorded.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// "c-1" is the control of the others.
+// "c-1" is the control for the other runs.
 CampaignAdded WithControl(int runs = 2) {
   CampaignAdded added = MakeCampaign("c", runs);
   added.runs[0].control = true;
@@ -62,22 +62,22 @@ TEST(Controls, APassWaitsForItsControlWithoutAVm) {
   World world;
   world.Step(WithControl());
   EXPECT_THAT(Pass(world, "c-2"), ElementsAre("save c-2 finishing", "save c-2 finishing", "release c-2"));
-  EXPECT_THAT(world.run("c-2").journal, Contains(HasSubstr("waits for its positive control")));
+  EXPECT_THAT(world.run("c-2").journal, Contains(HasSubstr("waiting for its positive controls")));
   EXPECT_EQ(world.core.Allocated().at("h1").first, 2u) << "only the control has a VM";
   EXPECT_EQ(world.core.Find("c-2"), nullptr);
   EXPECT_THAT(world.Step(VmGone{"c-2", VmGone::How::kDestroyed, ""}), IsEmpty());
-  EXPECT_THAT(world.Step(ReportSeen{"c-2", Panic()}), IsEmpty()) << "its evidence is complete";
+  EXPECT_THAT(world.Step(ReportSeen{"c-2", Panic()}), IsEmpty()) << "later events of c-2 are ignored";
 
   const absl::Time passed = world.now;
   world.now += absl::Seconds(3);
   EXPECT_THAT(Fail(world, "c-1"),
               testing::IsSupersetOf({"save c-1 done fail", "save c-2 done pass", "save c finished"}));
-  EXPECT_EQ(world.run("c-2").finished, passed) << "the waiting is not its own time";
+  EXPECT_EQ(world.run("c-2").finished, passed) << "the wait does not count as part of the run";
   EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kPass);
   EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
 }
 
-TEST(Controls, WaitingTakesNoPlace) {
+TEST(Controls, WaitingDoesNotCountTowardsMaxParallel) {
   World world({MakeHost("h1", 4)});
   CampaignAdded added = WithControl(3);
   added.campaign.spec.max_parallel = 2;
@@ -85,10 +85,11 @@ TEST(Controls, WaitingTakesNoPlace) {
   EXPECT_THAT(Pass(world, "c-2"), Contains("start c-3 on h1"));
 }
 
-TEST(Controls, APassIsUnprovenWhereOneSurvives) {
+TEST(Controls, APassIsUnprovenIfAControlSurvives) {
   World world;
   world.Step(WithControl());
-  EXPECT_THAT(Pass(world, "c-1"), Contains("save c-1 done pass")) << "its own verdict is what it is";
+  EXPECT_THAT(Pass(world, "c-1"), Contains("save c-1 done pass"))
+      << "the verdict of the control itself does not change";
   EXPECT_THAT(Pass(world, "c-2"), Contains("save c-2 done unproven"));
   EXPECT_EQ(world.run("c-2").reason, "the mutant 6.12-mutant survived this scenario on this profile (run c-1)");
   EXPECT_EQ(world.run("c-2").blame, campaign::Blame::kTest);
@@ -105,29 +106,30 @@ TEST(Controls, OnlyPassesAreDoubted) {
   EXPECT_EQ(world.campaigns.at("c").verdict, Verdict::kFail);
 }
 
-TEST(Controls, AreTriedAgainUntilTheySaySomething) {
+TEST(Controls, AreRetriedUntilTheyAreConclusive) {
   World world;
   CampaignAdded added = WithControl();
   added.campaign.spec.retries_fail = 1;
   world.Step(added);
   Pass(world, "c-2");
   EXPECT_THAT(Break(world, "c-1"), Contains("start c-1.2 on h1"));
-  EXPECT_EQ(world.run("c-2").state, RunState::kAwaitingControls) << "the further attempt may tell";
+  EXPECT_EQ(world.run("c-2").state, RunState::kAwaitingControls) << "the pass waits for the retry of the control";
   const World::Lines lines = Fail(world, "c-1.2");
   EXPECT_THAT(lines, Contains("save c-2 done pass"));
-  EXPECT_THAT(lines, Not(Contains(HasSubstr("c-1.3")))) << "killed is what was wanted";
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("c-1.3")))) << "a control that fails, as it should, is not retried";
 }
 
-TEST(Controls, AreUndecidedAfterTheLastAttempt) {
+TEST(Controls, AreInconclusiveAfterTheLastAttempt) {
   World world;
   world.Step(WithControl());
   Pass(world, "c-2");
   Break(world, "c-1");
   EXPECT_THAT(Break(world, "c-1.2"), Contains("save c-2 done unproven"));
-  EXPECT_THAT(world.run("c-2").reason, HasSubstr("is not known (run c-1.2: error)"));
+  EXPECT_THAT(world.run("c-2").reason,
+              HasSubstr("gave no result for this scenario on this profile (run c-1.2: error)"));
 }
 
-TEST(Controls, SpeakForTheirProfileAlone) {
+TEST(Controls, CountOnlyForTheirProfile) {
   World world;
   CampaignAdded added = WithControl(3);
   added.campaign.spec.profiles.push_back(added.campaign.spec.profiles[0]);
@@ -139,7 +141,7 @@ TEST(Controls, SpeakForTheirProfileAlone) {
   EXPECT_THAT(Pass(world, "c-3"), Contains("save c-3 done pass"));
 }
 
-TEST(Controls, MayBeRequired) {
+TEST(Controls, CanBeRequired) {
   v1::ScenarioDescriptor descriptor = Descriptor();
   for (const bool has_mutant : {false, true}) {
     if (has_mutant) descriptor.add_mutant();
@@ -151,7 +153,7 @@ TEST(Controls, MayBeRequired) {
   }
 }
 
-TEST(Controls, OneThatCannotRunThereIsAsIfNotThere) {
+TEST(Controls, AControlThatCannotRunIsIgnored) {
   World world;
   CampaignAdded added = WithControl();
   added.runs[0].state = RunState::kDone;
@@ -160,7 +162,7 @@ TEST(Controls, OneThatCannotRunThereIsAsIfNotThere) {
   EXPECT_THAT(Pass(world, "c-2"), Contains("save c-2 done pass"));
 }
 
-TEST(Controls, ACancelledCampaignWaitsForNone) {
+TEST(Controls, ACancelledCampaignDoesNotWaitForThem) {
   World world;
   world.Step(WithControl());
   Pass(world, "c-2");
@@ -170,7 +172,7 @@ TEST(Controls, ACancelledCampaignWaitsForNone) {
   EXPECT_THAT(End(world, "c-1", VmGone::How::kDestroyed), Contains("save c cancelled"));
 }
 
-TEST(Controls, TheDeadlineEndsTheWaiting) {
+TEST(Controls, TheDeadlineEndsTheWait) {
   World world({MakeHost("h1", 2)});
   CampaignAdded added = MakeCampaign("c", 2);
   added.runs[1].control = true;
@@ -190,7 +192,7 @@ TEST(Controls, TheDeadlineEndsTheWaiting) {
   EXPECT_EQ(world.campaigns.at("c").state, CampaignState::kFinished);
 }
 
-TEST(Controls, WaitingSurvivesARestart) {
+TEST(Controls, TheWaitSurvivesARestart) {
   World old;
   old.Step(WithControl());
   Pass(old, "c-2");
@@ -203,7 +205,7 @@ TEST(Controls, WaitingSurvivesARestart) {
   EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done pass"));
 }
 
-TEST(Controls, WhatTheyShowedSurvivesARestart) {
+TEST(Controls, TheirResultsSurviveARestart) {
   World old;
   old.Step(WithControl());
   Pass(old, "c-1");
@@ -219,7 +221,7 @@ TEST(Controls, WhatTheyShowedSurvivesARestart) {
   EXPECT_THAT(End(world, "c-2.2", VmGone::How::kStopped), Contains("save c-2.2 done unproven"));
 }
 
-TEST(Emulated, IsKnownOfAGuestThatNeverSaysDone) {
+TEST(Emulated, IsRecordedWithoutAgentDone) {
   World world;
   world.ToRunning();
   Samples samples;
@@ -231,7 +233,7 @@ TEST(Emulated, IsKnownOfAGuestThatNeverSaysDone) {
   EXPECT_TRUE(world.run().emulated);
 }
 
-TEST(Emulated, IsSaidInTheEndToo) {
+TEST(Emulated, IsAlsoRecordedFromAgentDone) {
   World world;
   world.ToRunning();
   world.Said("c-1", AgentDone{"ok", "", 9, {}, true});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How runs end where something breaks.
+// How runs end when something fails.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,39 +18,40 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// ---- the agent's manners -----------------------------------------------------------------------
+// ---- protocol violations by agents -------------------------------------------------------------
 
-TEST(Failure, AnAgentThatBreaksTheRulesLosesItsRun) {
+TEST(Failure, AnAgentThatBreaksTheRulesEndsItsRun) {
   World world;
   world.ToRunning(WithoutRetries());
   world.BringCanary();
-  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 7, "of a session that is not"}), IsEmpty());
-  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 1, "its scenario does not declare attach_dimm"}),
+  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 7, "not the current session"}), IsEmpty());
+  EXPECT_THAT(world.Step(AgentMisbehaved{"c-1", 1, "the scenario does not declare attach_dimm"}),
               ElementsAre("save c-1 finishing", "drop c-1/1", "flush c-1", "destroy c-1"));
-  EXPECT_THAT(world.Said("c-1", AgentDone{"ok", "", 9, {}}), IsEmpty()) << "it is heard no more";
+  EXPECT_THAT(world.Said("c-1", AgentDone{"ok", "", 9, {}}), IsEmpty())
+      << "further messages from the agent are ignored";
   EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
   EXPECT_EQ(world.run().blame, Blame::kTest);
-  EXPECT_EQ(world.run().reason, "the agent broke the rules: its scenario does not declare attach_dimm");
+  EXPECT_EQ(world.run().reason, "the agent violated the protocol: the scenario does not declare attach_dimm");
 }
 
-TEST(Failure, WhatTheKernelDidCountsAllTheSame) {
+TEST(Failure, KernelFindingsFromBeforeAViolationCount) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(ReportSeen{"c-1", Report(detect::Kind::kSoftLockup, "BUG: soft lockup in spin")});
-  world.Step(AgentMisbehaved{"c-1", 1, "too many messages a second"});
+  world.Step(AgentMisbehaved{"c-1", 1, "too many messages per second"});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
 }
 
-TEST(Failure, AnAnnouncedRebootIsBounded) {
+TEST(Failure, TheTimeForAnAnnouncedRebootIsLimited) {
   World world;
   world.ToRunning();
-  world.Said("c-1", RebootAnnounced{"for ever", absl::InfiniteDuration()});
+  world.Said("c-1", RebootAnnounced{"forever", absl::InfiniteDuration()});
   EXPECT_LE(world.run().reboot_until, world.now + absl::Minutes(30));
   world.Said("c-1", RebootAnnounced{"in the past", -absl::InfiniteDuration()});
   EXPECT_EQ(world.run().reboot_until, world.now);
 }
 
-// ---- the guest ---------------------------------------------------------------------------------
+// ---- failures of the guest ---------------------------------------------------------------------
 
 TEST(Failure, APanicEndsInFailWithinSeconds) {
   World world;
@@ -67,7 +68,7 @@ TEST(Failure, APanicEndsInFailWithinSeconds) {
   EXPECT_EQ(world.run().console_bytes, 4000u);
 }
 
-TEST(Failure, APanicThatGoesOnPrintingEndsAllTheSame) {
+TEST(Failure, ARunEndsEvenIfItsPanicKeepsPrinting) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(ReportBegan{"c-1", Panic()});
@@ -96,7 +97,7 @@ TEST(Failure, AReportIsClosedAfterSilence) {
   EXPECT_THAT(world.After(absl::Milliseconds(200)), ElementsAre("flush c-1"));
 }
 
-TEST(Failure, AnAgentThatDoesNotComeBackIsAnError) {
+TEST(Failure, AnAgentThatDoesNotReconnectIsAnError) {
   World world;
   world.ToRunning(WithoutRetries());
   Beat(world, absl::Seconds(5), true);
@@ -105,10 +106,10 @@ TEST(Failure, AnAgentThatDoesNotComeBackIsAnError) {
   EXPECT_THAT(world.After(absl::Seconds(2)), ElementsAre("save c-1 finishing", "flush c-1", "destroy c-1"));
   EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
   EXPECT_EQ(world.run().blame, Blame::kTest);
-  EXPECT_THAT(world.run().reason, HasSubstr("did not come back within 10.0s; the console was silent"));
+  EXPECT_THAT(world.run().reason, HasSubstr("did not reconnect within 10.0s; the console was silent"));
 }
 
-TEST(Failure, ATriggerOverItsTimeIsAskedThenEnded) {
+TEST(Failure, ATriggerOverItsTimeLimitIsToldToStopBeforeItsVmIsDestroyed) {
   World world;
   world.ToRunning(WithoutRetries());
   const auto asked = Beat(world, absl::Seconds(31), true);
@@ -119,7 +120,7 @@ TEST(Failure, ATriggerOverItsTimeIsAskedThenEnded) {
   EXPECT_THAT(world.run().reason, HasSubstr("over the time limit"));
 }
 
-TEST(Failure, EmulationGetsItsFactor) {
+TEST(Failure, TimeoutsAreLongerUnderEmulation) {
   Host host = MakeHost("h1");
   host.accelerator = "tcg";
   World world({host});
@@ -131,9 +132,9 @@ TEST(Failure, EmulationGetsItsFactor) {
   EXPECT_THAT(world.After(absl::Seconds(2)), Contains("post-mortem c-1 registers"));
 }
 
-// ---- the host ----------------------------------------------------------------------------------
+// ---- failures of the host ----------------------------------------------------------------------
 
-TEST(Failure, AVmThatIsKilledIsAnErrorAndTriedAgain) {
+TEST(Failure, AKilledVmIsAnErrorAndItsRunIsRetried) {
   World world;
   world.ToRunning();
   EXPECT_THAT(world.Gone(VmGone::How::kCrashed),
@@ -143,7 +144,7 @@ TEST(Failure, AVmThatIsKilledIsAnErrorAndTriedAgain) {
   EXPECT_EQ(world.run().blame, Blame::kInfrastructure);
 }
 
-TEST(Failure, AFailIsRerunBesideAndNeverReplaced) {
+TEST(Failure, AFailIsRetriedButNeverReplaced) {
   World world;
   CampaignAdded added = MakeCampaign("c", 1);
   added.campaign.spec.retries_fail = 1;
@@ -158,7 +159,7 @@ TEST(Failure, AFailIsRerunBesideAndNeverReplaced) {
               ElementsAre("save c-1.2 done fail", "save c finished", "release c-1.2"));
 }
 
-TEST(Failure, AVmThatGoesDuringItsLaunchIsDestroyedAfterIt) {
+TEST(Failure, AVmThatIsLostDuringItsLaunchIsDestroyedAfterTheLaunch) {
   World world;
   world.Step(WithoutRetries());
   EXPECT_THAT(world.Step(VmGone{"c-1", VmGone::How::kHostLost, ""}), Contains("destroy c-1"));
@@ -173,7 +174,7 @@ TEST(Failure, APreparationThatTakesTooLongIsAMiss) {
   EXPECT_THAT(world.Gone(), Contains("save c-1 done miss"));
 }
 
-// ---- campaigns ---------------------------------------------------------------------------------
+// ---- cancelled, overdue and skipped campaigns --------------------------------------------------
 
 TEST(Campaign, CancelEndsEverything) {
   World world({MakeHost("h1", 2)});
@@ -192,7 +193,7 @@ TEST(Campaign, CancelDoesNotWaitLongForTheAgent) {
   EXPECT_THAT(world.After(absl::Seconds(5)), Contains("destroy c-1"));
 }
 
-TEST(Campaign, ItsDeadlineEndsWhatWaitsAndLetsTheRestGoOn) {
+TEST(Campaign, DeadlineEndsOnlyQueuedRuns) {
   World world({MakeHost("h1", 2)});
   CampaignAdded added = MakeCampaign("c", 2);
   added.campaign.spec.deadline = absl::Seconds(15);

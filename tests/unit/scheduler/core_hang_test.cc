@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guests that do not answer: the hang judge and the post-mortem.
+// Guests that do not respond: hang detection and the post-mortem.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,14 +19,14 @@ using testing::Not;
 using testing::StartsWith;
 using Stage = campaign::PostMortemStep::Step;
 
-// Works for a while, then falls silent for longer than it may.
+// The guest works for a while, then is silent for longer than allowed.
 void ToSilence(World& world, CampaignAdded added = Long()) {
   world.ToRunning(std::move(added));
   Beat(world, absl::Seconds(5), true);
   world.After(absl::Seconds(30));
 }
 
-// ---- the judge ---------------------------------------------------------------------------------
+// ---- hang detection ----------------------------------------------------------------------------
 
 TEST(Hang, IsSilenceWithInterruptsOff) {
   World world;
@@ -39,52 +39,52 @@ TEST(Hang, IsSilenceWithInterruptsOff) {
               ElementsAre("save c-1 finishing", "post-mortem c-1 nmi"));
   EXPECT_THAT(world.announced, ElementsAre("open: hang in spin"));
   world.PostMortem(Stage::kNmi);
-  EXPECT_THAT(world.After(absl::Seconds(19)), IsEmpty()) << "the console may still answer";
+  EXPECT_THAT(world.After(absl::Seconds(19)), IsEmpty()) << "the NMI step waits for backtraces on the console";
   EXPECT_THAT(world.After(absl::Seconds(2)), ElementsAre("save c-1 finishing", "flush c-1", "destroy c-1"));
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy done");
   EXPECT_EQ(world.run().blame, Blame::kKernel);
-  EXPECT_THAT(world.run().reason, HasSubstr("all vCPUs run with interrupts off"));
+  EXPECT_THAT(world.run().reason, HasSubstr("all running vCPUs have interrupts off"));
   ASSERT_EQ(world.run().findings.size(), 1u);
   EXPECT_EQ(world.run().findings[0].title, "hang in spin");
   EXPECT_THAT(world.run().findings[0].witnesses, ElementsAre("agent", "hypervisor"));
-  EXPECT_THAT(world.run().findings[0].excerpt, HasSubstr("as asked\ntext"));
+  EXPECT_THAT(world.run().findings[0].excerpt, HasSubstr("detail\ntext"));
 }
 
-TEST(Hang, SilenceOfAGuestThatServesInterruptsIsALostAgent) {
+TEST(Hang, SilenceWhileInterruptsAreHandledIsALostAgent) {
   World world;
   ToSilence(world);
   world.Step(ConsoleBytes{"c-1", 100});
   world.PostMortem(Stage::kRegisters, true, false);
-  // The guest answers, as any would: that is no hang.
+  // The guest panics on the NMI, as any guest would; the panic does not make the silence a hang.
   EXPECT_THAT(world.Step(ReportSeen{"c-1", NmiPanic()}), Contains("destroy c-1"));
   EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
   EXPECT_EQ(world.run().blame, Blame::kTest);
   EXPECT_THAT(world.run().reason, StartsWith("agent lost in spin: neither progress nor heartbeat for 30.0s"));
-  EXPECT_THAT(world.run().reason, HasSubstr("its vCPUs serve interrupts, and the console went on"));
+  EXPECT_THAT(world.run().reason, HasSubstr("the vCPUs are handling interrupts, and the console was still printing"));
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi done, dump skipped, destroy done");
 }
 
-TEST(Hang, AStoppedQemuSaysNothingOfTheKernel) {
-  for (const bool answers : {true, false}) {
+TEST(Hang, AQemuThatDoesNotRespondSaysNothingAboutTheKernel) {
+  for (const bool responds : {true, false}) {
     World world;
     ToSilence(world);
-    const auto lines = answers ? world.PostMortem(Stage::kRegisters, false) : world.After(absl::Seconds(11));
+    const auto lines = responds ? world.PostMortem(Stage::kRegisters, false) : world.After(absl::Seconds(11));
     EXPECT_THAT(lines, Contains("destroy c-1"));
     EXPECT_THAT(lines, Not(Contains("post-mortem c-1 nmi")));
     EXPECT_THAT(world.Gone(), Contains("save c-1 done error"));
     EXPECT_EQ(world.run().blame, Blame::kInfrastructure);
-    EXPECT_THAT(world.run().reason, HasSubstr("the hypervisor does not answer for the VM"));
+    EXPECT_THAT(world.run().reason, HasSubstr("the hypervisor does not respond"));
     EXPECT_THAT(world.run().findings, IsEmpty());
     EXPECT_EQ(world.Steps(), "drain done, registers failed, nmi skipped, dump skipped, destroy done");
   }
 }
 
-TEST(Hang, HeartbeatsWithoutProgressAreAStuckTrigger) {
+TEST(Hang, HeartbeatsWithoutProgressIndicateAStuckTrigger) {
   World world;
   world.ToRunning(Long());
   EXPECT_THAT(Beat(world, absl::Seconds(33), false), Contains("post-mortem c-1 registers"));
-  // It is the kernel's word against nobody's: what the registers say changes nothing.
+  // Heartbeats prove that the agent works, so the registers do not matter.
   EXPECT_THAT(world.PostMortem(Stage::kRegisters, false), Contains("destroy c-1"));
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
   EXPECT_EQ(world.run().findings.at(0).title, "trigger stuck in spin");
@@ -102,7 +102,7 @@ TEST(Hang, AGuestThatFellSilentBeforeItsStreamEndedHangs) {
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
 }
 
-TEST(Hang, ComesSoonerWhereADetectorSpoke) {
+TEST(Hang, IsDetectedSoonerOnceADetectorHasFired) {
   World world;
   world.ToRunning(Long());
   Beat(world, absl::Seconds(5), true);
@@ -110,7 +110,7 @@ TEST(Hang, ComesSoonerWhereADetectorSpoke) {
   world.Step(ReportSeen{"c-1", Report(Kind::kRcuStall, "INFO: rcu detected stall in f")});
   EXPECT_THAT(world.After(absl::Seconds(9)), IsEmpty());
   EXPECT_THAT(world.After(absl::Seconds(1)), Contains("post-mortem c-1 registers"));
-  // Interrupts are on, and yet it is the kernel: the stall says so.
+  // Interrupts are on, but the stall shows that the kernel is to blame.
   world.PostMortem(Stage::kRegisters, true, false);
   world.Step(ReportSeen{"c-1", NmiPanic()});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done fail"));
@@ -119,7 +119,7 @@ TEST(Hang, ComesSoonerWhereADetectorSpoke) {
   EXPECT_THAT(world.run().findings[0].alt_titles, ElementsAre("hang in spin"));
 }
 
-TEST(Hang, AStallThatIsOverEndsNothing) {
+TEST(Hang, AStallThatIsOverDoesNotEndTheRun) {
   World world;
   world.ToRunning(Long());
   Beat(world, absl::Seconds(5), true);
@@ -129,7 +129,7 @@ TEST(Hang, AStallThatIsOverEndsNothing) {
   EXPECT_THAT(Beat(world, absl::Seconds(8), false), Contains("post-mortem c-1 registers"));
 }
 
-TEST(Hang, AStallThatIsAllowedShortensNothing) {
+TEST(Hang, AStallWithinItsBudgetDoesNotShortenTheTimeout) {
   World world;
   CampaignAdded added = Long();
   added.campaign.spec.scenarios[0].budgets["soft_lockup"] = "5";
@@ -139,7 +139,7 @@ TEST(Hang, AStallThatIsAllowedShortensNothing) {
   EXPECT_THAT(Beat(world, absl::Seconds(25), false), Not(Contains(HasSubstr("post-mortem"))));
 }
 
-TEST(Hang, ABootThatDoesNotEndIsLookedAt) {
+TEST(Hang, ABootThatTakesTooLongGetsAPostMortem) {
   for (const bool hung : {true, false}) {
     World world;
     world.Step(WithoutRetries());
@@ -157,9 +157,9 @@ TEST(Hang, ABootThatDoesNotEndIsLookedAt) {
   }
 }
 
-// ---- the NMI -----------------------------------------------------------------------------------
+// ---- NMIs and the panics that they cause -------------------------------------------------------
 
-TEST(PostMortem, TheNmisPanicIsTheHang) {
+TEST(PostMortem, ThePanicCausedByTheNmiIsRecordedAsTheHang) {
   World world;
   ToSilence(world);
   world.PostMortem(Stage::kRegisters, true, true);
@@ -168,7 +168,7 @@ TEST(PostMortem, TheNmisPanicIsTheHang) {
   world.Step(VmPanicked{"c-1"});
   EXPECT_THAT(world.Step(ReportSeen{"c-1", NmiPanic()}), Contains("destroy c-1"));
   EXPECT_THAT(world.announced, ElementsAre("open: hang in spin", "hang in spin"));
-  // A crash kernel may boot now.
+  // A crash kernel may boot afterwards.
   world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot", 9000)});
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kFail);
@@ -180,7 +180,7 @@ TEST(PostMortem, TheNmisPanicIsTheHang) {
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi done, dump skipped, destroy done");
 }
 
-TEST(PostMortem, AnAnswerPastItsDeadlineStillCounts) {
+TEST(PostMortem, APanicAfterTheNmisDeadlineStillCounts) {
   World world;
   ToSilence(world);
   world.PostMortem(Stage::kRegisters, true, true);
@@ -191,7 +191,7 @@ TEST(PostMortem, AnAnswerPastItsDeadlineStillCounts) {
   EXPECT_EQ(world.run().findings.at(0).start_offset, 5000u);
 }
 
-TEST(PostMortem, APanicThatTheDrainFindsNeedsNoNmi) {
+TEST(PostMortem, NoNmiIsSentAfterAPanicDuringTheDrain) {
   World world;
   ToSilence(world);
   world.Step(ReportBegan{"c-1", Panic("out of memory")});
@@ -203,7 +203,7 @@ TEST(PostMortem, APanicThatTheDrainFindsNeedsNoNmi) {
   EXPECT_THAT(world.run().reason, StartsWith("kernel panic: out of memory"));
 }
 
-TEST(PostMortem, AnNmiNobodyInjectedIsAPanicLikeAnother) {
+TEST(PostMortem, AnNmiThatLkdDidNotSendIsAnOrdinaryPanic) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(ReportBegan{"c-1", NmiPanic()});
@@ -213,9 +213,9 @@ TEST(PostMortem, AnNmiNobodyInjectedIsAPanicLikeAnother) {
   EXPECT_EQ(world.run().findings.at(0).kind, Kind::kPanic);
 }
 
-// ---- the steps ---------------------------------------------------------------------------------
+// ---- the steps of the post-mortem --------------------------------------------------------------
 
-TEST(PostMortem, WaitsForAConsoleThatGoesOnButNotForLong) {
+TEST(PostMortem, WaitsForAConsoleThatKeepsPrintingButNotForLong) {
   World world;
   world.ToRunning(Long());
   Beat(world, absl::Seconds(5), true);
@@ -228,19 +228,19 @@ TEST(PostMortem, WaitsForAConsoleThatGoesOnButNotForLong) {
     }
   };
   chat(31);
-  EXPECT_THAT(lines, ElementsAre("save c-1 finishing")) << "a hang, however chatty the console is";
+  EXPECT_THAT(lines, ElementsAre("save c-1 finishing")) << "console output does not delay the detection of a hang";
   chat(5);
   EXPECT_THAT(lines, Contains("post-mortem c-1 registers"));
 }
 
-TEST(PostMortem, DoesWhatTheCampaignAsksFor) {
+TEST(PostMortem, PerformsTheStepsThatTheCampaignAsksFor) {
   World world;
   CampaignAdded added = Long();
   added.campaign.spec.hang_nmi = false;
   added.campaign.spec.hang_dump = true;
   ToSilence(world, added);
   EXPECT_THAT(world.PostMortem(Stage::kRegisters, true, true), Contains("post-mortem c-1 dump"));
-  // The dump stops the VM: that is not a pause of the run.
+  // The dump pauses the VM, which does not count as a pause of the run.
   world.Step(VmPaused{"c-1", false, "paused"});
   world.After(absl::Minutes(2));
   world.Step(VmResumed{"c-1"});
@@ -250,21 +250,21 @@ TEST(PostMortem, DoesWhatTheCampaignAsksFor) {
   EXPECT_EQ(world.run().paused_seconds, 0);
 }
 
-TEST(PostMortem, GoesOnWhereAStepDoesNotComeBack) {
+TEST(PostMortem, ContinuesWhenAStepDoesNotReturn) {
   World world;
   CampaignAdded added = Long();
   added.campaign.spec.hang_dump = true;
   ToSilence(world, added);
   world.PostMortem(Stage::kRegisters, true, true);
   EXPECT_THAT(world.PostMortem(Stage::kNmi, false), Contains("post-mortem c-1 dump"));
-  EXPECT_THAT(world.PostMortem(Stage::kRegisters), IsEmpty()) << "not the step under way";
+  EXPECT_THAT(world.PostMortem(Stage::kRegisters), IsEmpty()) << "the result of an earlier step is ignored";
   EXPECT_THAT(world.After(absl::Minutes(5)), Contains("destroy c-1"));
-  EXPECT_THAT(world.PostMortem(Stage::kDump), IsEmpty()) << "too late";
+  EXPECT_THAT(world.PostMortem(Stage::kDump), IsEmpty()) << "the result of a step is ignored after its deadline";
   EXPECT_THAT(world.After(absl::Minutes(4)), Contains("release c-1"));
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump failed, destroy failed");
 }
 
-TEST(PostMortem, AVmThatGoesBeforeItWasSeenIsLost) {
+TEST(PostMortem, AVmThatIsGoneBeforeItIsExaminedIsLost) {
   World world;
   ToSilence(world);
   world.Gone(VmGone::How::kHostLost);
@@ -273,7 +273,7 @@ TEST(PostMortem, AVmThatGoesBeforeItWasSeenIsLost) {
   EXPECT_EQ(world.Steps(), "drain done, registers failed, nmi skipped, dump skipped, destroy skipped");
 }
 
-TEST(PostMortem, AVmThatGoesWhileTheConsoleDrainsIsLost) {
+TEST(PostMortem, AVmThatIsGoneWhileTheConsoleDrainsIsLost) {
   World world;
   world.ToRunning(Long());
   world.After(absl::Seconds(29));
@@ -284,7 +284,7 @@ TEST(PostMortem, AVmThatGoesWhileTheConsoleDrainsIsLost) {
   EXPECT_EQ(world.Steps(), "drain failed, registers skipped, nmi skipped, dump skipped, destroy skipped");
 }
 
-TEST(PostMortem, AVmThatGoesAfterItWasSeenHung) {
+TEST(PostMortem, AVmThatStopsAfterItWasExaminedCountsAsHung) {
   World world;
   ToSilence(world);
   world.PostMortem(Stage::kRegisters, true, true);
@@ -293,7 +293,7 @@ TEST(PostMortem, AVmThatGoesAfterItWasSeenHung) {
   EXPECT_EQ(world.Steps(), "drain done, registers done, nmi failed, dump skipped, destroy skipped");
 }
 
-TEST(PostMortem, TheAgentsLastWordsDoNotCutItShort) {
+TEST(PostMortem, TheAgentsLastMessagesDoNotEndIt) {
   World world;
   world.ToRunning(Long());
   Beat(world, absl::Seconds(33), false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pauses and steal time: what happens meanwhile is not held against the kernel.
+// Pauses, which suspend the timers and may cause stalls that are not held against the kernel; and steal time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ CampaignAdded TwoMinutes() {
   return added;
 }
 
-TEST(Pause, EverythingTimedStandsStill) {
+TEST(Pause, SuspendsAllTimers) {
   World world;
   world.ToRunning(TwoMinutes());
   Beat(world, absl::Seconds(20), true);
@@ -30,13 +30,13 @@ TEST(Pause, EverythingTimedStandsStill) {
   EXPECT_THAT(world.After(absl::Seconds(55)), IsEmpty());
   world.Step(VmResumed{"c-1"});
   EXPECT_NEAR(world.run().paused_seconds, 55, 0.01);
-  EXPECT_THAT(world.After(absl::Seconds(29)), IsEmpty()) << "the limits begin anew";
+  EXPECT_THAT(world.After(absl::Seconds(29)), IsEmpty()) << "resuming the VM resets the timers";
   EXPECT_THAT(world.After(absl::Seconds(2)), Contains("post-mortem c-1 registers"));
 }
 
-TEST(Pause, IsNotTheTriggersTime) {
+TEST(Pause, DoesNotCountAsTriggerTime) {
   World world;
-  world.ToRunning(WithoutRetries());  // 20 s and 10 s of grace
+  world.ToRunning(WithoutRetries());  // 20 s plus 10 s of grace
   Beat(world, absl::Seconds(10), true);
   world.Step(VmPaused{"c-1", false, "user"});
   world.After(absl::Seconds(40));
@@ -45,7 +45,7 @@ TEST(Pause, IsNotTheTriggersTime) {
   EXPECT_THAT(Beat(world, absl::Seconds(4), true), Contains("cancel c-1"));
 }
 
-TEST(Pause, IsNotTheBootsTime) {
+TEST(Pause, DoesNotCountAsBootTime) {
   World world;
   world.Step(WithoutRetries());
   world.Step(VmStarted{"c-1", 0});
@@ -57,7 +57,7 @@ TEST(Pause, IsNotTheBootsTime) {
   EXPECT_THAT(world.After(absl::Seconds(2)), Contains("post-mortem c-1 registers"));
 }
 
-TEST(Pause, TooLongIsALostVm) {
+TEST(Pause, ThatIsTooLongMeansALostVm) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmPaused{"c-1", false, "user"});
@@ -69,18 +69,18 @@ TEST(Pause, TooLongIsALostVm) {
   EXPECT_EQ(world.run().reason, "VM lost: paused for 60.0s");
 }
 
-TEST(Pause, ByItselfIsACrashOfTheVm) {
+TEST(Pause, OnItsOwnIsAVmCrash) {
   World world;
   world.ToRunning(WithoutRetries());
   EXPECT_THAT(world.Step(VmPaused{"c-1", true, "I/O error"}), Contains("destroy c-1"));
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kError);
   EXPECT_EQ(world.run().blame, Blame::kInfrastructure);
-  EXPECT_THAT(world.run().reason, HasSubstr("VM paused by itself: I/O error"));
+  EXPECT_THAT(world.run().reason, HasSubstr("VM paused on its own: I/O error"));
   EXPECT_EQ(world.run().findings.at(0).kind, Kind::kVmCrash);
 }
 
-TEST(Pause, AfterAPanicIsThePanics) {
+TEST(Pause, AfterAPanicIsNotAFinding) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(ReportBegan{"c-1", Panic()});
@@ -92,7 +92,7 @@ TEST(Pause, AfterAPanicIsThePanics) {
   EXPECT_EQ(world.run().findings.size(), 1u);
 }
 
-TEST(Pause, StallsAcrossItAreNotTrusted) {
+TEST(Pause, StallsShortlyAfterItAreNotTrusted) {
   const auto run = [](absl::Duration after) {
     World world;
     world.ToRunning(TwoMinutes());
@@ -123,11 +123,11 @@ TEST(Pause, OtherFindingsAreTrusted) {
   EXPECT_EQ(world.run().findings.at(1).distrust, "");
 }
 
-TEST(Steal, TheMostIsKept) {
+TEST(Steal, TheMaximumIsKept) {
   World world;
   world.ToRunning();
   world.Said("c-1", Heartbeat{1, "", absl::Seconds(3)});
-  world.Said("c-1", Heartbeat{2, "", absl::Seconds(2)});  // a new boot counts from nothing
+  world.Said("c-1", Heartbeat{2, "", absl::Seconds(2)});  // a new boot counts from zero
   EXPECT_EQ(world.run().steal_seconds, 3);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Boots in the middle of a run: those that the agent announced, and others.
+// Reboots in the middle of a run, both announced and unannounced; and the tables of a run.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,25 +23,25 @@ void Announce(World& world, absl::Duration within = absl::Seconds(30)) {
   world.Said("c-1", RebootAnnounced{"kexec", within});
 }
 
-TEST(Reboot, AnAnnouncedOneIsPartOfTheRun) {
+TEST(Reboot, IsPartOfTheRunIfAnnounced) {
   World world;
   world.ToRunning(Long());
   world.BringCanary();
   for (int boot = 2; boot < 6; ++boot) {
     Announce(world);
     world.Step(AgentDisconnected{"c-1", world.session});
-    EXPECT_THAT(world.After(absl::Seconds(25)), IsEmpty()) << "longer than any other silence may last";
+    EXPECT_THAT(world.After(absl::Seconds(25)), IsEmpty()) << "an announced reboot may take longer than a reconnect";
     EXPECT_THAT(world.Connect(fmt::format("boot-{}", boot)), Contains(HasSubstr("lease c-1/")));
     world.sequence = 0;
     Beat(world, absl::Seconds(5), true);
   }
   EXPECT_EQ(world.run().announced_boots, 4u);
-  EXPECT_THAT(world.run().journal, Contains(HasSubstr("after the announced reboot from 6.1.0")));
+  EXPECT_THAT(world.run().journal, Contains(HasSubstr("after the announced reboot: kernel 6.1.0 on KVM")));
   world.Said("c-1", AgentDone{"ok", "", 5, {}});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done pass"));
 }
 
-TEST(Reboot, TheOldStreamMayEndAfterTheNewBootIsThere) {
+TEST(Reboot, TheOldStreamMayEndAfterTheNewBootHasConnected) {
   World world;
   world.ToRunning(Long());
   Announce(world);
@@ -51,7 +51,7 @@ TEST(Reboot, TheOldStreamMayEndAfterTheNewBootIsThere) {
   EXPECT_THAT(Beat(world, absl::Seconds(20), true), Not(Contains(HasSubstr("destroy"))));
 }
 
-TEST(Reboot, OneThatDoesNotComeBackIsAHang) {
+TEST(Reboot, IsAHangIfTheGuestDoesNotComeBack) {
   for (const bool interrupts_off : {true, false}) {
     World world;
     world.ToRunning(Long());
@@ -71,7 +71,7 @@ TEST(Reboot, OneThatDoesNotComeBackIsAHang) {
   }
 }
 
-TEST(Reboot, AQemuThatDoesNotAnswerIsNotTheKernels) {
+TEST(Reboot, TheKernelIsNotBlamedIfQemuDoesNotRespond) {
   World world;
   world.ToRunning(Long());
   Announce(world);
@@ -82,14 +82,14 @@ TEST(Reboot, AQemuThatDoesNotAnswerIsNotTheKernels) {
   EXPECT_EQ(world.run().ending->kind, Ending::Kind::kVmSilent);
 }
 
-TEST(Reboot, NoneMayTakeLongerThanAFirstBoot) {
+TEST(Reboot, CannotTakeLongerThanTheFirstBoot) {
   World world;
   world.ToRunning(Long());
   Announce(world, absl::Hours(10));
   EXPECT_THAT(world.After(Limits().boot + absl::Seconds(6)), Contains("post-mortem c-1 registers"));
 }
 
-TEST(Reboot, EmulationIsGivenItsTime) {
+TEST(Reboot, MayTakeLongerUnderEmulation) {
   Host host = MakeHost("h1");
   host.accelerator = "tcg";
   World world({host});
@@ -99,7 +99,7 @@ TEST(Reboot, EmulationIsGivenItsTime) {
   EXPECT_THAT(world.After(absl::Seconds(7)), Contains("post-mortem c-1 registers"));
 }
 
-TEST(Reboot, AnotherOneEndsTheRunAtOnce) {
+TEST(Reboot, EndsTheRunImmediatelyIfUnannounced) {
   World world;
   world.ToRunning(Long());
   EXPECT_THAT(world.Connect("boot-2"), AllOf(Contains("destroy c-1"), Not(Contains(HasSubstr("lease")))));
@@ -109,17 +109,17 @@ TEST(Reboot, AnotherOneEndsTheRunAtOnce) {
   EXPECT_THAT(world.run().findings.at(0).excerpt, AllOf(HasSubstr("boot-2"), HasSubstr("boot-1")));
 }
 
-TEST(Reboot, TheConsoleAloneEndsItToo) {
+TEST(Reboot, EndsTheRunEvenIfOnlyTheConsoleShowsIt) {
   World world;
   world.ToRunning(Long());
   world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
   EXPECT_THAT(world.After(absl::Seconds(3)), Contains("destroy c-1"));
   world.Gone();
-  ASSERT_EQ(world.run().findings.size(), 1u) << "nobody saw a panic";
+  ASSERT_EQ(world.run().findings.size(), 1u) << "no panic is added to the reboot, which is itself fatal";
   EXPECT_EQ(world.run().verdict, Verdict::kFail);
 }
 
-TEST(Reboot, OneAfterTheAnnouncedOneIsUnexpected) {
+TEST(Reboot, IsUnexpectedIfItFollowsTheAnnouncedOne) {
   World world;
   world.ToRunning(Long());
   Announce(world);
@@ -129,7 +129,7 @@ TEST(Reboot, OneAfterTheAnnouncedOneIsUnexpected) {
   EXPECT_EQ(world.run().findings.size(), 1u);
 }
 
-TEST(Reboot, ThatAnNmiMakesIsOurs) {
+TEST(Reboot, CausedByLkdsNmiIsNotAFinding) {
   World world;
   world.ToRunning(Long());
   Announce(world);
@@ -143,7 +143,7 @@ TEST(Reboot, ThatAnNmiMakesIsOurs) {
   EXPECT_EQ(world.run().findings[0].kind, Kind::kHang);
 }
 
-TEST(Reboot, IsStillAwaitedAfterARestart) {
+TEST(Reboot, IsStillExpectedAfterARestartOfLkd) {
   World old;
   old.ToRunning(Long());
   Announce(old, absl::Minutes(1));
@@ -155,7 +155,7 @@ TEST(Reboot, IsStillAwaitedAfterARestart) {
   EXPECT_EQ(world.run().announced_boots, 1u);
 }
 
-TEST(Reboot, TablesAreReplacedAndTheirNumberIsBounded) {
+TEST(Tables, AreReplacedAndTheirNumberIsBounded) {
   World world;
   world.ToRunning(Long());
   for (int i = 0; i < 20; ++i) {
@@ -164,7 +164,7 @@ TEST(Reboot, TablesAreReplacedAndTheirNumberIsBounded) {
     samples.tables["table-0"] = {{"cpu"}, {{std::to_string(i)}}};
     world.Said("c-1", samples);
   }
-  EXPECT_EQ(world.run().tables.size(), campaign::kMostTables);
+  EXPECT_EQ(world.run().tables.size(), campaign::kMaxTables);
   EXPECT_THAT(world.run().tables.at("table-0").rows, ElementsAre(ElementsAre("19")));
 }
 

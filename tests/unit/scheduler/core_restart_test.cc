@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a restart of lkd keeps.
+// What survives a restart of lkd.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using Stage = campaign::PostMortemStep::Step;
 
-TEST(Restart, ARunGoesOnWhereItWas) {
+TEST(Restart, ARunContinuesWhereItLeftOff) {
   World old;
   old.ToRunning();
   old.BringCanary();
@@ -23,12 +23,13 @@ TEST(Restart, ARunGoesOnWhereItWas) {
   EXPECT_EQ(world.core.Allocated().at("h1").first, 2u);
   EXPECT_THAT(world.Step(VmReattached{"c-1"}), ElementsAre("save c-1 running"));
   EXPECT_THAT(world.Connect("boot-1"), ElementsAre("save c-1 running", "lease c-1/1"));
-  EXPECT_THAT(world.Step(AgentSaid{"c-1", 1, 1, CanaryWritten{}}), ElementsAre("ack c-1/1 1")) << "stored before";
+  EXPECT_THAT(world.Step(AgentSaid{"c-1", 1, 1, CanaryWritten{}}), ElementsAre("ack c-1/1 1"))
+      << "a message that was stored before the restart is only acknowledged";
   world.Said("c-1", AgentDone{"ok", "", 5, {}});
   EXPECT_THAT(world.Gone(), Contains("save c-1 done pass"));
 }
 
-TEST(Restart, TheAgentHasItsTimeToComeBack) {
+TEST(Restart, TheAgentIsGivenTimeToReconnect) {
   World old;
   old.ToRunning();
   Restarted world(old);
@@ -37,14 +38,14 @@ TEST(Restart, TheAgentHasItsTimeToComeBack) {
   EXPECT_THAT(world.After(absl::Seconds(2)), Contains("destroy c-1"));
 }
 
-TEST(Restart, AVmThatIsGoneIsTriedAgain) {
+TEST(Restart, ARunWhoseVmIsGoneIsRetried) {
   World old;
   old.ToRunning();
   Restarted world(old);
   EXPECT_THAT(world.Gone(VmGone::How::kMissing), Contains("start c-1.2 on h1"));
 }
 
-TEST(Restart, WhatTheAgentSaidLastIsNotForgotten) {
+TEST(Restart, TheAgentsLastMessageIsNotForgotten) {
   World old;
   old.ToRunning();
   old.BringCanary();
@@ -62,7 +63,7 @@ TEST(Restart, ACancelledCampaignStaysCancelled) {
   EXPECT_THAT(world.Gone(), Contains("save c cancelled"));
 }
 
-TEST(Restart, AVmThatIsNotFoundIsDestroyedInTheEnd) {
+TEST(Restart, AVmThatIsNotFoundIsEventuallyDestroyed) {
   World old;
   old.ToRunning();
   Restarted world(old);
@@ -71,7 +72,7 @@ TEST(Restart, AVmThatIsNotFoundIsDestroyedInTheEnd) {
 
 // ---- in the middle of a post-mortem ------------------------------------------------------------
 
-// Until registers have been read and the NMI asked for.
+// Runs until the registers have been read and the NMI has been requested.
 void ToNmi(World& world) {
   CampaignAdded added = WithoutRetries();
   added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
@@ -80,7 +81,7 @@ void ToNmi(World& world) {
   world.PostMortem(Stage::kRegisters, true, true);
 }
 
-TEST(Restart, ThePostMortemIsCutShort) {
+TEST(Restart, TheRemainingPostMortemStepsAreSkipped) {
   World old;
   ToNmi(old);
   Restarted world(old);
@@ -91,7 +92,7 @@ TEST(Restart, ThePostMortemIsCutShort) {
   EXPECT_EQ(world.run().verdict, Verdict::kFail);
 }
 
-TEST(Restart, TheAnswerToTheNmiIsNotLost) {
+TEST(Restart, ThePanicCausedByTheNmiIsNotLost) {
   World old;
   ToNmi(old);
   Restarted world(old);
@@ -103,7 +104,7 @@ TEST(Restart, TheAnswerToTheNmiIsNotLost) {
   EXPECT_EQ(world.run().findings[0].start_offset, 5000u);
 }
 
-TEST(Restart, ADestroyUnderWayIsAskedForAgain) {
+TEST(Restart, ADestroyInProgressIsRetried) {
   World old;
   ToNmi(old);
   old.Step(ReportSeen{"c-1", NmiPanic()});

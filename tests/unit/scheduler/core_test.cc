@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way of a run where nothing breaks, placement, and what agents may ask for.
+// Placement, requests from agents, and the life cycle of a run when nothing fails.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ TEST(Core, TakesARunFromTheQueueToPass) {
   EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
 }
 
-TEST(Core, RemembersWhatARunWasMadeWith) {
+TEST(Core, RecordsTheProvenanceOfARun) {
   Host host = MakeHost("h1");
   host.uri = "qemu:///system";
   host.kernel_release = "6.1.0-40-amd64";
@@ -58,7 +58,7 @@ TEST(Core, RemembersWhatARunWasMadeWith) {
   World world({host});
   world.Step(MakeCampaign("c", 1));
   world.Step(ImageReady{"c-1", 1, "5eed"});
-  // What the host becomes later is not what it was.
+  // The provenance does not change with the host.
   host.hypervisor_version = "QEMU 11.0.0";
   world.Step(HostChanged{host});
   const campaign::Provenance& provenance = world.run().provenance;
@@ -75,13 +75,13 @@ TEST(Core, DestroysAVmThatDoesNotPowerOff) {
   world.Said("c-1", AgentDone{"ok", "", 9, {}});
   EXPECT_THAT(world.After(absl::Milliseconds(4900)), IsEmpty());
   EXPECT_THAT(world.After(absl::Milliseconds(200)), ElementsAre("flush c-1", "destroy c-1"));
-  // The destroy is asked for again, and in the end the run goes without an answer.
+  // The destroy is retried, and the run finally finishes without a response.
   EXPECT_THAT(world.After(absl::Minutes(2) + absl::Seconds(1)), ElementsAre("destroy c-1", "destroy c-1"));
   EXPECT_THAT(world.After(absl::Minutes(1)), Contains("release c-1"));
   EXPECT_THAT(world.run().journal.back(), HasSubstr("left on host h1"));
 }
 
-TEST(Core, WithoutCanaryNothingPasses) {
+TEST(Core, NothingPassesWithoutACanary) {
   World world;
   world.ToRunning();
   world.Step(ConsoleCanary{"c-1", "another"});
@@ -89,7 +89,7 @@ TEST(Core, WithoutCanaryNothingPasses) {
   EXPECT_THAT(world.Gone(), Contains("save c-1 done unproven"));
 }
 
-TEST(Core, FindingsOfTheDrainCount) {
+TEST(Core, FindingsDuringTheDrainCount) {
   World world;
   world.ToRunning();
   world.BringCanary();
@@ -107,7 +107,7 @@ TEST(Core, FindingsOfTheDrainCount) {
 
 // ---- placement ---------------------------------------------------------------------------------
 
-TEST(Placement, FillsTheLeastLoadedHostInTheOrderOfNumbers) {
+TEST(Placement, PlacesRunsInOrderOnTheLeastLoadedHost) {
   World world({MakeHost("big", 8), MakeHost("small", 4)});
   CampaignAdded added = MakeCampaign("c", 12);
   const auto lines = world.Step(added);
@@ -119,10 +119,10 @@ TEST(Placement, FillsTheLeastLoadedHostInTheOrderOfNumbers) {
                                   "start c-5 on small", "start c-6 on big"));
   EXPECT_EQ(world.core.Allocated().at("big"), std::pair(8u, 8 * kGiB));
   world.Step(StartFailed{"c-1", "kernel image unreadable", false});
-  EXPECT_EQ(world.core.Find("c-1.2")->state, RunState::kPreparing) << "attempts stand behind their own number";
+  EXPECT_EQ(world.core.Find("c-1.2")->state, RunState::kPreparing) << "a retry keeps the place of its run in the queue";
 }
 
-TEST(Placement, KeepsMaxParallel) {
+TEST(Placement, RespectsMaxParallel) {
   World world({MakeHost("h1", 64, 64 * kGiB)});
   CampaignAdded added = MakeCampaign("c", 5);
   added.campaign.spec.max_parallel = 2;
@@ -131,7 +131,7 @@ TEST(Placement, KeepsMaxParallel) {
   EXPECT_EQ(world.core.Find("c-3")->state, RunState::kQueued);
 }
 
-TEST(Placement, ALargeVmHasASmallHostAloneButNeverItsMemory) {
+TEST(Placement, AVmMayExceedTheCpusOfAnIdleHostButNotItsMemory) {
   World world({MakeHost("h1", 1, 2 * kGiB)});
   world.Step(MakeCampaign("c", 2));
   EXPECT_EQ(world.core.Find("c-1")->state, RunState::kPreparing);
@@ -139,13 +139,13 @@ TEST(Placement, ALargeVmHasASmallHostAloneButNeverItsMemory) {
 
   World tight({MakeHost("h1", 8, 2 * kGiB - 1)});
   EXPECT_THAT(tight.Step(MakeCampaign("c", 1)), ElementsAre("save c-1 done miss", "save c finished"));
-  EXPECT_THAT(tight.run().reason, HasSubstr("2GiB are needed"));
+  EXPECT_THAT(tight.run().reason, HasSubstr("2GiB is needed"));
 }
 
-TEST(Placement, NoHostIsAMissAtOnceAndADownOneAfterAWhile) {
+TEST(Placement, ARunEndsAsMissIfNoHostIsAvailable) {
   World none(std::vector<Host>{});
   EXPECT_THAT(none.Step(MakeCampaign("c", 1)), ElementsAre("save c-1 done miss", "save c finished"));
-  EXPECT_THAT(none.run().reason, HasSubstr("there is no host"));
+  EXPECT_THAT(none.run().reason, HasSubstr("there are no hosts"));
 
   Host host = MakeHost("h1");
   host.state = Host::State::kDown;
@@ -159,7 +159,7 @@ TEST(Placement, NoHostIsAMissAtOnceAndADownOneAfterAWhile) {
   EXPECT_THAT(down.run("c-1.2").reason, HasSubstr("h1 is down (connection refused)"));
 }
 
-TEST(Placement, AHostThatComesBackTakesWhatWaits) {
+TEST(Placement, AHostThatComesBackTakesQueuedRuns) {
   Host host = MakeHost("h1");
   host.state = Host::State::kDown;
   World world({host});
@@ -169,7 +169,7 @@ TEST(Placement, AHostThatComesBackTakesWhatWaits) {
   EXPECT_THAT(world.Step(HostChanged{host}), Contains("start c-1 on h1"));
 }
 
-TEST(Placement, AnAttemptAvoidsTheHostAtFault) {
+TEST(Placement, ARetryAvoidsTheHostAtFault) {
   World world({MakeHost("h1"), MakeHost("h2")});
   world.Step(MakeCampaign("c", 1));
   EXPECT_THAT(world.Step(StartFailed{"c-1", "no permission", true}),
@@ -178,7 +178,7 @@ TEST(Placement, AnAttemptAvoidsTheHostAtFault) {
 
 // ---- agents ------------------------------------------------------------------------------------
 
-TEST(Agent, WhatIsStoredAlreadyIsDroppedAndAcknowledgedAgain) {
+TEST(Agent, RepeatedMessagesAreDroppedAndAcknowledgedAgain) {
   World world;
   world.ToRunning();
   Samples samples;
@@ -186,7 +186,7 @@ TEST(Agent, WhatIsStoredAlreadyIsDroppedAndAcknowledgedAgain) {
   world.Said("c-1", samples);
   EXPECT_THAT(world.Step(AgentSaid{"c-1", 1, 1, samples}), ElementsAre("ack c-1/1 1"));
   EXPECT_EQ(world.run().latencies.at("wake").count(), 1u);
-  EXPECT_THAT(world.Step(AgentSaid{"c-1", 9, 2, samples}), IsEmpty()) << "not the session there is";
+  EXPECT_THAT(world.Step(AgentSaid{"c-1", 9, 2, samples}), IsEmpty()) << "messages from another session are ignored";
 }
 
 TEST(Agent, GetsItsLeaseAgainAfterAReconnect) {
@@ -200,7 +200,7 @@ TEST(Agent, GetsItsLeaseAgainAfterAReconnect) {
   EXPECT_THAT(world.Step(AgentConnected{"c-1", 1, "boot-1", "", ""}), ElementsAre("drop c-1/1"));
 }
 
-TEST(Agent, AnAnnouncedRebootIsNoFindingAndAnotherIs) {
+TEST(Agent, OnlyAnUnannouncedRebootIsAFinding) {
   World world;
   world.ToRunning();
   EXPECT_THAT(world.Said("c-1", RebootAnnounced{"kexec", absl::Seconds(30)}), Contains("expect boot c-1"));
@@ -214,7 +214,7 @@ TEST(Agent, AnAnnouncedRebootIsNoFindingAndAnotherIs) {
   EXPECT_EQ(world.run().findings[0].kind, detect::Kind::kUnexpectedReboot);
 }
 
-TEST(Agent, HostActionsAreDoneOnceAndOnlyIfDeclared) {
+TEST(Agent, HostActionsArePerformedOnceAndOnlyIfDeclared) {
   using ActionKind = HostActionAsked::Kind;
   World world;
   world.ToRunning();
@@ -229,7 +229,7 @@ TEST(Agent, HostActionsAreDoneOnceAndOnlyIfDeclared) {
   EXPECT_THAT(world.Said("c-1", HostActionAsked{2, ActionKind::kAttachDimm, 1000, ""}),
               Contains(HasSubstr("not a multiple")));
   EXPECT_THAT(world.Said("c-1", HostActionAsked{3, ActionKind::kAttachDimm, kGiB, ""}),
-              Contains(HasSubstr("more than the profile's")));
+              Contains(HasSubstr("exceeds the profile's")));
   EXPECT_THAT(world.Said("c-1", HostActionAsked{4, ActionKind::kResizeVirtioMem, 0, ""}),
               Contains(HasSubstr("does not declare")));
   EXPECT_THAT(world.Said("c-1", HostActionAsked{5, ActionKind::kDetachDimm, 0, "dimm0"}), Contains("perform c-1 5"));

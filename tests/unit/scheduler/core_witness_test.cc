@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Second witnesses, and findings that watchers see before they are whole.
+// Findings with several witnesses, and findings that are announced before they are complete.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(Live, AReportIsAnnouncedAtOnceAndAgainWhenItIsWhole) {
+TEST(Live, AReportIsAnnouncedImmediatelyAndAgainWhenItIsComplete) {
   World world;
   world.ToRunning();
   EXPECT_THAT(world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")}),
@@ -32,14 +32,15 @@ TEST(Live, AnOpenReportThatIsFoldedIsClosedForWatchersToo) {
   world.ToRunning();
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 100)});
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 400)});
-  EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f")) << "nobody waits for the second";
+  EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f"))
+      << "a folded report is announced only if it was announced as open";
   world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup", 700)});
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f", 700)});
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f", "open: BUG: soft lockup", "BUG: soft lockup in f"));
   EXPECT_EQ(world.run().findings.at(0).count, 3u);
 }
 
-TEST(Live, ARecordThatIsReadAgainAnnouncesNothing) {
+TEST(Live, AConsoleLogThatIsReadAgainAnnouncesNothing) {
   World world;
   world.ToRunning();
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
@@ -48,7 +49,7 @@ TEST(Live, ARecordThatIsReadAgainAnnouncesNothing) {
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f"));
 }
 
-TEST(Witness, ACounterOfTheKernelStandsAlone) {
+TEST(Witness, AKernelCounterSuffices) {
   World world;
   world.ToRunning(WithoutRetries());
   world.BringCanary();
@@ -62,7 +63,7 @@ TEST(Witness, ACounterOfTheKernelStandsAlone) {
   EXPECT_THAT(world.run().findings.at(0).witnesses, ElementsAre("agent"));
 }
 
-TEST(Witness, TheWatchdogDeviceBesideALockup) {
+TEST(Witness, TheWatchdogDeviceConfirmsALockup) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmWatchdogFired{"c-1", "none"});
@@ -72,7 +73,7 @@ TEST(Witness, TheWatchdogDeviceBesideALockup) {
   EXPECT_THAT(world.run().findings[0].witnesses, ElementsAre("console", "hypervisor"));
 }
 
-TEST(Witness, AVmThatCrashesIsAFindingOfTheHypervisor) {
+TEST(Witness, TheHypervisorWitnessesAVmCrash) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmGone{"c-1", VmGone::How::kCrashed, "failed"});
@@ -81,7 +82,7 @@ TEST(Witness, AVmThatCrashesIsAFindingOfTheHypervisor) {
   EXPECT_EQ(world.run().blame, Blame::kInfrastructure);
 }
 
-TEST(Witness, TheBootIdBesideTheConsole) {
+TEST(Witness, ANewBootIdConfirmsARebootSeenOnTheConsole) {
   World world;
   world.ToRunning();
   world.Step(ReportSeen{"c-1", Report(Kind::kUnexpectedReboot, "unexpected reboot")});
@@ -90,7 +91,7 @@ TEST(Witness, TheBootIdBesideTheConsole) {
   EXPECT_THAT(world.run().findings[0].witnesses, ElementsAre("console", "agent"));
 }
 
-TEST(Witness, AnAgentThatDiesIsNotTheKernels) {
+TEST(Witness, TheKernelIsNotBlamedForADeadAgent) {
   World world;
   world.ToRunning(WithoutRetries());
   world.Step(VmPanicked{"c-1"});

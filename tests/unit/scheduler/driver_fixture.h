@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A driver and its hosts without threads, on fakes that say in one log what is asked of them.
+// A driver and its hosts, without threads, on top of fakes that record their calls in one log.
 #pragma once
 
 #include <fmt/format.h>
@@ -97,7 +97,7 @@ class DriverTest : public testing::Test {
     std::filesystem::remove_all(state_);
   }
 
-  // With what the store has.
+  // Starts lkd with the current contents of the store.
   void StartLkd() {
     MakeLkd();
     ASSERT_TRUE(driver_->Recover().ok());
@@ -136,7 +136,7 @@ class DriverTest : public testing::Test {
     driver_ = std::make_unique<Driver>(
         options, DriverPorts{store_, *hosts_, images_, agents_, symbols_, pool_, lanes_, clock_}, announcer);
   }
-  // VMs go on.
+  // VMs keep running.
   void EndLkd() {
     pool_.Drop();
     lanes_.Drop();
@@ -149,7 +149,7 @@ class DriverTest : public testing::Test {
     StartLkd();
   }
 
-  // Returns its id.
+  // Returns the host's id.
   std::string AddHost(const std::string& uri = "fake:///1", uint32_t max_vcpus = 0) {
     fakes_[uri].on_call = [this](const std::string& call) { log_.push_back(call); };
     const auto host = hosts_->Add({.uri = uri, .max_vcpus = max_vcpus});
@@ -193,7 +193,7 @@ class DriverTest : public testing::Test {
   void Say(decltype(AgentSaid::what) what, const std::string& run_id = "c-1") {
     Post(AgentSaid{run_id, session_, ++sequence_, std::move(what)});
   }
-  // To where its trigger works.
+  // Takes "c-1" to the point where its trigger runs.
   void ToRunning(const CampaignAdded& added) {
     Post(added);
     Connect();
@@ -209,7 +209,7 @@ class DriverTest : public testing::Test {
     Settle();
   }
 
-  // Does what is due now.
+  // Performs everything that is due now.
   void Settle() {
     for (bool more = true; more;) {
       hosts_->RunDue();
@@ -218,7 +218,7 @@ class DriverTest : public testing::Test {
       more = lanes_.RunAll() || more;
     }
   }
-  // Goes on in time, deadline by deadline.
+  // Advances the time, deadline by deadline.
   void Pass(absl::Duration duration) {
     const absl::Time end = clock_.now + duration;
     for (Settle(); true; Settle()) {
@@ -244,8 +244,8 @@ class DriverTest : public testing::Test {
   std::filesystem::path state_;
   v1::ScenarioDescriptor descriptor_ = Descriptor();
   Limits limits_;
-  Log log_;     // what was stored and asked for, in order
-  Log events_;  // what watchers of campaigns are told
+  Log log_;     // what was stored and requested, in order
+  Log events_;  // events for watchers of campaigns
   TestClock clock_{kEpoch};
   sim::MemoryStore store_;
   std::map<std::string, FakeHost> fakes_;  // by URI

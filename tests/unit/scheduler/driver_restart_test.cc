@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A new lkd takes up what the store has, and what it finds on its hosts.
+// A new lkd resumes the campaigns in the store and takes over the VMs that it finds on its hosts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,9 +30,9 @@ class DriverRestartTest : public DriverTest {
   }
 };
 
-// ---- recover -----------------------------------------------------------------------------------
+// ---- recovery ----------------------------------------------------------------------------------
 
-TEST_F(DriverRestartTest, QueuedRunsGoOnOnceTheirHostIsUp) {
+TEST_F(DriverRestartTest, QueuedRunsStartOnceTheirHostIsUp) {
   Post(NewCampaign("c", 1));  // there is no host
   store_.runs.clear();
   const CampaignAdded added = NewCampaign("d", 1);
@@ -52,7 +52,7 @@ TEST_F(DriverRestartTest, QueuedRunsGoOnOnceTheirHostIsUp) {
                                 "build k1", "start lk-d-1", "store d-1 preparing", "store d-1 booting"));
 }
 
-TEST_F(DriverRestartTest, AFileThatIsNotGoodAnyMoreIsAnError) {
+TEST_F(DriverRestartTest, ASpecThatNoLongerParsesIsAnError) {
   CampaignAdded added = NewCampaign("c", 1);
   added.campaign.spec_yaml = "kind: Campaign\n";
   store_.campaigns["c"] = added.campaign;
@@ -60,41 +60,42 @@ TEST_F(DriverRestartTest, AFileThatIsNotGoodAnyMoreIsAnError) {
   MakeLkd();
   const Status recovered = driver_->Recover();
   EXPECT_EQ(recovered.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(recovered.message()), HasSubstr("campaign c: its file was good once and is not any more: "));
+  EXPECT_THAT(std::string(recovered.message()),
+              HasSubstr("campaign c: stored spec no longer parses with this version of lkd: "));
 }
 
-TEST_F(DriverRestartTest, ARunWhoseVmIsThereIsTakenOver) {
+TEST_F(DriverRestartTest, ARunWhoseVmStillExistsIsTakenOver) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Print("hello\n");
   HasVm("c-1");
   agents_.terms.clear();
   RestartLkd();
-  EXPECT_EQ(log_, Log{"expect c-1"}) << "its agent may come before its host";
+  EXPECT_EQ(log_, Log{"expect c-1"}) << "the agent is expected before lkd has connected to the host";
   EXPECT_EQ(agents_.terms.at("c-1").vcpus, 2u);
   Settle();
   EXPECT_THAT(log_, ElementsAre("expect c-1", "connect", "probe", "list lkd-1",
                                 "reattach lk-c-1 to console.host from 6", "store c-1 running"));
-  EXPECT_THAT(Journal(), HasSubstr("lkd was restarted and has found its VM again"));
+  EXPECT_THAT(Journal(), HasSubstr("lkd was restarted and found the VM again"));
   EXPECT_EQ(driver_->Allocated(run().host_id).first, 2u);
 
   Print("there\n");
   EXPECT_EQ(Recorded(), "hello\nthere\n");
   Tell(Kind::kHostLost, "", "keepalive");
-  EXPECT_EQ(run().state, RunState::kFinishing) << "it is known to be on that host";
+  EXPECT_EQ(run().state, RunState::kFinishing) << "the loss of its host ends the run";
 }
 
-TEST_F(DriverRestartTest, ARunThatBootsIsTakenOverAsSuch) {
+TEST_F(DriverRestartTest, ABootingRunIsTakenOverAsBooting) {
   AddHost();
   Post(NewCampaign("c", 1));
   HasVm("c-1");
   RestartLkd();
   Settle();
   EXPECT_EQ(run().state, RunState::kBooting);
-  EXPECT_THAT(Journal(), HasSubstr("lkd was restarted and has found its VM again"));
+  EXPECT_THAT(Journal(), HasSubstr("lkd was restarted and found the VM again"));
 }
 
-TEST_F(DriverRestartTest, ARunWhoseVmIsGoneEndsByWhatItsConsoleSays) {
+TEST_F(DriverRestartTest, ARunWhoseVmIsGoneIsJudgedByItsConsole) {
   AddHost();
   Post(NewCampaign("c", 2));
   Connect("c-1");
@@ -106,13 +107,13 @@ TEST_F(DriverRestartTest, ARunWhoseVmIsGoneEndsByWhatItsConsoleSays) {
   StartLkd();
   Settle();
   EXPECT_THAT(log_, Not(Contains(HasSubstr("reattach"))));
-  EXPECT_EQ(run("c-1").state, RunState::kDone) << "the end of its console is not waited for";
+  EXPECT_EQ(run("c-1").state, RunState::kDone) << "the run does not wait for the end of its console";
   EXPECT_EQ(run("c-1").verdict, Verdict::kFail);
   ASSERT_EQ(run("c-1").findings.size(), 1u);
   EXPECT_EQ(run("c-1").findings[0].title, "kernel panic: simulated");
   EXPECT_EQ(run("c-2").state, RunState::kDone);
-  EXPECT_THAT(Journal("c-2"), HasSubstr("it was gone after a restart of lkd: it ended while lkd was away"));
-  EXPECT_THAT(log_, Contains("destroy lk-c-2")) << "what is left of it";
+  EXPECT_THAT(Journal("c-2"), HasSubstr("it was gone after lkd was restarted: it stopped while lkd was not running"));
+  EXPECT_THAT(log_, Contains("destroy lk-c-2")) << "the leftover VM is destroyed";
 }
 
 TEST_F(DriverRestartTest, AVmThatCannotBeTakenOverIsDestroyed) {
@@ -125,10 +126,10 @@ TEST_F(DriverRestartTest, AVmThatCannotBeTakenOverIsDestroyed) {
   Settle();
   EXPECT_THAT(log_, Contains("destroy lk-c-1"));
   EXPECT_EQ(run().state, RunState::kDone);
-  EXPECT_THAT(Journal(), HasSubstr("it was gone after a restart of lkd: the console cannot be opened"));
+  EXPECT_THAT(Journal(), HasSubstr("it was gone after lkd was restarted: the console cannot be opened"));
 }
 
-TEST_F(DriverRestartTest, AVmWhoseRecordCannotBeOpenedIsDestroyed) {
+TEST_F(DriverRestartTest, AVmWhoseConsoleLogCannotBeOpenedIsDestroyed) {
   AddHost();
   Post(NewCampaign("c", 1));
   Connect();
@@ -141,10 +142,10 @@ TEST_F(DriverRestartTest, AVmWhoseRecordCannotBeOpenedIsDestroyed) {
   Settle();
   EXPECT_THAT(log_, AllOf(Not(Contains(HasSubstr("reattach"))), Contains("destroy lk-c-1")));
   EXPECT_EQ(run().state, RunState::kDone);
-  EXPECT_THAT(Journal(), HasSubstr("can't create"));
+  EXPECT_THAT(Journal(), HasSubstr("cannot create"));
 }
 
-TEST_F(DriverRestartTest, VmsThatAreLeftOverAreDestroyed) {
+TEST_F(DriverRestartTest, LeftoverVmsAreDestroyed) {
   AddHost();
   Post(NewCampaign("c", 1));
   HasVm("old-7");
@@ -156,7 +157,7 @@ TEST_F(DriverRestartTest, VmsThatAreLeftOverAreDestroyed) {
   EXPECT_THAT(log_, AllOf(Contains("destroy lk-old-7"), Contains("destroy lk-old-8"), Not(Contains("destroy lk-c-1"))));
 }
 
-TEST_F(DriverRestartTest, AHostThatDoesNotAnswerIsLostForItsRuns) {
+TEST_F(DriverRestartTest, RunsOnAHostThatDoesNotRespondEnd) {
   AddHost("fake:///1", 2);
   AddHost("fake:///2", 2);
   Post(NewCampaign("c", 2));
@@ -173,7 +174,7 @@ TEST_F(DriverRestartTest, AHostThatDoesNotAnswerIsLostForItsRuns) {
   EXPECT_THAT(Journal(lost), HasSubstr("host lost: no route"));
 }
 
-TEST_F(DriverRestartTest, AHostThatDoesNotListItsVmsIsLostForItsRuns) {
+TEST_F(DriverRestartTest, RunsOnAHostThatCannotListItsVmsEnd) {
   AddHost();
   Post(NewCampaign("c", 1));
   host().vms = absl::InternalError("out of memory");
@@ -183,7 +184,7 @@ TEST_F(DriverRestartTest, AHostThatDoesNotListItsVmsIsLostForItsRuns) {
   EXPECT_THAT(Journal(), HasSubstr("host lost: out of memory"));
 }
 
-TEST_F(DriverRestartTest, RunsOfAHostThatWasRemovedEnd) {
+TEST_F(DriverRestartTest, RunsOnARemovedHostEnd) {
   AddHost();
   Post(NewCampaign("c", 1));
   Connect();
@@ -191,12 +192,12 @@ TEST_F(DriverRestartTest, RunsOfAHostThatWasRemovedEnd) {
   RestartLkd();
   Settle();
   EXPECT_EQ(run().state, RunState::kFinishing);
-  EXPECT_THAT(Journal(), HasSubstr("it was gone after a restart of lkd: its host was removed"));
+  EXPECT_THAT(Journal(), HasSubstr("it was gone after lkd was restarted: its host was removed"));
   Pass(limits_.drain);
   EXPECT_EQ(run().state, RunState::kDone);
 }
 
-TEST_F(DriverRestartTest, ARunThatAwaitsItsControlsHasNoVmToLookFor) {
+TEST_F(DriverRestartTest, NoVmIsExpectedForARunThatAwaitsItsControls) {
   AddHost();
   CampaignAdded added = NewCampaign("c", 2);
   added.runs[1].control = true;
@@ -214,11 +215,11 @@ TEST_F(DriverRestartTest, ARunThatAwaitsItsControlsHasNoVmToLookFor) {
   Settle();
   EXPECT_THAT(log_, AllOf(Contains("expect c-2"), Not(Contains("expect c-1"))));
   EXPECT_EQ(run("c-1").state, RunState::kAwaitingControls);
-  EXPECT_EQ(driver_->Allocated(run("c-2").host_id).first, 2u) << "of the control alone";
-  EXPECT_FALSE(exists(state_ / "runs" / "c-1" / "initrd.img")) << "its directory was not tidied yet";
+  EXPECT_EQ(driver_->Allocated(run("c-2").host_id).first, 2u) << "only the control takes resources";
+  EXPECT_FALSE(exists(state_ / "runs" / "c-1" / "initrd.img")) << "the directory of a run that is over is cleaned up";
 }
 
-TEST_F(DriverRestartTest, DirectoriesOfRunsThatAreOverAreTidied) {
+TEST_F(DriverRestartTest, DirectoriesOfFinishedRunsAreCleanedUp) {
   AddHost();
   Post(NewCampaign("c", 1));
   HasVm("c-1");
@@ -231,7 +232,7 @@ TEST_F(DriverRestartTest, DirectoriesOfRunsThatAreOverAreTidied) {
   EXPECT_TRUE(exists(state_ / "runs" / "c-1" / "initrd.img"));
 }
 
-TEST_F(DriverRestartTest, BootsThatWereAnnouncedBeforeAreNoFindings) {
+TEST_F(DriverRestartTest, BootsAnnouncedBeforeTheRestartAreNotFindings) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Say(RebootAnnounced{"kexec", absl::Seconds(60)});
@@ -242,12 +243,12 @@ TEST_F(DriverRestartTest, BootsThatWereAnnouncedBeforeAreNoFindings) {
   Print("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n");
   EXPECT_THAT(run().findings, IsEmpty());
   Print("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n");
-  EXPECT_EQ(run().findings.size(), 1u) << "that one was not";
+  EXPECT_EQ(run().findings.size(), 1u) << "the second boot was not announced";
 }
 
-// ---- hosts that go and come --------------------------------------------------------------------
+// ---- hosts that are lost and come back ---------------------------------------------------------
 
-TEST_F(DriverRestartTest, ALostHostIsToldToItsActiveRunsAlone) {
+TEST_F(DriverRestartTest, ALostHostAffectsOnlyItsActiveRuns) {
   AddHost("fake:///1", 4);
   AddHost("fake:///2", 2);
   Post(NewCampaign("c", 4));
@@ -261,7 +262,7 @@ TEST_F(DriverRestartTest, ALostHostIsToldToItsActiveRunsAlone) {
   Pass(limits_.drain);
   ASSERT_EQ(run(over).state, RunState::kDone);
 
-  std::map<std::string, std::string> uris;  // of the runs that are active
+  std::map<std::string, std::string> uris;  // active run -> URI of its host
   for (const auto& [id, run] : store_.runs) {
     if (run.state == RunState::kBooting) uris[id] = run.provenance.host_uri;
   }
@@ -276,7 +277,7 @@ TEST_F(DriverRestartTest, ALostHostIsToldToItsActiveRunsAlone) {
   EXPECT_THAT(log_, Not(Contains(HasSubstr(over + " "))));
 }
 
-TEST_F(DriverRestartTest, OfAHostThatIsBackTheVmsThatWereGivenUpAreDestroyed) {
+TEST_F(DriverRestartTest, AbandonedVmsAreDestroyedWhenTheirHostComesBack) {
   AddHost();
   Post(NewCampaign("c", 1));
   HasVm("c-1");

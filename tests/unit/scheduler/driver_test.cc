@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver does with a step: store, then act; and what it tells of the runs there are.
+// How the driver handles an event (first it stores the change, then it performs the actions), and what it reports about
+// unfinished runs.
 #include "server/scheduler/driver.h"
 
 #include <gmock/gmock.h>
@@ -21,9 +22,9 @@ using testing::UnorderedElementsAre;
 using Kind = vm::VmEvent::Kind;
 using Amount = std::pair<uint32_t, uint64_t>;
 
-// ---- steps -------------------------------------------------------------------------------------
+// ---- storing changes and performing actions ----------------------------------------------------
 
-TEST_F(DriverTest, AChangeIsStoredBeforeAnythingIsDoneAboutIt) {
+TEST_F(DriverTest, AChangeIsStoredBeforeItsActionsArePerformed) {
   AddHost();
   Post(NewCampaign("c", 1));
   EXPECT_THAT(log_, ElementsAre("store c-1 preparing, c running", "expect c-1", "build k1", "start lk-c-1",
@@ -36,7 +37,7 @@ TEST_F(DriverTest, AChangeIsStoredBeforeAnythingIsDoneAboutIt) {
   EXPECT_THAT(log_, ElementsAre("store c-1 finishing", "ack c-1/1 1", "finish c-1"));
 }
 
-TEST_F(DriverTest, WhatTheStoreRefusesIsNotActedOn) {
+TEST_F(DriverTest, NoActionIsPerformedWhileTheStoreRefusesTheChange) {
   AddHost();
   int offered = 0;
   bool takes = false;
@@ -48,7 +49,7 @@ TEST_F(DriverTest, WhatTheStoreRefusesIsNotActedOn) {
   driver_->Post(NewCampaign("d", 1), [&] { log_.emplace_back("stored d"); });
   absl::Time next = driver_->RunDue();
   EXPECT_EQ(driver_->RunDue(), next);
-  EXPECT_EQ(offered, 1) << "not before its time, and not of the next step";
+  EXPECT_EQ(offered, 1) << "nothing is offered to the store before the retry is due";
 
   std::vector<absl::Duration> pauses = {next - clock_.now};
   while (pauses.size() < 9) {
@@ -66,7 +67,7 @@ TEST_F(DriverTest, WhatTheStoreRefusesIsNotActedOn) {
 
   takes = true;
   Settle();
-  EXPECT_THAT(log_, IsEmpty()) << "its time has not come";
+  EXPECT_THAT(log_, IsEmpty()) << "nothing is stored before the retry is due";
   clock_.now = next;
   Settle();
   EXPECT_THAT(log_,
@@ -76,10 +77,10 @@ TEST_F(DriverTest, WhatTheStoreRefusesIsNotActedOn) {
 
   takes = false;
   driver_->Post(CampaignCancelled{"c"});
-  EXPECT_EQ(driver_->RunDue(), clock_.now + absl::Milliseconds(100)) << "the pauses begin anew";
+  EXPECT_EQ(driver_->RunDue(), clock_.now + absl::Milliseconds(100)) << "a success resets the backoff";
 }
 
-TEST_F(DriverTest, AnEventThatChangesNothingIsNotStoredAndAnswered) {
+TEST_F(DriverTest, AnEventThatChangesNothingIsConfirmedWithoutBeingStored) {
   bool answered = false;
   store_.takes = [] { return false; };
   driver_->Post(CampaignCancelled{"c"}, [&] { answered = true; });
@@ -89,7 +90,7 @@ TEST_F(DriverTest, AnEventThatChangesNothingIsNotStoredAndAnswered) {
   EXPECT_THAT(log_, IsEmpty());
 }
 
-TEST_F(DriverTest, RunDueWantsToBeCalledAtTheNextDeadlineAndMeetsIt) {
+TEST_F(DriverTest, RunDueReturnsTheNextDeadlineAndMeetsIt) {
   AddHost();
   Post(NewCampaign("c", 1));
   EXPECT_EQ(driver_->RunDue(), clock_.now + limits_.boot);
@@ -108,7 +109,7 @@ TEST_F(DriverTest, PostAndWaitReturnsWhenTheEventIsStored) {
   EXPECT_TRUE(store_.runs.contains("c-1"));
 }
 
-TEST_F(DriverTest, StopsWhileTheStoreRefuses) {
+TEST_F(DriverTest, StopsWhileTheStoreRefusesChanges) {
   store_.takes = [] { return false; };
   driver_->Start();
   driver_->Post(NewCampaign("c", 1));
@@ -116,7 +117,7 @@ TEST_F(DriverTest, StopsWhileTheStoreRefuses) {
   EXPECT_THAT(store_.runs, IsEmpty());
 }
 
-// ---- what is told ------------------------------------------------------------------------------
+// ---- events, notifications and subscribers -----------------------------------------------------
 
 TEST_F(DriverTest, ACampaignIsAnnouncedWithItsCountsAfterItsRuns) {
   AddHost("fake:///1", 2);
@@ -143,12 +144,12 @@ TEST_F(DriverTest, NotificationsAreStoredWithTheVerdict) {
   EXPECT_THAT(log_, ElementsAre("store c-1 done, c finished, for chat, for mail", "notify", "forget c-1"));
 }
 
-TEST_F(DriverTest, ACampaignThatNamesNobodyNotifiesNobody) {
+TEST_F(DriverTest, ACampaignWithoutTargetsNotifiesNobody) {
   Post(NewCampaign("c", 1));
-  EXPECT_THAT(log_, ElementsAre("store c-1 done, c finished")) << "there is no host";
+  EXPECT_THAT(log_, ElementsAre("store c-1 done, c finished")) << "without a host, the run ends immediately";
 }
 
-TEST_F(DriverTest, SubscribersHearOfTheirOwnAsLongAsTheyListen) {
+TEST_F(DriverTest, SubscribersAreNotifiedUntilTheyUnsubscribe) {
   AddHost();
   Log heard;
   const auto campaign = driver_->Subscribe("c", [&] { heard.emplace_back("c"); });
@@ -157,19 +158,19 @@ TEST_F(DriverTest, SubscribersHearOfTheirOwnAsLongAsTheyListen) {
   auto gone = driver_->Subscribe("c", [&] { heard.emplace_back("gone"); });
   gone.reset();
   Post(NewCampaign("c", 1));
-  EXPECT_THAT(heard, ElementsAre("c", "c")) << "preparing, then booting";
+  EXPECT_THAT(heard, ElementsAre("c", "c")) << "once for preparing, once for booting";
   heard.clear();
   Print("hello\n");
-  EXPECT_THAT(heard, ElementsAre("c-1")) << "its console has grown";
+  EXPECT_THAT(heard, ElementsAre("c-1")) << "only subscribers to the run hear that its console has grown";
   heard.clear();
   Tell(Kind::kStopped);
   EXPECT_THAT(heard, ElementsAre("c"));
   heard.clear();
   Pass(limits_.drain);
-  EXPECT_THAT(heard, ElementsAre("c", "c-1")) << "it is over";
+  EXPECT_THAT(heard, ElementsAre("c", "c-1")) << "subscribers to the campaign and to the run hear that the run is done";
 }
 
-TEST_F(DriverTest, SubscribersAreToldWhenTheEventsAreStored) {
+TEST_F(DriverTest, SubscribersAreNotifiedOnceTheEventsAreStored) {
   size_t seen = 0;
   const auto campaign = driver_->Subscribe("c", [&] { seen = events_.size(); });
   store_.takes = [] { return false; };
@@ -180,7 +181,7 @@ TEST_F(DriverTest, SubscribersAreToldWhenTheEventsAreStored) {
   EXPECT_EQ(seen, 2u);
 }
 
-TEST_F(DriverTest, CountsUnfinishedRunsAndWhatTheyTakeOfTheirHosts) {
+TEST_F(DriverTest, CountsUnfinishedRunsAndTheResourcesThatTheyUse) {
   const std::string first = AddHost("fake:///1", 4);
   EXPECT_EQ(driver_->Allocated(first), Amount(0, 0));
   Post(NewCampaign("c", 3));
@@ -192,7 +193,7 @@ TEST_F(DriverTest, CountsUnfinishedRunsAndWhatTheyTakeOfTheirHosts) {
 
   Tell(Kind::kStopped, "lk-c-2");
   EXPECT_EQ(driver_->UnfinishedRuns()["c"]["finishing"], 1u);
-  EXPECT_EQ(driver_->Allocated(first), Amount(4, 4 * kGiB)) << "until it is done";
+  EXPECT_EQ(driver_->Allocated(first), Amount(4, 4 * kGiB)) << "a run uses its resources until it is done";
   Post(CampaignCancelled{"c"});
   EXPECT_THAT(driver_->UnfinishedRuns()["c"], UnorderedElementsAre(Pair("finishing", 2), Pair("done", 1)));
   Pass(limits_.drain + limits_.power_off + absl::Minutes(1));
@@ -200,9 +201,9 @@ TEST_F(DriverTest, CountsUnfinishedRunsAndWhatTheyTakeOfTheirHosts) {
   EXPECT_EQ(driver_->Allocated(first), Amount(0, 0));
 }
 
-// ---- over --------------------------------------------------------------------------------------
+// ---- finished runs -----------------------------------------------------------------------------
 
-TEST_F(DriverTest, OfARunThatIsOverTheArtifactsStay) {
+TEST_F(DriverTest, TheArtifactsOfAFinishedRunAreKept) {
   AddHost();
   Post(NewCampaign("c", 1));
   Print("hello\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver does with VMs, their consoles and their agents.
+// How the driver handles VMs, their consoles and their agents.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ class DriverVmTest : public DriverTest {
 
 // ---- starting ----------------------------------------------------------------------------------
 
-TEST_F(DriverVmTest, AVmIsStartedAsTheRunAndItsScenarioWantIt) {
+TEST_F(DriverVmTest, AVmIsStartedAsItsRunAndScenarioRequire) {
   auto& files = *descriptor_.mutable_guest_files();
   files.add_modules("virtio_mem");
   files.set_kernel_image(true);
@@ -72,7 +72,7 @@ TEST_F(DriverVmTest, AVmIsStartedAsTheRunAndItsScenarioWantIt) {
   EXPECT_EQ(run().provenance.image_sha256, "0123");
 }
 
-TEST_F(DriverVmTest, WhatPreparingTakesIsMeasured) {
+TEST_F(DriverVmTest, PreparationTimesAreMeasured) {
   AddHost();
   pool_.held = true;
   Post(NewCampaign("c", 1));
@@ -95,7 +95,7 @@ TEST_F(DriverVmTest, AHostThatCannotStartAVmIsAvoided) {
   EXPECT_NE(run("c-1.2").host_id, run("c-1").host_id);
 }
 
-TEST_F(DriverVmTest, AHostIsNotAvoidedForAFaultOfOurs) {
+TEST_F(DriverVmTest, AHostIsNotAvoidedIfLkdIsAtFault) {
   AddHost("fake:///1");
   AddHost("fake:///2");
   for (auto& [uri, fake] : fakes_) fake.start = vm::WithFault(absl::InternalError("bad XML"), vm::Fault::kOurs);
@@ -104,18 +104,18 @@ TEST_F(DriverVmTest, AHostIsNotAvoidedForAFaultOfOurs) {
   EXPECT_EQ(run("c-1.2").host_id, run("c-1").host_id);
 }
 
-TEST_F(DriverVmTest, WithoutAnImageNoVmIsStarted) {
+TEST_F(DriverVmTest, NoVmIsStartedWithoutAnImage) {
   AddHost("fake:///1");
   AddHost("fake:///2");
-  images_.image = absl::NotFoundError("kernel k1 is not there");
+  images_.image = absl::NotFoundError("no kernel k1");
   Post(WithRetry());
   EXPECT_EQ(run("c-1").verdict, Verdict::kMiss);
-  EXPECT_THAT(Journal("c-1"), HasSubstr("not started: kernel k1 is not there"));
+  EXPECT_THAT(Journal("c-1"), HasSubstr("not started: no kernel k1"));
   EXPECT_THAT(log_, Not(Contains(HasSubstr("start lk"))));
-  EXPECT_EQ(run("c-1.2").host_id, run("c-1").host_id) << "the host is not to blame";
+  EXPECT_EQ(run("c-1.2").host_id, run("c-1").host_id) << "a host that is not at fault is not avoided";
 }
 
-TEST_F(DriverVmTest, AHostThatWentBeforeTheLaunchIsToBlame) {
+TEST_F(DriverVmTest, AHostThatIsRemovedBeforeTheLaunchIsAvoided) {
   AddHost("fake:///1");
   AddHost("fake:///2");
   pool_.held = true;
@@ -126,12 +126,12 @@ TEST_F(DriverVmTest, AHostThatWentBeforeTheLaunchIsToBlame) {
   Settle();
   EXPECT_THAT(Journal("c-1"), HasSubstr("not started: no connection to host " + id));
   EXPECT_NE(run("c-1.2").host_id, id);
-  EXPECT_EQ(images_.requests.size(), 1u) << "of the second attempt alone";
+  EXPECT_EQ(images_.requests.size(), 1u) << "only the second attempt built an image";
 }
 
 // ---- destroying --------------------------------------------------------------------------------
 
-TEST_F(DriverVmTest, AVmThatIsDestroyedIsGone) {
+TEST_F(DriverVmTest, ADestroyedVmIsGone) {
   AddHost();
   Post(NewCampaign("c", 1));
   log_.clear();
@@ -142,10 +142,10 @@ TEST_F(DriverVmTest, AVmThatIsDestroyedIsGone) {
   EXPECT_EQ(run().state, RunState::kDone);
 }
 
-TEST_F(DriverVmTest, AVmThatWasNotDestroyedIsDestroyedAgain) {
+TEST_F(DriverVmTest, AFailedDestroyIsRetried) {
   AddHost();
   Post(NewCampaign("c", 1));
-  host().destroy = absl::InternalError("cannot end the process");
+  host().destroy = absl::InternalError("cannot kill the process");
   Post(CampaignCancelled{"c"});
   log_.clear();
   Pass(limits_.destroy - absl::Seconds(1));
@@ -158,7 +158,7 @@ TEST_F(DriverVmTest, AVmThatWasNotDestroyedIsDestroyedAgain) {
   EXPECT_EQ(run().state, RunState::kDone);
 }
 
-TEST_F(DriverVmTest, WithoutAConnectionThereIsNothingToDestroy) {
+TEST_F(DriverVmTest, NothingIsDestroyedWithoutAConnection) {
   const std::string id = AddHost();
   Post(NewCampaign("c", 1));
   ASSERT_TRUE(hosts_->Remove(id).ok());
@@ -167,7 +167,7 @@ TEST_F(DriverVmTest, WithoutAConnectionThereIsNothingToDestroy) {
   EXPECT_EQ(run().state, RunState::kDone);
 }
 
-TEST_F(DriverVmTest, ARunsVmIsDestroyedAfterItsLaunch) {
+TEST_F(DriverVmTest, AVmIsDestroyedOnlyAfterItsLaunch) {
   AddHost();
   pool_.held = true;
   Post(NewCampaign("c", 1));
@@ -179,7 +179,7 @@ TEST_F(DriverVmTest, ARunsVmIsDestroyedAfterItsLaunch) {
   EXPECT_THAT(log_, AllOf(Contains("start lk-c-1"), Contains("destroy lk-c-1")));
 }
 
-// ---- what may not come back --------------------------------------------------------------------
+// ---- calls that may block ----------------------------------------------------------------------
 
 TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   AddHost();
@@ -195,7 +195,7 @@ TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   EXPECT_THAT(agents_.replies, IsEmpty());
   lanes_.held = false;
   Settle();
-  host().detach = absl::FailedPreconditionError("the guest does not let go");
+  host().detach = absl::FailedPreconditionError("the guest does not release it");
   Say(HostActionAsked{2, ActionKind::kDetachDimm, 0, "dimm0"});
   Say(HostActionAsked{3, ActionKind::kResizeVirtioMem, uint64_t{256} << 20, ""});
   EXPECT_THAT(lanes_.keys, Each("c-1"));
@@ -208,12 +208,12 @@ TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   EXPECT_EQ(agents_.replies[0].error, "");
   EXPECT_EQ(agents_.replies[0].alias, "dimm0");
   EXPECT_EQ(agents_.replies[0].took, absl::Seconds(1));
-  EXPECT_EQ(agents_.replies[1].error, "the guest does not let go");
+  EXPECT_EQ(agents_.replies[1].error, "the guest does not release it");
   EXPECT_EQ(agents_.replies[1].alias, "dimm0");
   EXPECT_EQ(agents_.replies[2].error, "");
 }
 
-TEST_F(DriverVmTest, HostActionsThatFailSaySo) {
+TEST_F(DriverVmTest, FailedHostActionsReturnTheError) {
   const std::string id = AddHost();
   ToRunning(NewCampaign("c", 1));
   host().dimm = absl::InternalError("no slot");
@@ -228,13 +228,13 @@ TEST_F(DriverVmTest, HostActionsThatFailSaySo) {
   EXPECT_EQ(agents_.replies[2].error, "no connection to the host");
 }
 
-TEST_F(DriverVmTest, APostMortemHasALaneOfItsOwn) {
+TEST_F(DriverVmTest, APostMortemHasASeparateLane) {
   AddHost();
   Post(NewCampaign("c", 1, "  onHang: { nmi: true, dump: false }\n"));
   host().cpus = {{vm::Vcpu{.index = 0, .interrupts_off = true, .registers = "RIP=1"}}};
   pool_.keys.clear();
   lanes_.keys.clear();
-  lanes_.held = true;  // QEMU stands still
+  lanes_.held = true;  // QEMU hangs
   log_.clear();
   Pass(limits_.boot + limits_.drain);
   ASSERT_EQ(run().post_mortem.size(), 2u);
@@ -250,7 +250,7 @@ TEST_F(DriverVmTest, APostMortemHasALaneOfItsOwn) {
   EXPECT_THAT(run().post_mortem[1].text, HasSubstr("RIP=1"));
 }
 
-TEST_F(DriverVmTest, DestroyingDoesNotWaitForWhatDoesNotComeBack) {
+TEST_F(DriverVmTest, DestroyingDoesNotWaitForBlockedCalls) {
   AddHost();
   Post(NewCampaign("c", 1));
   lanes_.held = true;
@@ -269,7 +269,7 @@ TEST_F(DriverVmTest, APostMortemWithoutAConnectionFails) {
   EXPECT_EQ(run().post_mortem[1].detail, "no connection to the host");
 }
 
-// ---- what the hypervisor tells -----------------------------------------------------------------
+// ---- events from the hypervisor ----------------------------------------------------------------
 
 TEST_F(DriverVmTest, EventsOfAVmReachItsRun) {
   AddHost();
@@ -286,14 +286,14 @@ TEST_F(DriverVmTest, EventsOfAVmReachItsRun) {
   EXPECT_THAT(
       run("c-1").journal,
       ElementsAre(HasSubstr("VM started"), HasSubstr("VM paused: user"), HasSubstr("VM resumed after"),
-                  HasSubstr("finding: watchdog device fired"), HasSubstr("the panic device says"),
-                  HasSubstr("VM paused by itself: crashed"), HasSubstr("finishing: fatal"), HasSubstr("VM gone")));
-  EXPECT_THAT(Journal("c-2"), HasSubstr("VM lost: it stopped by itself: shutdown"));
+                  HasSubstr("finding: watchdog device fired"), HasSubstr("the panic device reports"),
+                  HasSubstr("VM paused on its own: crashed"), HasSubstr("finishing: fatal"), HasSubstr("VM gone")));
+  EXPECT_THAT(Journal("c-2"), HasSubstr("VM lost: it stopped on its own: shutdown"));
   EXPECT_THAT(Journal("c-3"), HasSubstr("VM lost: it crashed: QEMU died"));
   EXPECT_THAT(Journal("c-4"), HasSubstr("VM lost: it was destroyed from outside: virsh"));
 }
 
-TEST_F(DriverVmTest, EventsOfOtherVmsAreNobodysBusiness) {
+TEST_F(DriverVmTest, EventsOfOtherVmsAreIgnored) {
   AddHost();
   Post(NewCampaign("c", 1));
   for (const char* name : {"c-1", "lk-", "lk-c-2", "web-c-1", ""}) Tell(Kind::kStopped, name);
@@ -308,7 +308,7 @@ constexpr char kLinux[] = "[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n";
 
 constexpr char kLeak[] = "[    2.000000] spin: leaked 3 pages\n";
 
-TEST_F(DriverVmTest, AConsoleIsRecordedAndItsEndAwaited) {
+TEST_F(DriverVmTest, AConsoleIsRecordedUntilItsEnd) {
   AddHost();
   Post(NewCampaign("c", 1));
   Print(kLinux);
@@ -322,7 +322,7 @@ TEST_F(DriverVmTest, AConsoleIsRecordedAndItsEndAwaited) {
   EXPECT_EQ(run().console_bytes, Recorded().size());
 }
 
-TEST_F(DriverVmTest, WhatAConsoleShowsIsToldInOrder) {
+TEST_F(DriverVmTest, ConsoleFindingsAreAnnouncedInOrder) {
   AddHost();
   Post(NewCampaign("c", 1));
   events_.clear();
@@ -336,10 +336,10 @@ TEST_F(DriverVmTest, WhatAConsoleShowsIsToldInOrder) {
   EXPECT_THAT(events_, ElementsAre(HasSubstr("c-1 open: BUG: soft lockup"), HasSubstr("c-1 BUG: soft lockup")));
   EXPECT_THAT(run().findings, SizeIs(1));
   Tell(Kind::kStopped);
-  EXPECT_EQ(run().state, RunState::kDone) << "its end is not awaited, it has come";
+  EXPECT_EQ(run().state, RunState::kDone) << "the run does not wait for a console that has already ended";
 }
 
-TEST_F(DriverVmTest, BytesAreToldOncePerRunUntilTheyAreLookedAt) {
+TEST_F(DriverVmTest, ConsoleGrowthIsQueuedOncePerRun) {
   AddHost();
   Post(NewCampaign("c", 1));
   for (int i = 0; i < 1000; ++i) host().consoles.at("lk-c-1").on_bytes("line\n");
@@ -351,7 +351,7 @@ TEST_F(DriverVmTest, BytesAreToldOncePerRunUntilTheyAreLookedAt) {
   EXPECT_THAT(run().reason, HasSubstr("the console has been silent for 55.0s"));
 }
 
-TEST_F(DriverVmTest, FindingsPastTheLimitAreDropped) {
+TEST_F(DriverVmTest, FindingsBeyondTheLimitAreDropped) {
   AddHost();
   Post(NewCampaign("c", 2));
   std::string text;
@@ -376,7 +376,7 @@ TEST_F(DriverVmTest, AReportIsClosedWhenTheConsoleIsQuiet) {
   EXPECT_EQ(run().findings.size(), 1u);
 }
 
-TEST_F(DriverVmTest, ABootThatWasAnnouncedIsNoFinding) {
+TEST_F(DriverVmTest, AnAnnouncedBootIsNotAFinding) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Print(kLinux);
@@ -387,7 +387,7 @@ TEST_F(DriverVmTest, ABootThatWasAnnouncedIsNoFinding) {
   EXPECT_EQ(run().findings.size(), 1u);
 }
 
-TEST_F(DriverVmTest, DetectionHasALaneOfItsOwn) {
+TEST_F(DriverVmTest, DetectionHasASeparateLane) {
   AddHost();
   Post(NewCampaign("c", 1));
   pool_.keys.clear();
@@ -395,7 +395,7 @@ TEST_F(DriverVmTest, DetectionHasALaneOfItsOwn) {
   Print(kLeak);
   EXPECT_THAT(lanes_.keys, ElementsAre("c-1/console"));
   EXPECT_THAT(pool_.keys, IsEmpty());
-  EXPECT_EQ(Recorded(), kLeak) << "recording waits for nothing";
+  EXPECT_EQ(Recorded(), kLeak) << "recording does not wait for detection";
 }
 
 // ---- agents ------------------------------------------------------------------------------------
@@ -408,17 +408,17 @@ TEST_F(DriverVmTest, AnAgentIsHeldToItsScenarioAndProfile) {
   Post(NewCampaign("c", 1));
   const AgentTerms& terms = agents_.terms.at("c-1");
   EXPECT_EQ(terms.kernel_log.quiet, absl::Seconds(7));
-  ASSERT_EQ(terms.kernel_log.invariants.size(), 1u) << "the other has no literal";
+  ASSERT_EQ(terms.kernel_log.invariants.size(), 1u) << "an invariant without a literal is left out";
   EXPECT_EQ(terms.kernel_log.invariants[0].name, "leak");
   EXPECT_EQ(terms.kernel_log.invariants[0].literal, "spin: leaked");
   EXPECT_THAT(terms.probes, ElementsAre("timer_wakeup"));
   EXPECT_THAT(terms.host_actions, ElementsAre("attach_dimm", "detach_dimm", "resize_virtio_mem"));
   EXPECT_EQ(terms.vcpus, 2u);
   Finding finding;
-  terms.kernel_log.locate(finding);  // the kernel came without debug information
+  terms.kernel_log.locate(finding);  // does nothing: the kernel has no debug information
 }
 
-TEST_F(DriverVmTest, ALeaseSaysWhatTheCampaignAsksFor) {
+TEST_F(DriverVmTest, ALeaseContainsWhatTheCampaignAsksFor) {
   AddHost();
   CampaignAdded added = NewCampaign("c", 1);
   added.campaign.spec.scenarios[0].parameters = {{"threads", "3"}};
@@ -435,7 +435,7 @@ TEST_F(DriverVmTest, ALeaseSaysWhatTheCampaignAsksFor) {
   EXPECT_EQ(terms.kill_worker_after, std::nullopt);
 }
 
-TEST_F(DriverVmTest, WhatIsToBeSaidToAnAgentIsSaid) {
+TEST_F(DriverVmTest, MessagesToAnAgentAreSent) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Connect();

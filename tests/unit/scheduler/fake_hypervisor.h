@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hosts as a test wants them: it sets what each call answers, and reads what was called.
+// Fake hosts: a test sets the result of each call, and checks which calls were made.
 #pragma once
 
 #include <fmt/format.h>
@@ -32,20 +32,20 @@ struct FakeHost {
     return facts;
   }
 
-  // What calls answer.
+  // Results of the calls.
   Status connect, start, reattach, destroy, detach, resize, nmi, dump;
   StatusOr<vm::HostFacts> facts = Facts();
   StatusOr<std::vector<vm::VmInfo>> vms = std::vector<vm::VmInfo>();
   StatusOr<std::vector<vm::Vcpu>> cpus = std::vector<vm::Vcpu>();
   StatusOr<std::string> dimm = std::string("dimm0");
-  // Called with each call's words, before it answers.
+  // Called with the text of each call, before it returns.
   std::function<void(const std::string& call)> on_call = [](const std::string&) {};
 
-  std::vector<std::string> calls;                   // in words: "destroy lk-c-1"
+  std::vector<std::string> calls;                   // as text: "destroy lk-c-1"
   std::map<std::string, vm::VmSpec> specs;          // by VM
   std::map<std::string, vm::ConsoleSink> consoles;  // by VM
-  vm::VmListener listener;                          // of the newest connection
-  int connections = 0;                              // that stand
+  vm::VmListener listener;                          // of the latest connection
+  int connections = 0;                              // currently open
 
   void Call(const std::string& call) {
     calls.push_back(call);
@@ -108,7 +108,7 @@ class FakeHypervisor final : public vm::Hypervisor {
   }
   Status DumpMemory(const std::string&, const std::filesystem::path& path) override {
     host_.Call("dump " + path.filename().string());
-    if (std::filesystem::exists(path)) return absl::AlreadyExistsError("there is one");
+    if (std::filesystem::exists(path)) return absl::AlreadyExistsError("the file exists");
     if (host_.dump.ok()) std::ofstream(path) << std::string(4096, 'd');
     return host_.dump;
   }
@@ -117,7 +117,7 @@ class FakeHypervisor final : public vm::Hypervisor {
   FakeHost& host_;
 };
 
-// Connects to these hosts, by URI; they outlive the connections.
+// Connects to these hosts (by URI), which must outlive the connections.
 inline vm::HypervisorFactory ConnectTo(std::map<std::string, FakeHost>& hosts) {
   return [&hosts](const std::string& uri, vm::VmListener listener) -> StatusOr<std::unique_ptr<vm::Hypervisor>> {
     FakeHost& host = hosts[uri];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small world for the core: one scenario, hosts, campaigns, and actions in words.
+// A small environment for testing the core: one scenario, hosts and campaigns, with actions as text.
 #pragma once
 
 #include <fmt/format.h>
@@ -71,14 +71,14 @@ inline CampaignAdded WithoutRetries() {
   added.campaign.spec.retries_error = 0;
   return added;
 }
-// And five minutes long.
+// WithoutRetries, but five minutes long.
 inline CampaignAdded Long() {
   CampaignAdded added = WithoutRetries();
   added.campaign.spec.scenarios[0].duration = absl::Minutes(5);
   return added;
 }
 
-// Hexadecimal digits that are not the same twice.
+// Generates different hexadecimal digits each time.
 inline std::function<std::string(size_t)> CountingHex() {
   return [count = uint64_t{0}](size_t bytes) mutable { return fmt::format("{:0{}x}", ++count, 2 * bytes); };
 }
@@ -119,7 +119,7 @@ inline std::string InWords(const Action& action) {
   return std::visit(Words{}, action);
 }
 
-// A report, open or whole; `start` is its place in the console record.
+// The finding from a report; `start` is the report's offset in the console log.
 inline Finding Report(detect::Kind kind, std::string title, uint64_t start = 100) {
   Finding finding;
   finding.kind = kind;
@@ -133,7 +133,7 @@ inline Finding Panic(const std::string& text = "simulated", uint64_t start = 100
   finding.fatal = true;
   return finding;
 }
-// How a guest answers an NMI.
+// The panic of a guest that receives an NMI.
 inline Finding NmiPanic(uint64_t start = 5000) {
   Finding finding = Panic("NMI: Not continuing", start);
   finding.nmi = true;
@@ -147,7 +147,7 @@ inline bool IsSave(const Action& action) {
   return std::holds_alternative<SaveCampaign>(action) || std::holds_alternative<SaveRun>(action);
 }
 
-// A core with its clock; keeps the newest of what it saved.
+// A core with its clock; keeps the latest version of everything that the core has saved.
 class World {
  public:
   using Lines = std::vector<std::string>;
@@ -157,7 +157,7 @@ class World {
     for (Host& host : hosts) Step(HostChanged{std::move(host)});
   }
 
-  // What the core wants done, in words.
+  // Returns the core's actions as text.
   Lines Step(const Event& event) {
     Lines lines;
     for (const Action& action : core.Step(event, now)) {
@@ -174,7 +174,7 @@ class World {
   Lines Said(const std::string& run, decltype(AgentSaid::what) what) {
     return Step(AgentSaid{run, session, ++sequence, std::move(what)});
   }
-  // Goes on in time, tick by tick as the core asks for.
+  // Advances the time, with a tick at each deadline of the core.
   Lines After(absl::Duration duration) {
     const absl::Time end = now + duration;
     Lines lines;
@@ -185,7 +185,7 @@ class World {
     now = end;
     return lines;
   }
-  // A single run, "c-1", taken to where its trigger works.
+  // Takes a single run, "c-1", to the point where its trigger runs.
   void ToRunning(CampaignAdded added = MakeCampaign("c", 1)) {
     Step(std::move(added));
     Step(ImageReady{"c-1", 0.5});
@@ -199,17 +199,17 @@ class World {
     seen.canary = "nonce-c-1";
     Said("c-1", seen);
   }
-  // VM and console end.
+  // Ends the VM and its console.
   Lines Gone(VmGone::How how = VmGone::How::kDestroyed) {
     Lines lines = Step(VmGone{"c-1", how, ""});
     for (std::string& line : Step(ConsoleEnded{"c-1"})) lines.push_back(std::move(line));
     return lines;
   }
-  // What the driver says of a step of the post-mortem.
+  // Reports the result of a post-mortem step, as the driver does.
   Lines PostMortem(campaign::PostMortemStep::Step step, bool done = true, bool interrupts_off = false) {
     using Outcome = campaign::PostMortemStep::Outcome;
     PostMortemStepDone answer{"c-1", {}, interrupts_off};
-    answer.step = {step, done ? Outcome::kDone : Outcome::kFailed, done ? "as asked" : "cannot", "text", 0.1};
+    answer.step = {step, done ? Outcome::kDone : Outcome::kFailed, done ? "detail" : "error", "text", 0.1};
     return Step(answer);
   }
   // "drain done, registers failed ..."
@@ -229,10 +229,10 @@ class World {
   uint64_t sequence = 0;
   std::map<std::string, Run> saved;
   std::map<std::string, Campaign> campaigns;
-  Lines announced;  // findings, open ones marked
+  Lines announced;  // titles of findings; open ones are marked
 };
 
-// Heartbeats once a second.
+// Sends a heartbeat every second.
 inline World::Lines Beat(World& world, absl::Duration duration, bool progress) {
   World::Lines lines;
   for (const absl::Time end = world.now + duration; world.now < end;) {
@@ -242,7 +242,7 @@ inline World::Lines Beat(World& world, absl::Duration duration, bool progress) {
   return lines;
 }
 
-// A new core that knows what the old one stored.
+// A new core, restored from what the old one has stored.
 struct Restarted : World {
   explicit Restarted(World& old) : World(std::vector<Host>{}) {
     std::vector<Campaign> campaigns_then;

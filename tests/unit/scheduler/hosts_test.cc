@@ -28,7 +28,7 @@ class HostsTest : public testing::Test {
   HostsTest() { Load(); }
   ~HostsTest() override { hosts_.reset(); }
 
-  // A new lkd, with what the store has.
+  // Starts a new lkd with the contents of the store.
   void Load() {
     hosts_.reset();
     hosts_ = std::make_unique<Hosts>(store_, clock_, ConnectTo(fakes_));
@@ -39,7 +39,7 @@ class HostsTest : public testing::Test {
     };
     listener.on_connected = [this](const Host& host, vm::Hypervisor& hypervisor) {
       heard_.push_back(host.uri + " connected");
-      EXPECT_EQ(hosts_->Get(host.id).get(), &hypervisor) << "it can be used";
+      EXPECT_EQ(hosts_->Get(host.id).get(), &hypervisor) << "the connection can already be used";
     };
     listener.on_lost = [this](const Host& host) {
       heard_.push_back(fmt::format("{} lost: {}", host.uri, host.state_reason));
@@ -49,7 +49,7 @@ class HostsTest : public testing::Test {
     };
     ASSERT_TRUE(hosts_->Load(std::move(listener)).ok());
   }
-  // Returns its id.
+  // Returns the host's id.
   std::string Add(const std::string& uri = kUri) {
     const auto host = hosts_->Add({.uri = uri});
     EXPECT_TRUE(host.ok()) << host.status();
@@ -59,7 +59,7 @@ class HostsTest : public testing::Test {
   }
   // The connection breaks.
   void Lose(const std::string& uri = kUri) {
-    const vm::VmListener listener = fakes_[uri].listener;  // a new connection brings its own
+    const vm::VmListener listener = fakes_[uri].listener;  // a copy, since a new connection replaces the listener
     listener({.kind = Kind::kHostLost, .name = "", .detail = "keepalive"});
   }
   FakeHost& fake() { return fakes_[kUri]; }
@@ -69,13 +69,13 @@ class HostsTest : public testing::Test {
   sim::MemoryStore store_;
   std::map<std::string, FakeHost> fakes_;  // by URI
   std::function<void(const Host&)> on_change_ = [](const Host&) {};
-  Log heard_;  // by the listener
+  Log heard_;  // what the listener was told
   std::unique_ptr<Hosts> hosts_;
 };
 
 // ---- adding ------------------------------------------------------------------------------------
 
-TEST_F(HostsTest, AHostThatIsAddedIsLookedAtAndStored) {
+TEST_F(HostsTest, AnAddedHostIsProbedAndStored) {
   const auto host = hosts_->Add({.uri = kUri});
   ASSERT_TRUE(host.ok()) << host.status();
   EXPECT_THAT(host->id, testing::MatchesRegex("h[0-9a-f]{8}"));
@@ -83,7 +83,7 @@ TEST_F(HostsTest, AHostThatIsAddedIsLookedAtAndStored) {
   EXPECT_EQ(host->state, State::kUp);
   EXPECT_EQ(host->state_reason, "");
   EXPECT_EQ(host->vcpus, 8u);
-  EXPECT_EQ(host->memory_bytes, 12 * kGiB) << "three quarters";
+  EXPECT_EQ(host->memory_bytes, 12 * kGiB) << "three quarters of the host's memory";
   EXPECT_EQ(host->accelerator, "kvm");
   EXPECT_EQ(host->accelerator_reason, "a guest was booted");
   EXPECT_EQ(host->hypervisor_version, "QEMU 10.0.2");
@@ -100,7 +100,7 @@ TEST_F(HostsTest, AHostThatIsAddedIsLookedAtAndStored) {
   EXPECT_EQ(hosts_->RunDue(), absl::InfiniteFuture());
 }
 
-TEST_F(HostsTest, LimitsOfTheOperatorAreKept) {
+TEST_F(HostsTest, LimitsSetByTheOperatorAreKept) {
   const auto host = hosts_->Add({.uri = kUri, .max_vcpus = 3, .max_memory_bytes = 5 * kGiB});
   ASSERT_TRUE(host.ok()) << host.status();
   fake().facts->cpus = 64;
@@ -130,14 +130,14 @@ TEST_F(HostsTest, ABrokenQemuIsRefusedUnlessItIsAllowed) {
   EXPECT_TRUE(allowed->allow_broken_qemu);
 }
 
-TEST_F(HostsTest, AHostThatEmulatesNoKnownArchitectureIsRefused) {
+TEST_F(HostsTest, AHostWithoutASupportedArchitectureIsRefused) {
   fake().facts->archs.clear();
   const Status refused = hosts_->Add({.uri = kUri}).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("fake:///1: no emulator for any architecture"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("fake:///1: no emulator for an architecture that lk supports"));
 }
 
-TEST_F(HostsTest, WhatCannotBeReachedOrStoredIsNotAdded) {
+TEST_F(HostsTest, AHostThatCannotBeReachedOrStoredIsNotAdded) {
   fake().connect = absl::UnavailableError("no route");
   EXPECT_EQ(hosts_->Add({.uri = kUri}).status(), absl::UnavailableError("no route"));
   fake().connect = absl::OkStatus();
@@ -151,14 +151,14 @@ TEST_F(HostsTest, WhatCannotBeReachedOrStoredIsNotAdded) {
   EXPECT_EQ(fake().connections, 0);
 }
 
-TEST_F(HostsTest, AHostIsAddedOnce) {
+TEST_F(HostsTest, AHostCannotBeAddedTwice) {
   const std::string id = Add();
   const Status twice = hosts_->Add({.uri = kUri}).status();
-  EXPECT_EQ(twice, absl::AlreadyExistsError("fake:///1 is there already, as host " + id));
-  EXPECT_THAT(fake().calls, IsEmpty()) << "it was not looked at again";
+  EXPECT_EQ(twice, absl::AlreadyExistsError("fake:///1 already exists, as host " + id));
+  EXPECT_THAT(fake().calls, IsEmpty()) << "the host is not probed again";
 }
 
-TEST_F(HostsTest, OfTwoThatAddAHostAtOnceOneDoes) {
+TEST_F(HostsTest, OneOfTwoConcurrentAddsSucceeds) {
   bool first = true;
   fake().on_call = [&](const std::string&) {
     if (!std::exchange(first, false)) return;
@@ -166,17 +166,17 @@ TEST_F(HostsTest, OfTwoThatAddAHostAtOnceOneDoes) {
   };
   const Status late = hosts_->Add({.uri = kUri}).status();
   EXPECT_EQ(late.code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_THAT(std::string(late.message()), HasSubstr("was added meanwhile"));
+  EXPECT_THAT(std::string(late.message()), HasSubstr("was added in the meantime"));
   EXPECT_EQ(fake().connections, 1);
 }
 
-TEST_F(HostsTest, HostsAreFoundByIdItsBeginningOrUri) {
+TEST_F(HostsTest, HostsAreFoundByIdIdPrefixOrUri) {
   const std::string first = Add(kUri);
   const std::string second = Add("fake:///2");
   EXPECT_EQ(Find(first).uri, kUri);
   EXPECT_EQ(Find(second.substr(0, 6)).uri, "fake:///2");
   EXPECT_EQ(Find(kUri).id, first);
-  EXPECT_EQ(hosts_->Find("h").status(), absl::NotFoundError("\"h\" begins several hosts' ids"));
+  EXPECT_EQ(hosts_->Find("h").status(), absl::NotFoundError("\"h\" is ambiguous: it matches several hosts"));
   for (const char* name : {"", "fake:///", "fake:///3", "x"}) {
     EXPECT_EQ(hosts_->Find(name).status().code(), absl::StatusCode::kNotFound) << name;
   }
@@ -185,7 +185,7 @@ TEST_F(HostsTest, HostsAreFoundByIdItsBeginningOrUri) {
 
 // ---- connecting --------------------------------------------------------------------------------
 
-TEST_F(HostsTest, HostsOfTheStoreAreConnectedTo) {
+TEST_F(HostsTest, StoredHostsAreConnected) {
   const std::string id = Add();
   Load();
   EXPECT_EQ(Find(id).state, State::kDown);
@@ -199,11 +199,11 @@ TEST_F(HostsTest, HostsOfTheStoreAreConnectedTo) {
   EXPECT_THAT(fake().calls, ElementsAre("connect", "probe"));
   EXPECT_EQ(Find(id).state, State::kUp);
   EXPECT_EQ(Find(id).state_reason, "");
-  EXPECT_THAT(store_.hosts.at(id).features, ElementsAre("memory:virtio-mem")) << "another QEMU may offer more";
+  EXPECT_THAT(store_.hosts.at(id).features, ElementsAre("memory:virtio-mem")) << "the stored features are updated";
   EXPECT_THAT(heard_, ElementsAre("fake:///1 connected", "fake:///1 up"));
 }
 
-TEST_F(HostsTest, AHostIsTriedAgainWithGrowingPauses) {
+TEST_F(HostsTest, ConnectingIsRetriedWithIncreasingBackoff) {
   const std::string id = Add();
   Load();
   fake().connect = absl::UnavailableError("no route");
@@ -213,14 +213,14 @@ TEST_F(HostsTest, AHostIsTriedAgainWithGrowingPauses) {
     clock_.now = next - absl::Nanoseconds(1);
     fake().calls.clear();
     EXPECT_EQ(hosts_->RunDue(), next);
-    EXPECT_THAT(fake().calls, IsEmpty()) << "its time has not come";
+    EXPECT_THAT(fake().calls, IsEmpty()) << "the retry is not due yet";
     clock_.now = next;
   }
   EXPECT_THAT(pauses, ElementsAre(absl::Seconds(1), absl::Seconds(2), absl::Seconds(4), absl::Seconds(8),
                                   absl::Seconds(16), absl::Seconds(30), absl::Seconds(30), absl::Seconds(30)));
   EXPECT_EQ(Find(id).state, State::kDown);
   EXPECT_EQ(Find(id).state_reason, "no route");
-  EXPECT_EQ(store_.hosts.at(id).state_reason, "") << "what passes is not stored";
+  EXPECT_EQ(store_.hosts.at(id).state_reason, "") << "temporary errors are not stored";
 
   clock_.now += absl::Seconds(30);
   fake().connect = absl::OkStatus();
@@ -229,10 +229,10 @@ TEST_F(HostsTest, AHostIsTriedAgainWithGrowingPauses) {
   EXPECT_THAT(heard_, ElementsAre("fake:///1 connected", "fake:///1 up"));
   fake().connect = absl::UnavailableError("no route");
   Lose();
-  EXPECT_EQ(hosts_->RunDue(), clock_.now + absl::Seconds(1)) << "the pauses begin anew";
+  EXPECT_EQ(hosts_->RunDue(), clock_.now + absl::Seconds(1)) << "a success resets the backoff";
 }
 
-TEST_F(HostsTest, EachFailureIsToldOf) {
+TEST_F(HostsTest, EveryFailureIsReported) {
   Add();
   Load();
   fake().facts = absl::InternalError("no emulator");
@@ -243,7 +243,7 @@ TEST_F(HostsTest, EachFailureIsToldOf) {
   EXPECT_EQ(fake().connections, 0);
 }
 
-TEST_F(HostsTest, AHostThatDoesNotAnswerKeepsNoOtherWaiting) {
+TEST_F(HostsTest, AHostThatDoesNotRespondDoesNotDelayOthers) {
   Add(kUri);
   const std::string other = Add("fake:///2");
   Load();
@@ -252,7 +252,7 @@ TEST_F(HostsTest, AHostThatDoesNotAnswerKeepsNoOtherWaiting) {
   EXPECT_EQ(Find(other).state, State::kUp);
 }
 
-TEST_F(HostsTest, AHostThatBreaksAfterAnUpdateIsNotUsed) {
+TEST_F(HostsTest, AHostWhoseQemuIsBrokenAfterAnUpdateIsNotUsed) {
   const std::string id = Add();
   Load();
   fake().facts->broken_qemu = true;
@@ -262,9 +262,9 @@ TEST_F(HostsTest, AHostThatBreaksAfterAnUpdateIsNotUsed) {
   EXPECT_EQ(hosts_->Get(id), nullptr);
 }
 
-// ---- lost and back -----------------------------------------------------------------------------
+// ---- losing and regaining the connection -------------------------------------------------------
 
-TEST_F(HostsTest, AHostThatIsLostIsConnectedToAnew) {
+TEST_F(HostsTest, ALostHostIsReconnected) {
   const std::string id = Add();
   Lose();
   EXPECT_EQ(Find(id).state, State::kDown);
@@ -272,13 +272,13 @@ TEST_F(HostsTest, AHostThatIsLostIsConnectedToAnew) {
   EXPECT_THAT(heard_, ElementsAre(fmt::format("{}: {}  keepalive", id, static_cast<int>(Kind::kHostLost))));
   heard_.clear();
   EXPECT_EQ(hosts_->RunDue(), absl::InfiniteFuture());
-  EXPECT_THAT(fake().calls, ElementsAre("disconnect", "connect", "probe")) << "the dead connection goes first";
+  EXPECT_THAT(fake().calls, ElementsAre("disconnect", "connect", "probe")) << "the dead connection is closed first";
   EXPECT_EQ(Find(id).state, State::kUp);
   EXPECT_NE(hosts_->Get(id), nullptr);
   EXPECT_THAT(heard_, ElementsAre("fake:///1 connected", "fake:///1 up"));
 }
 
-TEST_F(HostsTest, AHostThatIsNotBackHasNoConnection) {
+TEST_F(HostsTest, AHostThatIsNotBackYetHasNoConnection) {
   const std::string id = Add();
   fake().connect = absl::UnavailableError("no route");
   Lose();
@@ -297,23 +297,23 @@ TEST_F(HostsTest, EventsArePassedOn) {
   EXPECT_EQ(Find(second).state, State::kUp);
 }
 
-// ---- drained -----------------------------------------------------------------------------------
+// ---- draining ----------------------------------------------------------------------------------
 
 TEST_F(HostsTest, ADrainedHostStaysDrainedUntilItIsResumed) {
   const std::string id = Add();
   ASSERT_EQ(hosts_->SetDrained(id, true).value_or(Host()).state, State::kDrained);
   EXPECT_EQ(store_.hosts.at(id).state, State::kDrained);
   EXPECT_THAT(heard_, ElementsAre("fake:///1 drained"));
-  EXPECT_NE(hosts_->Get(id), nullptr) << "its runs go on";
+  EXPECT_NE(hosts_->Get(id), nullptr) << "a drained host stays connected, so that its runs continue";
 
   Lose();
   EXPECT_EQ(Find(id).state, State::kDrained);
   hosts_->RunDue();
-  EXPECT_EQ(Find(id).state, State::kDrained) << "connected anew";
+  EXPECT_EQ(Find(id).state, State::kDrained) << "a reconnect does not resume the host";
   Load();
   EXPECT_EQ(Find(id).state, State::kDrained);
   hosts_->RunDue();
-  EXPECT_EQ(Find(id).state, State::kDrained) << "and by a new lkd";
+  EXPECT_EQ(Find(id).state, State::kDrained) << "a restart of lkd does not resume the host";
   EXPECT_EQ(store_.hosts.at(id).state, State::kDrained);
 
   heard_.clear();
@@ -322,7 +322,7 @@ TEST_F(HostsTest, ADrainedHostStaysDrainedUntilItIsResumed) {
   EXPECT_THAT(heard_, ElementsAre("fake:///1 up"));
 }
 
-TEST_F(HostsTest, AHostThatIsDrainedWhileItIsConnectedToIsDrained) {
+TEST_F(HostsTest, AHostCanBeDrainedWhileConnecting) {
   const std::string id = Add();
   Load();
   fake().on_call = [&](const std::string& call) {
@@ -335,7 +335,7 @@ TEST_F(HostsTest, AHostThatIsDrainedWhileItIsConnectedToIsDrained) {
   EXPECT_EQ(heard_.back(), "fake:///1 drained");
 }
 
-TEST_F(HostsTest, AHostThatIsResumedIsTriedAtOnce) {
+TEST_F(HostsTest, AResumedHostIsRetriedImmediately) {
   const std::string id = Add();
   ASSERT_TRUE(hosts_->SetDrained(id, true).ok());
   fake().connect = absl::UnavailableError("no route");
@@ -347,29 +347,29 @@ TEST_F(HostsTest, AHostThatIsResumedIsTriedAtOnce) {
   EXPECT_EQ(Find(id).state, State::kUp);
 }
 
-TEST_F(HostsTest, WhatIsNotThereIsNeitherDrainedNorRemoved) {
+TEST_F(HostsTest, AnUnknownHostIsNeitherDrainedNorRemoved) {
   EXPECT_EQ(hosts_->SetDrained("h0", true).status(), absl::NotFoundError("no host h0"));
   EXPECT_EQ(hosts_->Remove("h0"), absl::NotFoundError("no host h0"));
 }
 
-// ---- removed -----------------------------------------------------------------------------------
+// ---- removing ----------------------------------------------------------------------------------
 
-TEST_F(HostsTest, AHostThatIsRemovedIsForgotten) {
+TEST_F(HostsTest, ARemovedHostIsForgotten) {
   const std::string id = Add();
   std::shared_ptr<vm::Hypervisor> held = hosts_->Get(id);
   ASSERT_TRUE(hosts_->Remove(id).ok());
   EXPECT_EQ(hosts_->Get(id), nullptr);
   EXPECT_EQ(hosts_->Find(id).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(store_.hosts, IsEmpty());
-  EXPECT_TRUE(held->Probe().ok()) << "whoever holds it may use it";
+  EXPECT_TRUE(held->Probe().ok()) << "a held connection remains usable";
   held.reset();
   EXPECT_EQ(fake().connections, 0);
   Lose();
   EXPECT_EQ(hosts_->RunDue(), absl::InfiniteFuture());
-  EXPECT_TRUE(hosts_->Add({.uri = kUri}).ok()) << "it may come back";
+  EXPECT_TRUE(hosts_->Add({.uri = kUri}).ok()) << "a removed host can be added again";
 }
 
-TEST_F(HostsTest, AHostThatIsRemovedWhileItIsConnectedToStaysRemoved) {
+TEST_F(HostsTest, AHostRemovedWhileConnectingStaysRemoved) {
   const std::string id = Add();
   Load();
   fake().on_call = [&](const std::string& call) {
@@ -383,11 +383,11 @@ TEST_F(HostsTest, AHostThatIsRemovedWhileItIsConnectedToStaysRemoved) {
   EXPECT_EQ(fake().connections, 0);
 }
 
-// ---- its thread --------------------------------------------------------------------------------
+// ---- the thread of Hosts -----------------------------------------------------------------------
 
-TEST_F(HostsTest, TheThreadConnectsAndSeesWhatIsLost) {
+TEST_F(HostsTest, TheThreadConnectsAndReconnects) {
   Add();
-  clock_.now = absl::UnixEpoch();  // the thread waits by the real time, for which what is due is past
+  clock_.now = absl::UnixEpoch();  // the thread waits in real time, in which an attempt that is due in 1970 is overdue
   Load();
   std::counting_semaphore<> up(0);
   on_change_ = [&](const Host& host) {
@@ -402,7 +402,7 @@ TEST_F(HostsTest, TheThreadConnectsAndSeesWhatIsLost) {
   EXPECT_THAT(fake().calls, ElementsAre("connect", "probe", "disconnect", "connect", "probe", "disconnect"));
 }
 
-TEST_F(HostsTest, StoppingLetsGoOfAllConnections) {
+TEST_F(HostsTest, StoppingClosesAllConnections) {
   Add();
   hosts_->Stop();
   EXPECT_EQ(fake().connections, 0);

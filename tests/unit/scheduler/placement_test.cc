@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hosts offer decides whether a run is skipped, waits, or where it goes.
+// Whether a run is skipped, waits or is placed, depending on what hosts offer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,19 +30,19 @@ CampaignAdded Confidential(campaign::Confidential::Type type) {
   return added;
 }
 
-TEST(HostOffers, WhatNoneOffersIsASkipThatNamesIt) {
+TEST(HostOffers, ASkipNamesTheNeedThatNoHostMeets) {
   World world({Offering("h1", {"firmware:uefi", "launchSecurity:sev"}), Offering("h2", {"firmware:uefi"})});
   EXPECT_THAT(world.Step(Confidential(campaign::Confidential::Type::kSevSnp)),
               ElementsAre("save c-1 done skip", "save c finished"));
   EXPECT_EQ(world.run().reason,
-            "profile plain needs what no host offers: "
+            "no host offers what profile plain needs: "
             "host h1 lacks launchSecurity:sev-snp (it offers launchSecurity:sev); "
             "host h2 lacks launchSecurity:sev-snp (it offers no launchSecurity)");
   EXPECT_EQ(world.run().blame, campaign::Blame::kNone);
   EXPECT_EQ(world.run().host_id, "");
 }
 
-TEST(HostOffers, AnotherArchitectureIsASkipToo) {
+TEST(HostOffers, AnUnsupportedArchitectureIsASkip) {
   World world;
   CampaignAdded added = MakeCampaign("c", 1);
   added.campaign.spec.profiles.front().arch = campaign::Arch::kAarch64;
@@ -50,8 +50,8 @@ TEST(HostOffers, AnotherArchitectureIsASkipToo) {
   EXPECT_THAT(world.run().reason, HasSubstr("lacks arch:aarch64 (it offers arch:x86_64)"));
 }
 
-TEST(HostOffers, TheHostThatOffersItIsTaken) {
-  // h1 comes first and is empty; h2 has less to give but for what is needed.
+TEST(HostOffers, ARunGoesToTheHostThatOffersWhatItNeeds) {
+  // h1 comes first and has more memory, but only h2 offers what is needed.
   World world({Offering("h1", {"firmware:uefi"}, 64 * kGiB),
                Offering("h2", {"firmware:uefi", "launchSecurity:sev-snp"}, 4 * kGiB)});
   EXPECT_THAT(world.Step(Confidential(campaign::Confidential::Type::kSevSnp)), Contains("start c-1 on h2"));
@@ -66,13 +66,13 @@ TEST(HostOffers, EncryptionIsNotEmulated) {
   EXPECT_THAT(world.run().reason, HasSubstr("lacks accelerator:kvm (it offers accelerator:tcg)"));
 }
 
-TEST(HostOffers, TooLittleMemoryWhereItIsOfferedIsAMiss) {
+TEST(HostOffers, TooLittleMemoryIsAMiss) {
   World world({Offering("h1", {}, 64 * kGiB), Offering("h2", {"memory:dimm"}, kGiB)});
   EXPECT_THAT(world.Step(MakeCampaign("c", 1)), ElementsAre("save c-1 done miss", "save c finished"));
   EXPECT_THAT(world.run().reason, AllOf(HasSubstr("host h1 lacks memory:dimm"), HasSubstr("h2 has 1GiB of memory")));
 }
 
-TEST(HostOffers, AHostThatIsDownCountsWithWhatItOffered) {
+TEST(HostOffers, TheFeaturesOfAHostThatIsDownStillCount) {
   Host host = Offering("h2", {"memory:dimm"});
   host.state = Host::State::kDown;
   World world({Offering("h1", {}), host});
@@ -82,7 +82,7 @@ TEST(HostOffers, AHostThatIsDownCountsWithWhatItOffered) {
   EXPECT_THAT(world.Step(HostChanged{host}), Contains("start c-1 on h2"));
 }
 
-TEST(HostOffers, AHostNeverLookedAtIsWaitedFor) {
+TEST(HostOffers, RunsWaitForAHostThatHasNeverBeenProbed) {
   Host unknown = Offering("h1", {});
   unknown.archs.clear();
   unknown.state = Host::State::kDown;
@@ -90,18 +90,18 @@ TEST(HostOffers, AHostNeverLookedAtIsWaitedFor) {
   world.Step(MakeCampaign("c", 1));
   EXPECT_EQ(world.core.Find("c-1")->state, RunState::kQueued);
 
-  // It turns out to lack what is needed.
+  // The host turns out to lack what is needed.
   EXPECT_THAT(world.Step(HostChanged{Offering("h1", {"iommu:intel"})}),
               ElementsAre("save c-1 done skip", "save c finished"));
 
-  // It never answers.
+  // The host never responds.
   World silent({unknown});
   silent.Step(WithoutRetries());
   EXPECT_THAT(silent.After(absl::Seconds(59)), IsEmpty());
   EXPECT_THAT(silent.After(absl::Seconds(2)), Contains("save c-1 done miss"));
 }
 
-TEST(Placement, AForeignArchitectureIsEmulatedWhateverTheHostHas) {
+TEST(Placement, AForeignArchitectureIsEmulatedEvenOnAHostWithKvm) {
   Host host = MakeHost("h1");  // with KVM
   host.archs = {"x86_64", "aarch64"};
   World world({host});

@@ -63,21 +63,22 @@ class PostMortemTest : public testing::Test {
   DumpLimits limits_{.max_bytes = uint64_t{1} << 30, .keep_free = 1};
 };
 
-TEST_F(PostMortemTest, TellsWhereCpusWithInterruptsOffStand) {
+TEST_F(PostMortemTest, ListsTheCpusWithInterruptsOff) {
   host_.cpus = {{Cpu(0, false, true), Cpu(1, false, true)}};
   const PostMortemStepDone done = Perform(Step::kRegisters);
   EXPECT_EQ(done.step.outcome, Outcome::kDone);
   EXPECT_EQ(done.step.detail,
-            "2 of 2 CPUs run with interrupts off; CPU 0 at 0xffffffff81000010, CPU 1 at 0xffffffff81000011");
+            "2 of 2 CPUs running with interrupts off; CPU 0 at 0xffffffff81000010, CPU 1 at 0xffffffff81000011");
   EXPECT_EQ(done.step.text, "CPU 0\nRAX=0\nCPU 1\nRAX=1\n");
   EXPECT_TRUE(done.interrupts_off);
   EXPECT_THAT(host_.calls, ElementsAre("registers lk-c0-1"));
 }
 
-TEST_F(PostMortemTest, InterruptsAreOffWhereAllThatRunHaveThemOff) {
+TEST_F(PostMortemTest, InterruptsAreOffIfAllRunningCpusHaveThemOff) {
   host_.cpus = {{Cpu(0, false, true), Cpu(1, true, false)}};
   PostMortemStepDone done = Perform(Step::kRegisters);
-  EXPECT_EQ(done.step.detail, "1 of 2 CPUs run with interrupts off; CPU 0 at 0xffffffff81000010 (off), CPU 1 halted");
+  EXPECT_EQ(done.step.detail,
+            "1 of 2 CPUs running with interrupts off; CPU 0 at 0xffffffff81000010 (off), CPU 1 halted");
   EXPECT_TRUE(done.interrupts_off);
 
   host_.cpus = {{Cpu(0, false, true), Cpu(1, false, false)}};
@@ -85,11 +86,11 @@ TEST_F(PostMortemTest, InterruptsAreOffWhereAllThatRunHaveThemOff) {
 
   host_.cpus = {{Cpu(0, true, false), Cpu(1, true, true)}};
   done = Perform(Step::kRegisters);
-  EXPECT_FALSE(done.interrupts_off) << "none runs";
-  EXPECT_THAT(done.step.detail, HasSubstr("0 of 2 CPUs run with interrupts off; CPU 0 halted, CPU 1 halted"));
+  EXPECT_FALSE(done.interrupts_off) << "interrupts do not count as off if no CPU is running";
+  EXPECT_THAT(done.step.detail, HasSubstr("0 of 2 CPUs running with interrupts off; CPU 0 halted, CPU 1 halted"));
 }
 
-TEST_F(PostMortemTest, ManyCpusStayALineAndTheTextIsBounded) {
+TEST_F(PostMortemTest, ManyCpusAreSummarizedAndTheTextIsBounded) {
   std::vector<vm::Vcpu> cpus;
   for (uint32_t i = 0; i < 64; ++i) {
     cpus.push_back(Cpu(i, false, true));
@@ -101,21 +102,21 @@ TEST_F(PostMortemTest, ManyCpusStayALineAndTheTextIsBounded) {
   EXPECT_EQ(done.step.text.size(), 16u << 10);
 }
 
-TEST_F(PostMortemTest, AHypervisorThatRefusesIsAFailedStep) {
-  host_.cpus = absl::UnavailableError("QEMU does not answer");
+TEST_F(PostMortemTest, AStepFailsIfTheHypervisorReturnsAnError) {
+  host_.cpus = absl::UnavailableError("QEMU does not respond");
   host_.nmi = absl::UnavailableError("no such domain");
   const PostMortemStepDone registers = Perform(Step::kRegisters);
   EXPECT_EQ(registers.step.outcome, Outcome::kFailed);
-  EXPECT_EQ(registers.step.detail, "QEMU does not answer");
+  EXPECT_EQ(registers.step.detail, "QEMU does not respond");
   EXPECT_FALSE(registers.interrupts_off);
   EXPECT_EQ(Perform(Step::kNmi).step.outcome, Outcome::kFailed);
 }
 
-TEST_F(PostMortemTest, AMachineWithoutNmiSkipsIt) {
-  host_.nmi = absl::UnimplementedError("QEMU has no NMI for this machine");
+TEST_F(PostMortemTest, TheNmiIsSkippedOnAMachineWithoutOne) {
+  host_.nmi = absl::UnimplementedError("QEMU does not support NMIs for this machine type");
   const PostMortemStepDone done = Perform(Step::kNmi);
   EXPECT_EQ(done.step.outcome, Outcome::kSkipped);
-  EXPECT_EQ(done.step.detail, "QEMU has no NMI for this machine");
+  EXPECT_EQ(done.step.detail, "QEMU does not support NMIs for this machine type");
 }
 
 TEST_F(PostMortemTest, SendsAnNmi) {
@@ -123,7 +124,7 @@ TEST_F(PostMortemTest, SendsAnNmi) {
   EXPECT_THAT(host_.calls, ElementsAre("nmi lk-c0-1"));
 }
 
-TEST_F(PostMortemTest, ADumpHasItsNameOnceItIsWhole) {
+TEST_F(PostMortemTest, ADumpGetsItsFinalNameOnceItIsComplete) {
   const PostMortemStepDone done = Perform(Step::kDump);
   EXPECT_EQ(done.step.outcome, Outcome::kDone) << done.step.detail;
   EXPECT_EQ(done.step.detail, "vmcore, 4KiB");
@@ -131,13 +132,13 @@ TEST_F(PostMortemTest, ADumpHasItsNameOnceItIsWhole) {
   EXPECT_THAT(Files(), ElementsAre("vmcore"));
 }
 
-TEST_F(PostMortemTest, HalfADumpOfAnEarlierLkdIsReplaced) {
+TEST_F(PostMortemTest, APartialDumpFromAnEarlierLkdIsReplaced) {
   std::ofstream(guest_.directory / "vmcore.part") << "half";
   EXPECT_EQ(Perform(Step::kDump).step.outcome, Outcome::kDone);
   EXPECT_THAT(Files(), ElementsAre("vmcore"));
 }
 
-TEST_F(PostMortemTest, ADumpThatFailsLeavesNothing) {
+TEST_F(PostMortemTest, AFailedDumpLeavesNoFile) {
   host_.dump = absl::ResourceExhaustedError("no space left");
   const PostMortemStepDone done = Perform(Step::kDump);
   EXPECT_EQ(done.step.outcome, Outcome::kFailed);
@@ -145,10 +146,10 @@ TEST_F(PostMortemTest, ADumpThatFailsLeavesNothing) {
   EXPECT_THAT(Files(), IsEmpty());
 }
 
-TEST_F(PostMortemTest, DumpsKeepToTheirLimits) {
+TEST_F(PostMortemTest, DumpsRespectTheirLimits) {
   guest_.memory_bytes = limits_.max_bytes + (uint64_t{1} << 30);
   EXPECT_EQ(Perform(Step::kDump).step.outcome, Outcome::kSkipped);
-  EXPECT_EQ(Perform(Step::kDump).step.detail, "2GiB of memory, and dumps.maxBytes is 1GiB");
+  EXPECT_EQ(Perform(Step::kDump).step.detail, "2GiB of memory exceeds dumps.maxBytes (1GiB)");
 
   guest_.memory_bytes = limits_.max_bytes;
   limits_.keep_free = uint64_t{1} << 60;
@@ -159,7 +160,7 @@ TEST_F(PostMortemTest, DumpsKeepToTheirLimits) {
     guest_.host_uri = far;
     const PostMortemStepDone done = Perform(Step::kDump);
     EXPECT_EQ(done.step.outcome, Outcome::kSkipped);
-    EXPECT_EQ(done.step.detail, std::string("the dump would stay on ") + far);
+    EXPECT_EQ(done.step.detail, std::string("the dump would remain on the remote host ") + far);
   }
   EXPECT_THAT(host_.calls, IsEmpty());
   guest_.host_uri = "qemu+unix:///system";

@@ -40,7 +40,7 @@ class RunDirectoryTest : public ::testing::Test {
   const fs::path run_ = runs_ / "c-1";
 };
 
-TEST_F(RunDirectoryTest, ScratchDisksAreSparseAndOfThisUserAlone) {
+TEST_F(RunDirectoryTest, ScratchDisksAreSparseAndPrivate) {
   const auto disks = MakeScratchDisks(Asking({uint64_t{256} << 20, 1 << 20}), run_);
   ASSERT_TRUE(disks.ok()) << disks.status();
   ASSERT_EQ(disks->size(), 2u);
@@ -53,7 +53,7 @@ TEST_F(RunDirectoryTest, ScratchDisksAreSparseAndOfThisUserAlone) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
-TEST_F(RunDirectoryTest, ScratchDisksOfAnEarlierAttemptAreReplaced) {
+TEST_F(RunDirectoryTest, ScratchDisksFromAnEarlierAttemptAreReplaced) {
   std::ofstream(run_ / "scratch-0.img") << "old";
   const auto disks = MakeScratchDisks(Asking({4096}), run_);
   ASSERT_TRUE(disks.ok()) << disks.status();
@@ -62,29 +62,30 @@ TEST_F(RunDirectoryTest, ScratchDisksOfAnEarlierAttemptAreReplaced) {
   EXPECT_EQ(fs::file_size(disks->front().path), 4096u);
 }
 
-TEST_F(RunDirectoryTest, DisksThatCouldNotBeFilledAreRefused) {
+TEST_F(RunDirectoryTest, DisksThatWouldNotFitAreRefused) {
   const auto disks = MakeScratchDisks(Asking({4096, uint64_t{1} << 60}), run_);
   EXPECT_EQ(disks.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(disks.status().message()), HasSubstr("scratch disks of spin need"));
   EXPECT_THAT(Names(), IsEmpty());
-  EXPECT_TRUE(MakeScratchDisks(Asking({}), runs_ / "not there").ok()) << "none are asked for";
-  EXPECT_FALSE(MakeScratchDisks(Asking({4096}), runs_ / "not there").ok());
+  EXPECT_TRUE(MakeScratchDisks(Asking({}), runs_ / "missing").ok())
+      << "the directory is not needed if no disks are requested";
+  EXPECT_FALSE(MakeScratchDisks(Asking({4096}), runs_ / "missing").ok());
 }
 
-TEST_F(RunDirectoryTest, OnlyArtifactsStay) {
+TEST_F(RunDirectoryTest, OnlyArtifactsAreKept) {
   for (const char* name : {"scratch-0.img", "initrd.img", "lk-c-1.nvram", "console.host", "vmcore.part"}) {
     std::ofstream(run_ / name) << "x";
   }
   for (const char* artifact : kArtifacts) std::ofstream(run_ / artifact) << "x";
   Tidy(run_);
   EXPECT_THAT(Names(), UnorderedElementsAre(kArtifacts[0], kArtifacts[1]));
-  Tidy(runs_ / "not there");
+  Tidy(runs_ / "missing");
 }
 
-TEST_F(RunDirectoryTest, OtherRunsAreThoseNotNamed) {
+TEST_F(RunDirectoryTest, OtherRunsExcludesTheGivenRuns) {
   fs::create_directories(runs_ / "c-2");
   EXPECT_THAT(OtherRuns(runs_, {"c-1", "c-3"}), ElementsAre(runs_ / "c-2"));
-  EXPECT_THAT(OtherRuns(runs_ / "not there", {}), IsEmpty());
+  EXPECT_THAT(OtherRuns(runs_ / "missing", {}), IsEmpty());
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ std::string Message(const Status& status) {
   return std::string(status.message());
 }
 
-TEST_P(StoreTest, CampaignComesBack) {
+TEST_P(StoreTest, CampaignRoundTrips) {
   Campaign campaign = SomeCampaign("c1");
   ASSERT_TRUE(store_->Apply(With({campaign})).ok());
   EXPECT_EQ(Differences(store_->GetCampaign("c1").value(), campaign), "");
@@ -45,7 +45,7 @@ TEST_P(StoreTest, CampaignComesBack) {
   EXPECT_TRUE(absl::IsNotFound(store_->GetCampaign("c2").status()));
 }
 
-TEST_P(StoreTest, CampaignsNewestFirstInPages) {
+TEST_P(StoreTest, CampaignsArePagedNewestFirst) {
   Campaign finished = SomeCampaign("cB");
   finished.state = CampaignState::kCancelled;
   ASSERT_TRUE(store_->Apply(With({SomeCampaign("cA"), finished, SomeCampaign("ca")})).ok());
@@ -54,34 +54,34 @@ TEST_P(StoreTest, CampaignsNewestFirstInPages) {
   EXPECT_THAT(Ids(store_->UnfinishedCampaigns()), ElementsAre("cA", "ca"));
 }
 
-TEST_P(StoreTest, CampaignByBeginning) {
+TEST_P(StoreTest, CampaignIsFoundByPrefix) {
   ASSERT_TRUE(store_->Apply(With({SomeCampaign("cab"), SomeCampaign("cabc"), SomeCampaign("cb")})).ok());
   EXPECT_EQ(store_->ResolveCampaign("cb").value(), "cb");
   EXPECT_EQ(store_->ResolveCampaign("cabc").value(), "cabc");
-  EXPECT_EQ(store_->ResolveCampaign("cab").value(), "cab") << "a whole id beats a beginning";
+  EXPECT_EQ(store_->ResolveCampaign("cab").value(), "cab") << "an exact match takes precedence over a prefix";
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->ResolveCampaign("ca").status()));
   EXPECT_TRUE(absl::IsNotFound(store_->ResolveCampaign("c%").status()));
 }
 
-TEST_P(StoreTest, RunComesBack) {
+TEST_P(StoreTest, RunRoundTrips) {
   const campaign::Run run = DoneRun("c1-7", Verdict::kFail);
   ASSERT_TRUE(store_->Apply(With({run})).ok());
   EXPECT_EQ(Differences(store_->GetRun("c1-7").value(), run), "");
   EXPECT_TRUE(absl::IsNotFound(store_->GetRun("c1-8").status()));
 }
 
-TEST_P(StoreTest, EveryFieldComesBack) {
+TEST_P(StoreTest, EveryFieldRoundTrips) {
   const Campaign campaign = Filled<Campaign>();
   campaign::Run run = Filled<campaign::Run>();
   ASSERT_TRUE(store_->Apply({.campaigns = {campaign}, .runs = {run}, .events = {}, .time = {}}).ok());
   EXPECT_EQ(Differences(store_->GetCampaign(campaign.id).value(), campaign), "");
-  for (campaign::Finding& finding : run.findings) finding.transient = finding.saturated = false;  // not kept
+  for (campaign::Finding& finding : run.findings) finding.transient = finding.saturated = false;  // not stored
   const campaign::Run got = store_->GetRun(run.id).value();
   EXPECT_EQ(Differences(got, run), "");
   ASSERT_EQ(got.findings.size(), run.findings.size());
   for (size_t i = 0; i < got.findings.size(); ++i) EXPECT_EQ(Differences(got.findings[i], run.findings[i]), "");
 
-  // The same object is read into again: nothing of the row before may stay.
+  // Rows are read into the same object, so nothing of the previous row may remain.
   campaign::Run other = SomeRun("c1-2");
   other.ending.reset();
   ASSERT_TRUE(store_->Apply(With({other})).ok());
@@ -100,7 +100,7 @@ TEST_P(StoreTest, EveryFieldComesBack) {
   EXPECT_EQ(Differences(store_->ListHosts().value().at(0), host), "");
 }
 
-TEST_P(StoreTest, ARunThatAwaitsItsControlsComesBackAsThat) {
+TEST_P(StoreTest, ARunThatAwaitsItsControlsKeepsItsState) {
   campaign::Run waiting = SomeRun("c1-1");
   waiting.state = RunState::kAwaitingControls;
   waiting.verdict = Verdict::kPass;
@@ -112,7 +112,7 @@ TEST_P(StoreTest, ARunThatAwaitsItsControlsComesBackAsThat) {
   EXPECT_EQ(store_->CountRuns("c1")->pending, 2u);
 }
 
-TEST_P(StoreTest, WhatAnOlderLkdWroteReadsWithDefaults) {
+TEST_P(StoreTest, FieldsThatAnOlderLkdDidNotWriteGetDefaults) {
   ASSERT_TRUE(store_->Apply(With({SomeRun("c1-1")})).ok());
   Execute("UPDATE runs SET body = '{\"reason\":\"old\"}'");
   Execute("UPDATE findings SET body = '{\"kind\":\"hang\",\"frames\":[{\"function\":\"f\"}]}'");
@@ -127,19 +127,19 @@ TEST_P(StoreTest, WhatAnOlderLkdWroteReadsWithDefaults) {
   EXPECT_THAT(got.findings[0].others, IsEmpty());
 }
 
-TEST_P(StoreTest, WhateverGuestsSayCanBeStored) {
+TEST_P(StoreTest, AnythingThatGuestsSendCanBeStored) {
   campaign::Run run = SomeRun("c1-1");
   run.findings[0].task = std::string("a\0b\xff", 4);
   run.counters["odd"] = {.value = std::numeric_limits<double>::quiet_NaN(), .unit = ""};
   run.latencies["'; DROP TABLE runs; --"].Record(1);
   ASSERT_TRUE(store_->Apply(With({run})).ok());
   const campaign::Run got = store_->GetRun("c1-1").value();
-  EXPECT_EQ(got.findings[0].task, std::string("a\0b\xEF\xBF\xBD", 6)) << "what is not UTF-8 becomes U+FFFD";
+  EXPECT_EQ(got.findings[0].task, std::string("a\0b\xEF\xBF\xBD", 6)) << "invalid UTF-8 becomes U+FFFD";
   EXPECT_TRUE(std::isnan(got.counters.at("odd").value));
   EXPECT_TRUE(got.latencies.contains("'; DROP TABLE runs; --"));
 }
 
-TEST_P(StoreTest, ReplacedRunKeepsNothingOfTheOld) {
+TEST_P(StoreTest, ReplacingARunRemovesItsOldData) {
   campaign::Run run = SomeRun("c1-1");
   run.findings.push_back(run.findings[0]);
   run.findings[1].title = "second";
@@ -169,7 +169,7 @@ TEST_P(StoreTest, FindingsKeepTheirOrder) {
   for (size_t i = 0; i < got.findings.size(); ++i) EXPECT_EQ(got.findings[i].count, i);
 }
 
-TEST_P(StoreTest, RunsInOrderOfTheirNumbers) {
+TEST_P(StoreTest, RunsAreSortedByTheirNumbers) {
   ASSERT_TRUE(store_
                   ->Apply(With({DoneRun("c1-10", Verdict::kPass), DoneRun("c1-2", Verdict::kFail),
                                 DoneRun("c1-2.2", Verdict::kPass), DoneRun("c2-1", Verdict::kPass)}))
@@ -182,7 +182,7 @@ TEST_P(StoreTest, RunsInOrderOfTheirNumbers) {
   EXPECT_THAT(Ids(store_->ListRuns("c3", {}, "", 0)), IsEmpty());
 }
 
-TEST_P(StoreTest, CountsByVerdict) {
+TEST_P(StoreTest, RunsAreCountedByVerdict) {
   campaign::Run superseded = DoneRun("c1-3", Verdict::kError);
   superseded.superseded = true;
   ASSERT_TRUE(store_
@@ -198,7 +198,7 @@ TEST_P(StoreTest, CountsByVerdict) {
   EXPECT_EQ(counts.fail + counts.error + counts.skip + counts.unproven, 0u);
 }
 
-TEST_P(StoreTest, ControlsAreCountedApart) {
+TEST_P(StoreTest, ControlsAreCountedSeparately) {
   campaign::Run killed = DoneRun("c1-1", Verdict::kFail);
   campaign::Run waiting = SomeRun("c1-2");
   killed.control = waiting.control = true;
@@ -227,7 +227,7 @@ TEST_P(StoreTest, EventsAreNumberedWithinTheirCampaign) {
   EXPECT_THAT(store_->EventsAfter("c1", 4, 10).value(), IsEmpty());
 }
 
-TEST_P(StoreTest, AnEventMayTellTheCountsAsTheyAreWithItsChange) {
+TEST_P(StoreTest, CountingEventsIncludeTheirOwnChange) {
   ASSERT_TRUE(store_->Apply(With({SomeRun("c1-1"), SomeRun("c1-2"), DoneRun("c2-1", Verdict::kPass)})).ok());
   Change change = With({DoneRun("c1-2", Verdict::kFail), SomeRun("c1-3")});
   change.events = {{"c1", "run"}};
@@ -242,10 +242,10 @@ TEST_P(StoreTest, AnEventMayTellTheCountsAsTheyAreWithItsChange) {
   EXPECT_EQ(events[1].payload, "campaign");
 }
 
-TEST_P(StoreTest, ChangeIsWrittenWholeOrNotAtAll) {
+TEST_P(StoreTest, ChangeIsAtomic) {
   Change change = With({SomeCampaign("c1")});
   change.events = {{"c1", "x"}};
-  change.runs = {SomeRun("c1-1"), SomeRun("c1-01")};  // two ids with one place in the order: refused
+  change.runs = {SomeRun("c1-1"), SomeRun("c1-01")};  // refused: two ids with the same position
   EXPECT_FALSE(store_->Apply(change).ok());
   EXPECT_TRUE(absl::IsNotFound(store_->GetCampaign("c1").status()));
   EXPECT_TRUE(absl::IsNotFound(store_->GetRun("c1-1").status()));
@@ -253,7 +253,7 @@ TEST_P(StoreTest, ChangeIsWrittenWholeOrNotAtAll) {
   EXPECT_THAT(store_->Apply(change).value(), ElementsAre(1));
 }
 
-TEST_P(StoreTest, KernelsComeAndGo) {
+TEST_P(StoreTest, KernelsAreAddedAndRemoved) {
   KernelBuild kernel = SomeKernel("k1", "6.1");
   ASSERT_TRUE(store_->PutKernel(kernel).ok());
   KernelBuild newer = SomeKernel("k2", "5.10");
@@ -269,16 +269,16 @@ TEST_P(StoreTest, KernelsComeAndGo) {
   EXPECT_TRUE(absl::IsNotFound(store_->GetKernel("k1").status()));
 }
 
-TEST_P(StoreTest, RunsOfAKernelAreTheFinishedOnes) {
+TEST_P(StoreTest, OnlyFinishedRunsOfAKernelCount) {
   ASSERT_TRUE(store_->Apply(With({DoneRun("c1-1", Verdict::kPass), SomeRun("c1-2")})).ok());
   EXPECT_EQ(store_->RunsOfKernel("k0123456789ab").value(), 1u);
   EXPECT_EQ(store_->RunsOfKernel("k1").value(), 0u);
 }
 
-TEST_P(StoreTest, DoneRunsOfAKernelInPagesNewestFirst) {
+TEST_P(StoreTest, DoneRunsOfAKernelArePagedNewestFirst) {
   std::vector<campaign::Run> runs;
   for (const char* id : {"c1-2", "c1-10", "c1-10.2", "c2-1"}) runs.push_back(DoneRun(id, Verdict::kPass));
-  runs.push_back(SomeRun("c2-2"));  // under way
+  runs.push_back(SomeRun("c2-2"));  // not finished
   runs.push_back(DoneRun("c2-3", Verdict::kPass));
   runs.back().kernel_id = "kother";
   runs.push_back(DoneRun("c2-4", Verdict::kFail));
@@ -299,7 +299,7 @@ TEST_P(StoreTest, DoneRunsOfAKernelInPagesNewestFirst) {
   EXPECT_THAT(ids("baseline", "c1-2", 2), IsEmpty());
 }
 
-TEST_P(StoreTest, HostsComeAndGo) {
+TEST_P(StoreTest, HostsAreAddedAndRemoved) {
   Host host;
   host.id = "h1";
   host.state = Host::State::kDrained;
@@ -332,13 +332,14 @@ access::Token SomeToken(const std::string& id, const std::string& name) {
   return token;
 }
 
-TEST_P(StoreTest, TokensComeBackUntilTheyAreRevoked) {
+TEST_P(StoreTest, TokensAreLiveUntilTheyExpireOrAreRevoked) {
   ASSERT_TRUE(store_->AddToken(SomeToken("t1", "ci")).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(store_->AddToken(SomeToken("t2", "ci")))) << "the name is taken";
+  EXPECT_TRUE(absl::IsAlreadyExists(store_->AddToken(SomeToken("t2", "ci"))))
+      << "the name of a live token cannot be used again";
   access::Token later = SomeToken("t3", "ci");
   later.created = absl::FromUnixSeconds(2000);
   later.expires = absl::FromUnixSeconds(3000);
-  EXPECT_TRUE(store_->AddToken(later).ok()) << "the first has expired by then";
+  EXPECT_TRUE(store_->AddToken(later).ok()) << "the first token has expired by then";
   EXPECT_THAT(Ids(Reopen()->ListTokens()), ElementsAre("t3", "t1"));
 
   const access::Token found = store_->FindToken(access::HashToken("secret of t1")).value();
@@ -353,13 +354,14 @@ TEST_P(StoreTest, TokensComeBackUntilTheyAreRevoked) {
   EXPECT_TRUE(absl::IsNotFound(store_->FindToken("").status()));
 
   const absl::Time now = absl::FromUnixSeconds(2500);
-  EXPECT_EQ(store_->RevokeToken("ci", now).value().id, "t3") << "by name: the live one";
-  EXPECT_EQ(store_->RevokeToken("t3", absl::FromUnixSeconds(2600)).value().revoked, now) << "once";
+  EXPECT_EQ(store_->RevokeToken("ci", now).value().id, "t3") << "a name identifies the live token";
+  EXPECT_EQ(store_->RevokeToken("t3", absl::FromUnixSeconds(2600)).value().revoked, now)
+      << "the first revocation is kept";
   EXPECT_TRUE(absl::IsNotFound(store_->RevokeToken("ci", now).status()));
   EXPECT_FALSE(store_->FindToken(later.hash).value().Live(now));
 }
 
-TEST_P(StoreTest, AuditEntriesNewestFirstInPages) {
+TEST_P(StoreTest, AuditEntriesArePagedNewestFirst) {
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     access::AuditEntry entry;
@@ -384,7 +386,7 @@ TEST_P(StoreTest, AuditEntriesNewestFirstInPages) {
   EXPECT_THAT(Ids(store_->ListAudit("", 9)), ElementsAre(ids[0], ids[1]));
 }
 
-TEST_P(StoreTest, DamageIsTold) {
+TEST_P(StoreTest, DamageIsReported) {
   ASSERT_TRUE(store_->Apply(With({SomeRun("c1-1")})).ok());
   Execute("UPDATE findings SET body = '{'");
   EXPECT_TRUE(absl::IsDataLoss(store_->GetRun("c1-1").status()));
@@ -393,7 +395,7 @@ TEST_P(StoreTest, DamageIsTold) {
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
 }
 
-TEST_P(StoreTest, ThreadsMayCallAtOnce) {
+TEST_P(StoreTest, ThreadsMayCallConcurrently) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([this, t] {
@@ -409,7 +411,7 @@ TEST_P(StoreTest, ThreadsMayCallAtOnce) {
   EXPECT_EQ(store_->EventsAfter("c1", 0, 1000).value().size(), 40u);
 }
 
-TEST_P(StoreTest, ObserverIsToldOfEachCall) {
+TEST_P(StoreTest, ObserverIsCalledForEachCall) {
   std::vector<std::string> operations;
   const auto store = Reopen([&](std::string_view operation, double seconds) {
     operations.emplace_back(operation);

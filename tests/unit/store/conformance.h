@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every backend of the store must do. A backend's test instantiates StoreTest with itself.
+// Requirements for every backend of the store. The test of a backend instantiates StoreTest with that backend.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace lk::store {
 
 struct Backend {
   std::string name;
-  // URL of a database with nothing in it, or a reason why there is none.
+  // The URL of an empty database, or the reason why there is none.
   std::function<StatusOr<std::string>()> fresh;
 };
 inline void PrintTo(const Backend& backend, std::ostream* out) {
@@ -26,14 +26,14 @@ class StoreTest : public testing::TestWithParam<Backend> {
  protected:
   void SetUp() override;
   std::unique_ptr<Store> Reopen(Observer observe = {}) const;
-  // Past the store.
+  // Executes SQL directly, bypassing the store.
   void Execute(const std::string& statement) const;
 
   std::string url_;
   std::unique_ptr<Store> store_;
 };
 
-// With the kernel of SomeRun stored.
+// The store contains the kernel of SomeRun.
 class StatisticsTest : public StoreTest {
  protected:
   void SetUp() override;
@@ -41,7 +41,7 @@ class StatisticsTest : public StoreTest {
   RunStatistics::Row OnlyRow() const;
 };
 
-// Values as lkd has them; Filled (tests/unit/filled.h) has every field set.
+// Realistic values; Filled (tests/unit/filled.h) sets every field.
 campaign::Campaign SomeCampaign(const std::string& id);
 campaign::Run SomeRun(const std::string& id);
 campaign::Run DoneRun(const std::string& id, campaign::Verdict verdict);

@@ -37,7 +37,7 @@ void StatisticsTest::Save(const campaign::Run& run) const {
 
 RunStatistics::Row StatisticsTest::OnlyRow() const {
   const RunStatistics statistics = store_->Statistics().value();
-  if (statistics.rows.size() != 1) throw std::runtime_error("not one row");
+  if (statistics.rows.size() != 1) throw std::runtime_error("expected one row");
   return statistics.rows[0];
 }
 
@@ -113,12 +113,12 @@ campaign::Run SomeRun(const std::string& id) {
   using Step = campaign::PostMortemStep;
   run.post_mortem = {{.step = Step::Step::kRegisters,
                       .outcome = Step::Outcome::kDone,
-                      .detail = "2 of 2 CPUs run with interrupts off",
+                      .detail = "2 of 2 CPUs running with interrupts off",
                       .text = "RAX=0\nRBX=1",
                       .seconds = 0.25},
                      {.step = Step::Step::kDump,
                       .outcome = Step::Outcome::kSkipped,
-                      .detail = "not asked for",
+                      .detail = "not requested",
                       .text = "",
                       .seconds = 0}};
   run.paused_seconds = 12.5;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs against the server that LK_TEST_POSTGRESQL_URL names, whose path is /postgres; see with-postgresql.
+// Uses the server in LK_TEST_POSTGRESQL_URL, a URL with the path /postgres; see with-postgresql.
 #include <soci/soci.h>
 
 #include <atomic>
@@ -11,7 +11,7 @@
 namespace lk::store {
 namespace {
 
-// Another database of the same server.
+// Creates a new database on the same server.
 StatusOr<std::string> Fresh() {
   static std::atomic<int> made = 0;
   const char* server = std::getenv("LK_TEST_POSTGRESQL_URL");
@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(Conformance, StatisticsTest, testing::Values(kPostgresq
 class PostgresqlTest : public StoreTest {};
 INSTANTIATE_TEST_SUITE_P(Own, PostgresqlTest, testing::Values(kPostgresql), kName);
 
-TEST_P(PostgresqlTest, CutConnectionIsMadeAnew) {
+TEST_P(PostgresqlTest, ReconnectsAfterTheConnectionIsCut) {
   ASSERT_TRUE(store_->PutKernel(SomeKernel("k1", "6.1")).ok());
   Execute(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -17,7 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A file of its own each time, all in one directory that goes with the process.
+// Returns a new file name each time, all in one directory that is removed when the process exits.
 std::string FreshPath() {
   static const struct Directory {
     Directory() : path(testing::TempDir() + "lk-store-XXXXXX") {
@@ -46,13 +46,13 @@ TEST(Sqlite, FileIsPrivate) {
   }
 }
 
-TEST(Sqlite, MemoryWorksToo) {
+TEST(Sqlite, InMemoryDatabaseWorks) {
   const auto store = Open("sqlite::memory:").value();
   EXPECT_TRUE(store->Apply({.campaigns = {SomeCampaign("c1")}, .runs = {}, .events = {}, .time = {}}).ok());
   EXPECT_TRUE(store->GetCampaign("c1").ok());
 }
 
-TEST(Sqlite, OtherFileIsDataLoss) {
+TEST(Sqlite, NonDatabaseFileIsDataLoss) {
   const std::string path = FreshPath();
   std::ofstream(path) << std::string(4096, 'x');
   EXPECT_TRUE(absl::IsDataLoss(Open("sqlite:" + path).status()));
@@ -63,7 +63,7 @@ TEST(Sqlite, MissingDirectoryIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("/nonexistent/lk.db: No such file or directory"));
 }
 
-TEST(Sqlite, WhatWasAppliedSurvivesKill) {
+TEST(Sqlite, AppliedChangesSurviveAKill) {
   const std::string url = "sqlite:" + FreshPath();
   const pid_t child = fork();
   ASSERT_GE(child, 0);
@@ -82,7 +82,7 @@ TEST(Sqlite, WhatWasAppliedSurvivesKill) {
   EXPECT_EQ(store->EventsAfter("c1", 0, 10).value().size(), 1u);
 }
 
-TEST(Url, OthersAreRefused) {
+TEST(Url, InvalidUrlsAreRefused) {
   for (const char* url : {"mysql://x", "lk.db", "", "sqlite:", "sqlite:a\"b"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(Open(url).status())) << url;
   }

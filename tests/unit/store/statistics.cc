@@ -15,7 +15,7 @@ TEST_P(StatisticsTest, SumsFinishedRuns) {
   campaign::Run running = SomeRun("c1-1");
   running.findings.clear();
   Save(running);
-  EXPECT_THAT(store_->Statistics()->rows, IsEmpty()) << "a run counts when it is done";
+  EXPECT_THAT(store_->Statistics()->rows, IsEmpty()) << "a run that is not done does not count";
 
   campaign::Run fail = DoneRun("c1-2", Verdict::kFail);
   fail.findings.push_back(fail.findings[0]);
@@ -47,24 +47,24 @@ TEST_P(StatisticsTest, SumsFinishedRuns) {
   EXPECT_EQ(row.last_finished, pass.finished);
 }
 
-TEST_P(StatisticsTest, FindingCountsOnceItIsWholeWhileItsRunGoesOn) {
+TEST_P(StatisticsTest, FindingCountsAsSoonAsItIsCompleteEvenIfItsRunContinues) {
   campaign::Run run = SomeRun("c1-1");
   run.findings[0].open = true;
   Save(run);
-  EXPECT_THAT(store_->Statistics()->rows, IsEmpty()) << "its title and kind may change";
+  EXPECT_THAT(store_->Statistics()->rows, IsEmpty()) << "an open finding does not count: its title and kind may change";
   run.findings[0].open = false;
   run.findings[0].kind = detect::Kind::kHardLockup;
   Save(run);
   EXPECT_THAT(OnlyRow().findings, ElementsAre(Pair("hard_lockup", 1)));
   EXPECT_THAT(OnlyRow().verdicts, IsEmpty());
-  run.findings[0].count = 9;  // seen again: the same finding
+  run.findings[0].count = 9;  // the same finding was seen again
   Save(run);
   run.state = campaign::RunState::kDone;
   Save(run);
   EXPECT_THAT(OnlyRow().findings, ElementsAre(Pair("hard_lockup", 1)));
 }
 
-TEST_P(StatisticsTest, TellsControlsFromTheOtherRuns) {
+TEST_P(StatisticsTest, SeparatesControlsFromOtherRuns) {
   campaign::Run control = DoneRun("c1-1", Verdict::kFail);
   control.control = true;
   Save(control);
@@ -76,7 +76,7 @@ TEST_P(StatisticsTest, TellsControlsFromTheOtherRuns) {
   EXPECT_THAT(OnlyRow().controls, ElementsAre(Pair("fail", 0)));
 }
 
-TEST_P(StatisticsTest, TheLastFinishedCampaignDecidesOverAMutant) {
+TEST_P(StatisticsTest, TheLastConclusiveCampaignDecidesTheStateOfAMutant) {
   const auto finish = [&](const std::string& id, campaign::CampaignState state, std::vector<Verdict> verdicts) {
     Change change;
     change.campaigns = {SomeCampaign(id)};
@@ -105,7 +105,7 @@ TEST_P(StatisticsTest, TheLastFinishedCampaignDecidesOverAMutant) {
   EXPECT_THAT(mutants(*Reopen()), ElementsAre("6.12.1-cloud baseline survived"));
   finish("c3", State::kCancelled, {Verdict::kFail});
   finish("c4", State::kFinished, {Verdict::kError});
-  EXPECT_THAT(mutants(*store_), ElementsAre("6.12.1-cloud baseline survived")) << "neither decided anything";
+  EXPECT_THAT(mutants(*store_), ElementsAre("6.12.1-cloud baseline survived")) << "neither c3 nor c4 was conclusive";
   finish("c5", State::kFinished, {Verdict::kFail});
   EXPECT_THAT(mutants(*store_), ElementsAre("6.12.1-cloud baseline killed"));
   ASSERT_TRUE(store_->RemoveKernel("k0123456789ab").ok());
@@ -121,14 +121,14 @@ TEST_P(StatisticsTest, FindingsNotHeldAgainstTheKernelDoNotCount) {
   EXPECT_THAT(OnlyRow().findings, ElementsAre(Pair("soft_lockup", 1)));
 }
 
-TEST_P(StatisticsTest, CountOfFindingsNeverFalls) {
+TEST_P(StatisticsTest, NumberOfFindingsNeverDecreases) {
   campaign::Run run = SomeRun("c1-1");
   run.findings.resize(3, run.findings[0]);
   run.findings[2].kind = detect::Kind::kHang;
   Save(run);
   EXPECT_THAT(OnlyRow().findings, ElementsAre(Pair("hang", 1), Pair("soft_lockup", 2)));
   run.findings[0].distrust = "the VM was paused for 12s";
-  run.findings.erase(run.findings.begin() + 1);  // belonged to another; the one behind it moves up
+  run.findings.erase(run.findings.begin() + 1);  // folded into another finding; the next one moves up
   Save(run);
   EXPECT_THAT(OnlyRow().findings, ElementsAre(Pair("hang", 1), Pair("soft_lockup", 2)));
 }
@@ -143,7 +143,7 @@ TEST_P(StatisticsTest, RunSavedAgainCountsOnce) {
   EXPECT_EQ(store_->Statistics()->console_bytes, 1000u);
 }
 
-TEST_P(StatisticsTest, RunJudgedAnewMovesOver) {
+TEST_P(StatisticsTest, ChangedVerdictMovesTheRun) {
   campaign::Run run = DoneRun("c1-1", Verdict::kPass);
   Save(run);
   ASSERT_TRUE(store_->Statistics().ok());
@@ -155,7 +155,7 @@ TEST_P(StatisticsTest, RunJudgedAnewMovesOver) {
   EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup").count(), 11u);
 }
 
-TEST_P(StatisticsTest, OutliveARestartAndAreSharedBetweenControllers) {
+TEST_P(StatisticsTest, SurviveARestartAndAreSharedBetweenControllers) {
   Save(DoneRun("c1-1", Verdict::kPass));
   const auto other = Reopen();
   EXPECT_EQ(other->Statistics()->rows[0].verdicts.size(), 1u);
@@ -164,7 +164,7 @@ TEST_P(StatisticsTest, OutliveARestartAndAreSharedBetweenControllers) {
   EXPECT_EQ(other->Statistics()->rows[0].latencies.at("timer_wakeup").count(), 22u);
 }
 
-TEST_P(StatisticsTest, TitlesCountAsFindingsDo) {
+TEST_P(StatisticsTest, TitlesAreCountedLikeFindings) {
   campaign::Run run = SomeRun("c1-1");
   run.findings.resize(3, run.findings[0]);
   run.findings[1].title = "BUG: soft lockup in caf\u00e9\n" + std::string(200, 'x');
@@ -174,7 +174,7 @@ TEST_P(StatisticsTest, TitlesCountAsFindingsDo) {
   ASSERT_EQ(titles.size(), 2u);
   EXPECT_EQ(titles.at({"soft_lockup", "BUG: soft lockup in do_idle"}).findings, 1u);
   const std::string other = titles.begin()->first.second;
-  EXPECT_THAT(other, testing::StartsWith("BUG: soft lockup in caf___xx")) << "fit for a label";
+  EXPECT_THAT(other, testing::StartsWith("BUG: soft lockup in caf___xx")) << "titles are made usable as labels";
   EXPECT_EQ(other.size(), 128u);
   const long long first = titles.begin()->second.first;
 
@@ -190,7 +190,7 @@ TEST_P(StatisticsTest, TitlesCountAsFindingsDo) {
   EXPECT_EQ(Reopen()->Statistics()->rows[0].titles.size(), 3u);
 }
 
-TEST_P(StatisticsTest, NamesTheRunFinishedLast) {
+TEST_P(StatisticsTest, NamesTheRunThatFinishedLast) {
   const auto last = [this](const std::string& verdict) {
     const auto runs = OnlyRow().last_runs;
     const auto it = runs.find(verdict);
@@ -212,11 +212,11 @@ TEST_P(StatisticsTest, NamesTheRunFinishedLast) {
   EXPECT_EQ(last("unproven"), "c1-1");
   older.verdict = Verdict::kUnproven;
   Save(older);
-  EXPECT_EQ(last("pass"), "") << "there is none any more";
+  EXPECT_EQ(last("pass"), "") << "no run with this verdict is left";
   EXPECT_EQ(last("unproven"), "c1-1");
 }
 
-TEST_P(StatisticsTest, KernelsComeInReleaseOrderWithTheirTree) {
+TEST_P(StatisticsTest, KernelsAreSortedByReleaseAndHaveTheirTree) {
   const auto put = [this](const std::string& id, const std::string& release, campaign::Labels labels, int added) {
     campaign::KernelBuild kernel = SomeKernel(id, release);
     kernel.labels = std::move(labels);
@@ -228,7 +228,7 @@ TEST_P(StatisticsTest, KernelsComeInReleaseOrderWithTheirTree) {
   put("k2", "6.1.0-9-amd64", {{"tree", "stable"}}, 3);
   put("k3", "6.1.0-9-amd64", {{"tree", "next"}}, 4);
   put("k4", "6.12.1-mutant", {{"tree", "lab"}, {"mutant", "baseline"}}, 5);
-  // As a store of before these columns has it.
+  // As if they had been stored before these columns existed.
   Execute("UPDATE kernels SET arch = '', tree = '', mutant = ''");
   std::vector<std::string> words;
   const auto statistics = Reopen()->Statistics();
@@ -238,7 +238,7 @@ TEST_P(StatisticsTest, KernelsComeInReleaseOrderWithTheirTree) {
               ElementsAre("6.1.0-9-amd64 aarch64 next", "6.1.0-40-amd64 aarch64 stable", "6.12.1-cloud aarch64 "));
 }
 
-TEST_P(StatisticsTest, WorkIsSummedUpOverAllControllers) {
+TEST_P(StatisticsTest, WorkIsSummedOverAllControllers) {
   Work more;
   more.agent_samples = 3;
   more.calls["apply"].Record(1000);
@@ -249,7 +249,7 @@ TEST_P(StatisticsTest, WorkIsSummedUpOverAllControllers) {
   EXPECT_EQ(work.calls.at("apply").count(), 2u);
 }
 
-TEST_P(StoreTest, CampaignsAreToBePushedOnce) {
+TEST_P(StoreTest, CampaignsArePushedOnce) {
   const auto unpushed = [this](absl::Time since) {
     std::vector<std::string> ids;
     const auto campaigns = store_->UnpushedCampaigns(since, 10);
@@ -267,15 +267,16 @@ TEST_P(StoreTest, CampaignsAreToBePushedOnce) {
   ASSERT_TRUE(store_->Apply(change).ok());
   EXPECT_THAT(unpushed(now - absl::Hours(2)), ElementsAre("c2", "c1"));
   ASSERT_TRUE(store_->MarkPushed("c2").ok());
-  ASSERT_TRUE(store_->Apply(change).ok()) << "stored again";
-  EXPECT_THAT(unpushed(now - absl::Hours(9)), ElementsAre("c3", "c1"));
+  ASSERT_TRUE(store_->Apply(change).ok());
+  EXPECT_THAT(unpushed(now - absl::Hours(9)), ElementsAre("c3", "c1"))
+      << "storing the campaign again does not reset the mark";
 }
 
-TEST_P(StatisticsTest, RemovedKernelLeaves) {
+TEST_P(StatisticsTest, RemovedKernelDisappears) {
   Save(DoneRun("c1-1", Verdict::kPass));
   ASSERT_TRUE(store_->RemoveKernel("k0123456789ab").ok());
   EXPECT_THAT(store_->Statistics()->rows, IsEmpty());
-  EXPECT_EQ(store_->Statistics()->console_bytes, 1000u) << "totals without a kernel never fall";
+  EXPECT_EQ(store_->Statistics()->console_bytes, 1000u) << "totals without a kernel never decrease";
   ASSERT_TRUE(store_->PutKernel(SomeKernel("kother", "6.12.1-cloud")).ok());
   EXPECT_EQ(store_->Statistics()->rows.size(), 1u);
 }

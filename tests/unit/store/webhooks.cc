@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every backend must do with webhooks.
+// Requirements for how every backend stores webhooks.
 #include <gmock/gmock.h>
 
 #include "tests/unit/store/conformance.h"
@@ -34,7 +34,7 @@ Notification Outgoing(const std::string& id, const std::string& target, int64_t 
   return notification;
 }
 
-TEST_P(StoreTest, InboundWebhookComesBack) {
+TEST_P(StoreTest, InboundWebhookRoundTrips) {
   ASSERT_TRUE(store_->AddInbound(Inbound("in_1", "d1"), 10).value());
   InboundWebhook got = store_->GetInbound("in_1").value();
   EXPECT_EQ(got.source, "github");
@@ -58,7 +58,7 @@ TEST_P(StoreTest, InboundWebhookComesBack) {
   EXPECT_TRUE(absl::IsNotFound(store_->UpdateInbound(Inbound("in_2", "d2"))));
 }
 
-TEST_P(StoreTest, DeliveryIsTakenOnce) {
+TEST_P(StoreTest, DeliveryIsAcceptedOnce) {
   EXPECT_TRUE(store_->AddInbound(Inbound("in_1", "d1"), 10).value());
   EXPECT_FALSE(store_->AddInbound(Inbound("in_2", "d1"), 10).value());
   InboundWebhook replayed = Inbound("in_3", "another id");
@@ -70,14 +70,15 @@ TEST_P(StoreTest, DeliveryIsTakenOnce) {
   EXPECT_THAT(Ids(store_->ListInbound("", "", 10)), ElementsAre("in_4", "in_1"));
 }
 
-TEST_P(StoreTest, QueueOfWebhooksIsBounded) {
+TEST_P(StoreTest, NumberOfQueuedWebhooksIsLimited) {
   EXPECT_TRUE(store_->AddInbound(Inbound("in_1", "d1"), 1).value());
   EXPECT_TRUE(absl::IsResourceExhausted(store_->AddInbound(Inbound("in_2", "d2"), 1).status()));
   EXPECT_TRUE(store_->AddInbound(Inbound("in_3", "d3", "ignored"), 1).value());
-  EXPECT_FALSE(store_->AddInbound(Inbound("in_4", "d1"), 1).value()) << "known, though the queue is full";
+  EXPECT_FALSE(store_->AddInbound(Inbound("in_4", "d1"), 1).value())
+      << "a duplicate is recognised even if the queue is full";
 }
 
-TEST_P(StoreTest, QueuedWebhooksInOrderOfTheirTime) {
+TEST_P(StoreTest, QueuedWebhooksAreSortedByDueTime) {
   EXPECT_EQ(store_->NextInbound().value(), std::nullopt);
   InboundWebhook later = Inbound("in_1", "d1");
   later.next_attempt = absl::FromUnixSeconds(200);
@@ -89,12 +90,12 @@ TEST_P(StoreTest, QueuedWebhooksInOrderOfTheirTime) {
   EXPECT_THAT(Ids(store_->ListInbound("ignored", "", 9)), ElementsAre("in_3"));
 }
 
-TEST_P(StoreTest, OutboxComesWithTheChange) {
+TEST_P(StoreTest, NotificationsAreStoredWithTheChange) {
   Change change;
   change.campaigns = {SomeCampaign("c1")};
   change.notifications = {Outgoing("msg_1", "ci", 5), Outgoing("msg_2", "ci", 4), Outgoing("msg_3", "other", 1)};
   ASSERT_TRUE(store_->Apply(change).ok());
-  ASSERT_TRUE(store_->Apply(change).ok()) << "the same again";
+  ASSERT_TRUE(store_->Apply(change).ok()) << "applying the same change again is not an error";
   EXPECT_THAT(Ids(store_->ListNotifications("", "", 10)), ElementsAre("msg_1", "msg_2", "msg_3"));
   const Notification next = Reopen()->NextNotification("ci").value().value();
   EXPECT_EQ(next.id, "msg_2");
@@ -128,7 +129,7 @@ TEST_P(StoreTest, AttemptsAreCounted) {
   EXPECT_TRUE(absl::IsNotFound(store_->GetNotification("msg_2").status()));
 }
 
-TEST_P(StoreTest, OldWebhooksAreForgotten) {
+TEST_P(StoreTest, OldWebhooksAreDeleted) {
   ASSERT_TRUE(store_->AddInbound(Inbound("in_1", "d1", "queued"), 10).value());
   ASSERT_TRUE(store_->AddInbound(Inbound("in_2", "d2", "done"), 10).value());
   Notification delivered = Outgoing("msg_1", "ci", 5), dead = Outgoing("msg_2", "ci", 5);
@@ -137,7 +138,7 @@ TEST_P(StoreTest, OldWebhooksAreForgotten) {
   ASSERT_TRUE(store_->AddNotification(delivered).ok());
   ASSERT_TRUE(store_->AddNotification(dead).ok());
   ASSERT_TRUE(store_->ForgetWebhooks(absl::FromUnixSeconds(5)).ok());
-  EXPECT_EQ(store_->ListNotifications("", "", 10).value().size(), 2u) << "not older";
+  EXPECT_EQ(store_->ListNotifications("", "", 10).value().size(), 2u) << "nothing is older than the given time yet";
   ASSERT_TRUE(store_->ForgetWebhooks(absl::FromUnixSeconds(1000)).ok());
   EXPECT_THAT(Ids(store_->ListInbound("", "", 10)), ElementsAre("in_1"));
   EXPECT_THAT(Ids(store_->ListNotifications("", "", 10)), ElementsAre("msg_2"));

@@ -12,7 +12,7 @@ namespace {
 using lk::RuntimeDirectory;
 using lk::StateDirectory;
 
-// A user for whom no login session has made /run/user/UID.
+// A user without a login session, and therefore without /run/user/UID.
 constexpr uid_t kNobodyLoggedIn = 4'000'000'001;
 
 class Directories : public testing::Test {
@@ -33,7 +33,7 @@ class Directories : public testing::Test {
   std::map<std::string, std::string> before_;
 };
 
-TEST_F(Directories, RootHasTheSystems) {
+TEST_F(Directories, RootUsesSystemDirectories) {
   setenv("XDG_STATE_HOME", "/x", 1);
   setenv("XDG_RUNTIME_DIR", "/x", 1);
   EXPECT_EQ(StateDirectory(0), "/var/lib/lk");
@@ -47,7 +47,7 @@ TEST_F(Directories, FollowTheEnvironment) {
   EXPECT_EQ(RuntimeDirectory(kNobodyLoggedIn), "/runtime/lk");
 }
 
-TEST_F(Directories, AreInTheHomeOfAUserWithoutALoginSession) {
+TEST_F(Directories, FallBackToHomeWithoutALoginSession) {
   EXPECT_EQ(StateDirectory(kNobodyLoggedIn), "/home/u/.local/state/lk");
   EXPECT_EQ(RuntimeDirectory(kNobodyLoggedIn), "/home/u/.cache/lk");
   setenv("XDG_CACHE_HOME", "/cache", 1);

@@ -12,7 +12,7 @@ TEST(EditDistance, CountsInsertionsDeletionsAndReplacements) {
   EXPECT_EQ(EditDistance("abc", ""), 3u);
   EXPECT_EQ(EditDistance("vcpus", "vcpus"), 0u);
   EXPECT_EQ(EditDistance("vcpu", "vcpus"), 1u);
-  EXPECT_EQ(EditDistance("vcpsu", "vcpus"), 2u) << "letters that changed places are two";
+  EXPECT_EQ(EditDistance("vcpsu", "vcpus"), 2u) << "a transposition counts as two";
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
   EXPECT_EQ(EditDistance("sitting", "kitten"), 3u);
 }

@@ -28,7 +28,7 @@ class FileTest : public testing::Test {
   UniqueFd fd_ = UniqueFd(mkostemp(path_.data(), O_CLOEXEC));
 };
 
-TEST_F(FileTest, WhatWasWrittenIsRead) {
+TEST_F(FileTest, ReadsBackWhatWasWritten) {
   for (const size_t size : {0, 1, 4095, 4096, 4097, 1 << 20}) {
     std::string text(size, 'x');
     if (!text.empty()) text.back() = '\0';
@@ -39,23 +39,23 @@ TEST_F(FileTest, WhatWasWrittenIsRead) {
   }
 }
 
-TEST(ReadFile, ReadsFilesWithoutASize) {
+TEST(ReadFile, ReadsFilesOfUnknownSize) {
   EXPECT_THAT(ReadFile("/proc/self/status").value(), StartsWith("Name:"));
 }
 
-TEST(ReadFile, NamesThePathAndTheReason) {
+TEST(ReadFile, ErrorsHaveThePathAndTheReason) {
   const Status absent = ReadFile("/nonexistent/file").status();
   EXPECT_TRUE(absl::IsNotFound(absent));
   EXPECT_EQ(absent.message(), "/nonexistent/file: No such file or directory");
   EXPECT_THAT(ReadFile("/").status().message(), HasSubstr("Is a directory"));
 }
 
-TEST(WriteAll, GoesOnAfterAShortWrite) {
+TEST(WriteAll, ContinuesAfterAShortWrite) {
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
   const UniqueFd from(ends[0]);
   UniqueFd to(ends[1]);
-  EXPECT_EQ(WriteAll(to.get(), std::string(1 << 20, 'x')).value(), EAGAIN) << "a full pipe";
+  EXPECT_EQ(WriteAll(to.get(), std::string(1 << 20, 'x')).value(), EAGAIN) << "the pipe is full";
 
   ASSERT_EQ(fcntl(to.get(), F_SETFL, 0), 0);
   ASSERT_EQ(fcntl(from.get(), F_SETFL, 0), 0);
@@ -70,7 +70,7 @@ TEST(WriteAll, GoesOnAfterAShortWrite) {
   EXPECT_EQ(std::ranges::count(text, 'y'), 1 << 20);
 }
 
-TEST(WriteAll, TellsTheReason) {
+TEST(WriteAll, ReturnsTheReason) {
   const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
   EXPECT_EQ(WriteAll(full.get(), "x"), std::errc::no_space_on_device);
   EXPECT_EQ(WriteAll(-1, "x"), std::errc::bad_file_descriptor);

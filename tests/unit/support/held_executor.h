@@ -10,7 +10,7 @@
 
 namespace lk {
 
-// Keeps tasks until the test has them done.
+// Keeps tasks until the test runs them.
 class HeldExecutor final : public Executor {
  public:
   using Executor::Post;
@@ -18,7 +18,7 @@ class HeldExecutor final : public Executor {
     keys.push_back(key);
     tasks_.push_back(std::move(task));
   }
-  // Whether there was any.
+  // Runs all tasks. If there are none, or `held` is set, runs nothing and returns false.
   bool RunAll() {
     if (held || tasks_.empty()) return false;
     while (!tasks_.empty()) {
@@ -31,7 +31,7 @@ class HeldExecutor final : public Executor {
   void Drop() { tasks_.clear(); }
 
   bool held = false;
-  std::vector<std::string> keys;  // of all that was posted
+  std::vector<std::string> keys;  // of all posted tasks, in order
 
  private:
   std::deque<Task> tasks_;

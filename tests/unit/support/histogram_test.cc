@@ -15,9 +15,9 @@
 namespace lk {
 namespace {
 
-constexpr uint64_t kMaxTold = uint64_t{1} << Histogram::kMaxValueBits;
+constexpr uint64_t kMaxValue = uint64_t{1} << Histogram::kMaxValueBits;
 
-// Values spread evenly over the powers of two, below the last bucket's overflow.
+// Values spread evenly over the powers of two, within the range of the histogram.
 class Values {
  public:
   explicit Values(uint64_t seed) : random_(seed) {}
@@ -45,7 +45,7 @@ std::string Bytes(const Histogram& histogram) {
   return ToProto(histogram, "p").SerializeAsString();
 }
 
-TEST(Histogram, BucketsTileTheRangeWithoutGap) {
+TEST(Histogram, BucketsTileTheRangeWithoutGaps) {
   EXPECT_EQ(Histogram::BucketLower(0), 0u);
   for (size_t i = 0; i + 1 < Histogram::kBuckets; ++i) {
     const uint64_t lower = Histogram::BucketLower(i), upper = Histogram::BucketUpper(i);
@@ -53,10 +53,10 @@ TEST(Histogram, BucketsTileTheRangeWithoutGap) {
     ASSERT_EQ(Histogram::BucketOf(lower), i);
     ASSERT_EQ(Histogram::BucketOf(upper - 1), i);
   }
-  EXPECT_EQ(Histogram::BucketUpper(Histogram::kBuckets - 1), kMaxTold);
+  EXPECT_EQ(Histogram::BucketUpper(Histogram::kBuckets - 1), kMaxValue);
 }
 
-TEST(Histogram, FollowsTheFormulaOfTheContract) {
+TEST(Histogram, FollowsTheFormulaInTheProtoFile) {
   // lk.v1.Histogram: e = i / 32, m = i % 32, [(32 + m) << (e - 1), (32 + m + 1) << (e - 1)).
   for (size_t i = 0; i < Histogram::kBuckets; ++i) {
     const uint64_t e = i / 32, m = i % 32;
@@ -64,8 +64,8 @@ TEST(Histogram, FollowsTheFormulaOfTheContract) {
   }
 }
 
-TEST(Histogram, ValuesBeyondTheRangeLandInTheLastBucket) {
-  for (const uint64_t value : {kMaxTold, kMaxTold + 1, UINT64_MAX}) {
+TEST(Histogram, ValuesBeyondTheRangeGoIntoTheLastBucket) {
+  for (const uint64_t value : {kMaxValue, kMaxValue + 1, UINT64_MAX}) {
     EXPECT_EQ(Histogram::BucketOf(value), Histogram::kBuckets - 1);
   }
   const Histogram histogram = Of({1, UINT64_MAX});
@@ -73,7 +73,7 @@ TEST(Histogram, ValuesBeyondTheRangeLandInTheLastBucket) {
   EXPECT_EQ(histogram.max_ns(), UINT64_MAX);
 }
 
-TEST(HistogramProperty, ABucketIsAtMostOne32ndWide) {
+TEST(HistogramProperty, ABucketEndsAtMostOne32ndAboveEachOfItsValues) {
   Values values(1);
   for (int i = 0; i < 200000; ++i) {
     const uint64_t value = values.Next();
@@ -85,7 +85,7 @@ TEST(HistogramProperty, ABucketIsAtMostOne32ndWide) {
   }
 }
 
-TEST(HistogramProperty, AQuantileIsNeverBelowTheExactOneAndAtMostOne32ndAbove) {
+TEST(HistogramProperty, AQuantileIsAtLeastTheExactOneAndAtMostOne32ndAboveIt) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     std::vector<uint64_t> values = Values(seed).Take(1 + seed * 37 % 1000);
     const Histogram histogram = Of(values);
@@ -93,15 +93,15 @@ TEST(HistogramProperty, AQuantileIsNeverBelowTheExactOneAndAtMostOne32ndAbove) {
     for (const double q : {1e-9, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0}) {
       const auto rank = std::max<size_t>(1, static_cast<size_t>(std::ceil(q * static_cast<double>(values.size()))));
       const uint64_t exact = values[rank - 1];
-      const uint64_t told = histogram.Quantile(q);
-      ASSERT_GE(told, exact) << "seed " << seed << " q " << q;
-      ASSERT_LE(told, exact + exact / 32) << "seed " << seed << " q " << q;
-      ASSERT_LE(told, values.back());
+      const uint64_t reported = histogram.Quantile(q);
+      ASSERT_GE(reported, exact) << "seed " << seed << " q " << q;
+      ASSERT_LE(reported, exact + exact / 32) << "seed " << seed << " q " << q;
+      ASSERT_LE(reported, values.back());
     }
   }
 }
 
-TEST(HistogramProperty, MergingIsRecordingTogetherInAnyOrder) {
+TEST(HistogramProperty, MergingInAnyOrderEqualsRecordingTogether) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     Values source(seed);
     const auto a = source.Take(100), b = source.Take(seed), c = source.Take(seed % 3);
@@ -121,25 +121,25 @@ TEST(HistogramProperty, MergingIsRecordingTogetherInAnyOrder) {
   }
 }
 
-TEST(HistogramProperty, CountAtMostNeverCountsAValueAbove) {
+TEST(HistogramProperty, CountAtMostNeverCountsALargerValue) {
   const std::vector<uint64_t> values = Values(7).Take(2000);
   const Histogram histogram = Of(values);
   for (const uint64_t limit : Values(8).Take(500)) {
     const auto exact = std::count_if(values.begin(), values.end(), [&](uint64_t v) { return v <= limit; });
-    const auto surely = std::count_if(values.begin(), values.end(), [&](uint64_t v) { return v + v / 32 <= limit; });
+    const auto certain = std::count_if(values.begin(), values.end(), [&](uint64_t v) { return v + v / 32 <= limit; });
     ASSERT_LE(histogram.CountAtMost(limit), static_cast<uint64_t>(exact));
-    ASSERT_GE(histogram.CountAtMost(limit), static_cast<uint64_t>(surely));
+    ASSERT_GE(histogram.CountAtMost(limit), static_cast<uint64_t>(certain));
   }
   EXPECT_EQ(histogram.CountAtMost(UINT64_MAX), histogram.count());
 }
 
-TEST(HistogramProperty, CountAtMostNeverGoesBack) {
+TEST(HistogramProperty, CountAtMostNeverDecreases) {
   Histogram histogram;
   std::vector<uint64_t> limits = Values(8).Take(50);
   limits.push_back(100'000);
   std::vector<uint64_t> counts(limits.size());
   std::vector<uint64_t> values = Values(9).Take(500);
-  // The first one is the greatest at first, in the bucket that the last limit divides.
+  // At first, the maximum is the first value, which is in the same bucket as the last limit.
   values.insert(values.begin(), {99'000, 101'000});
   for (const uint64_t value : values) {
     histogram.Record(value);
@@ -150,7 +150,7 @@ TEST(HistogramProperty, CountAtMostNeverGoesBack) {
   }
 }
 
-TEST(HistogramProperty, SurvivesTheWire) {
+TEST(HistogramProperty, SurvivesSerialisation) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const Histogram histogram = Of(Values(seed).Take(seed * 10));
     v1::Histogram proto;
@@ -165,7 +165,7 @@ TEST(HistogramProperty, SurvivesTheWire) {
   }
 }
 
-TEST(Histogram, TellsTheExactExtremesAndSum) {
+TEST(Histogram, KeepsTheExactExtremesAndSum) {
   Histogram histogram;
   histogram.Record(1000, 3);
   histogram.Record(7);
@@ -177,7 +177,7 @@ TEST(Histogram, TellsTheExactExtremesAndSum) {
   EXPECT_EQ(Bytes(histogram), Bytes(Histogram()));
 }
 
-TEST(Histogram, EmptyIsZeroEverywhere) {
+TEST(Histogram, AnEmptyHistogramIsAllZero) {
   const Histogram empty;
   EXPECT_EQ(empty.Quantile(0.5), 0u);
   EXPECT_EQ(empty.min_ns(), 0u);
@@ -190,7 +190,7 @@ TEST(Histogram, EmptyIsZeroEverywhere) {
   EXPECT_EQ(merged.min_ns(), 5u);
 }
 
-TEST(Histogram, RefusesInconsistentMessages) {
+TEST(Histogram, RejectsInconsistentMessages) {
   const auto code = [](const std::vector<uint32_t>& deltas, const std::vector<uint64_t>& counts) {
     v1::Histogram proto;
     for (const uint32_t delta : deltas) proto.add_index_delta(delta);
@@ -205,7 +205,7 @@ TEST(Histogram, RefusesInconsistentMessages) {
   EXPECT_EQ(code({UINT32_MAX, UINT32_MAX}, {1, 1}), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(Histogram, SummaryIsInSeconds) {
+TEST(Histogram, TheSummaryIsInSeconds) {
   std::vector<uint64_t> values(99, 1000000);
   values.push_back(1000000000);
   const v1::LatencySummary summary = Summary(Of(values), "probe");

@@ -8,7 +8,7 @@
 
 namespace lk {
 
-// Runs each task at once, on the thread that posts it.
+// Runs each task immediately, on the posting thread.
 class InlineExecutor final : public Executor {
  public:
   using Executor::Post;

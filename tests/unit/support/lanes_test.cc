@@ -9,7 +9,7 @@
 namespace lk {
 namespace {
 
-TEST(Lanes, TasksOfALaneRunInOrder) {
+TEST(Lanes, TasksInALaneRunInOrder) {
   constexpr int kTasks = 200;
   std::vector<std::vector<int>> seen(3);
   {
@@ -25,8 +25,8 @@ TEST(Lanes, TasksOfALaneRunInOrder) {
   for (const auto& tasks : seen) EXPECT_EQ(tasks, in_order);
 }
 
-// Far more lanes than any pool has threads stand still, and one more still goes on.
-TEST(Lanes, OnesThatStandStillHoldUpNoOther) {
+// Blocks far more lanes than any thread pool has threads; another lane still runs.
+TEST(Lanes, BlockedLanesDoNotBlockOthers) {
   Mutex mutex;
   bool destroyed = false;
   int stuck = 0;
@@ -46,7 +46,7 @@ TEST(Lanes, OnesThatStandStillHoldUpNoOther) {
   EXPECT_EQ(stuck, 0);
 }
 
-TEST(Lanes, ALaneIsUsedAgainAfterItRanDry) {
+TEST(Lanes, AnEmptiedLaneIsReusable) {
   Mutex mutex;
   int done = 0;
   Lanes lanes;

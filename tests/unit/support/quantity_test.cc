@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(ParseBytes, KnowsTheUnits) {
+TEST(ParseBytes, AcceptsAllUnits) {
   const std::vector<std::pair<std::string, uint64_t>> cases = {
       {"0B", 0},
       {"1B", 1},
@@ -27,7 +27,7 @@ TEST(ParseBytes, KnowsTheUnits) {
   }
 }
 
-TEST(ParseBytes, RefusesTheRestAndQuotesIt) {
+TEST(ParseBytes, RejectsInvalidInputAndQuotesIt) {
   for (const std::string text : {"", "512", "GiB", "-1GiB", "1 GiB", "1gib", "1MB", "1.5B", "0.3KiB", "1..5GiB",
                                  "1.2.3GiB", ".", "1e3B", "9000000TiB", "0x10B", "2GiB ", "infB", "nanB"}) {
     const auto parsed = ParseBytes(text);
@@ -36,7 +36,7 @@ TEST(ParseBytes, RefusesTheRestAndQuotesIt) {
   }
 }
 
-TEST(FormatBytes, ReadsBackWhenItIsExact) {
+TEST(FormatBytes, RoundTripsExactValues) {
   for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, uint64_t{1023}, uint64_t{1} << 10, uint64_t{3} << 20,
                                uint64_t{1} << 30, uint64_t{5} << 40, uint64_t{7} << 50}) {
     EXPECT_EQ(ParseBytes(FormatBytes(bytes)).value_or(1), bytes) << FormatBytes(bytes);
@@ -45,7 +45,7 @@ TEST(FormatBytes, ReadsBackWhenItIsExact) {
   EXPECT_EQ(FormatBytes(uint64_t{2} << 30), "2GiB");
 }
 
-TEST(ParseDuration, KnowsTheUnits) {
+TEST(ParseDuration, AcceptsAllUnits) {
   const std::vector<std::pair<std::string, absl::Duration>> cases = {
       {"1ns", absl::Nanoseconds(1)},
       {"500us", absl::Microseconds(500)},
@@ -64,7 +64,7 @@ TEST(ParseDuration, KnowsTheUnits) {
   }
 }
 
-TEST(ParseDuration, RefusesTheRest) {
+TEST(ParseDuration, RejectsInvalidInput) {
   for (const std::string text : {"", "30", "s", "-1s", "1 s", "1S", "1d", "1..2s", "3000000h", "1s2", "1sec"}) {
     EXPECT_EQ(ParseDuration(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }

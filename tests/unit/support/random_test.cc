@@ -9,12 +9,12 @@
 namespace lk {
 namespace {
 
-TEST(ToHex, IsLowerCaseWithTwoDigitsAByte) {
+TEST(ToHex, IsLowerCaseWithTwoDigitsPerByte) {
   EXPECT_EQ(ToHex(""), "");
   EXPECT_EQ(ToHex(std::string_view("\x00\x0f\xa5\xff", 4)), "000fa5ff");
 }
 
-TEST(RandomHex, HasTheLengthAndDoesNotRepeat) {
+TEST(RandomHex, HasTheRequestedLengthAndDoesNotRepeat) {
   EXPECT_EQ(RandomHex(0), "");
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
@@ -26,7 +26,7 @@ TEST(RandomHex, HasTheLengthAndDoesNotRepeat) {
   EXPECT_EQ(RandomHex(256).size(), 512u);
 }
 
-TEST(RandomHexDeathTest, RefusesMoreThanGetrandomPromises) {
+TEST(RandomHexDeathTest, RejectsMoreThanGetrandomGuarantees) {
   EXPECT_DEATH(RandomHex(257), "");
 }
 

@@ -7,7 +7,7 @@
 
 namespace lk {
 
-// Stands still until the test moves it.
+// Advances only when the test sets `now`.
 class TestClock final : public Clock {
  public:
   explicit TestClock(absl::Time start = absl::FromUnixSeconds(1'700'000'000)) : now(start) {}

@@ -10,7 +10,7 @@
 namespace lk {
 namespace {
 
-TEST(WorkerPool, TasksOfOneKeyRunInOrderAndNeverAtOnce) {
+TEST(WorkerPool, TasksWithTheSameKeyRunInOrderOneAtATime) {
   constexpr int kKeys = 4;
   constexpr int kTasks = 500;
   std::vector<std::vector<int>> seen(kKeys);
@@ -34,7 +34,7 @@ TEST(WorkerPool, TasksOfOneKeyRunInOrderAndNeverAtOnce) {
   for (const auto& tasks : seen) EXPECT_EQ(tasks, in_order);
 }
 
-TEST(WorkerPool, OtherKeysGoOnWhileOneIsHeldUp) {
+TEST(WorkerPool, ABlockedKeyDoesNotBlockOthers) {
   Mutex mutex;
   bool go = false;
   bool held_up = true;
@@ -52,7 +52,7 @@ TEST(WorkerPool, OtherKeysGoOnWhileOneIsHeldUp) {
   EXPECT_FALSE(held_up);
 }
 
-TEST(WorkerPool, RunsWhatIsPostedBeforeItEnds) {
+TEST(WorkerPool, TheDestructorRunsAllPostedTasks) {
   std::atomic<int> done = 0;
   {
     WorkerPool pool(2);

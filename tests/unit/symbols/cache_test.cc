@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(Cache, KeepsThoseUsedLastOpen) {
+TEST(Cache, KeepsTheMostRecentlyUsedOpen) {
   std::vector<std::string> asked;
   Cache cache(
       [&](const std::string& id) -> std::vector<std::filesystem::path> {
@@ -21,20 +21,21 @@ TEST(Cache, KeepsThoseUsedLastOpen) {
   ASSERT_TRUE(a.ok()) << a.status();
   EXPECT_TRUE(cache.SymbolsOf("b").ok());
   EXPECT_EQ(*cache.SymbolsOf("a"), *a);
-  EXPECT_TRUE(cache.SymbolsOf("c").ok()) << "b goes, it was not used for longest";
+  // Closes b, the least recently used.
+  EXPECT_TRUE(cache.SymbolsOf("c").ok());
   EXPECT_EQ(*cache.SymbolsOf("a"), *a);
   EXPECT_TRUE(cache.SymbolsOf("b").ok());
   EXPECT_THAT(asked, ElementsAre("a", "b", "c", "b"));
 }
 
-TEST(Cache, SaysWhatIsWrongAndAsksAgain) {
+TEST(Cache, ReportsErrorsAndRetriesOnTheNextCall) {
   std::vector<std::filesystem::path> files;
   Cache cache([&](const std::string&) { return files; });
   EXPECT_EQ(cache.SymbolsOf("k").status().code(), absl::StatusCode::kNotFound);
   files = {"/nonexistent"};
   EXPECT_EQ(cache.SymbolsOf("k").status().code(), absl::StatusCode::kNotFound);
   files = {LK_SAMPLE_KERNEL};
-  EXPECT_TRUE(cache.SymbolsOf("k").ok()) << "debug information came later";
+  EXPECT_TRUE(cache.SymbolsOf("k").ok()) << "an error is not cached";
 }
 
 }  // namespace

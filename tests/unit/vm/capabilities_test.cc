@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST(Capabilities, GuestsAndKvm) {
+TEST(Capabilities, ReadsArchitecturesAndKvm) {
   constexpr char kXml[] = R"(<capabilities><host><cpu><arch>x86_64</arch></cpu></host>
     <guest><arch name='i686'><domain type='kvm'/></arch></guest>
     <guest><arch name='x86_64'><domain type='qemu'/><domain type='kvm'/></arch></guest>
@@ -28,7 +28,7 @@ TEST(Capabilities, GuestsAndKvm) {
   EXPECT_EQ(guests.host_arch, "x86_64");
 }
 
-TEST(Capabilities, TheHostsOwnArchitectureComesFirst) {
+TEST(Capabilities, ArchitectureOfTheHostComesFirst) {
   constexpr char kXml[] = R"(<capabilities><host><cpu><arch>%</arch></cpu></host>
     <guest><arch name='aarch64'/></guest><guest><arch name='x86_64'/></guest></capabilities>)";
   for (const char* arch : {"x86_64", "aarch64"}) {
@@ -44,7 +44,7 @@ TEST(Capabilities, KvmOfAnotherArchitectureDoesNotCount) {
   EXPECT_FALSE(ParseCapabilities(kXml).kvm);
 }
 
-TEST(Capabilities, Features) {
+TEST(Capabilities, ReadsFeatures) {
   constexpr char kXml[] = R"(<domainCapabilities><arch>x86_64</arch>
     <os supported='yes'><enum name='firmware'><value>efi</value></enum></os>
     <devices><panic supported='yes'><enum name='model'><value>isa</value></enum></panic></devices>
@@ -68,7 +68,7 @@ TEST(Capabilities, OldQemuBreaksGuests) {
   EXPECT_EQ(VersionText(10000002), "10.0.2");
 }
 
-TEST(Errors, CodeAndFault) {
+TEST(Errors, GetACodeAndAFault) {
   const struct {
     int domain, code;
     absl::StatusCode status;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log follower against a log that this test writes and rotates as virtlogd does.
+// Tests the log follower on a log that is written and rotated in the same way as by virtlogd.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -81,7 +81,7 @@ class ConsoleLogTest : public ::testing::Test {
   std::unique_ptr<Console> console_;
 };
 
-TEST_F(ConsoleLogTest, DeliversWhatIsThereAndWhatComes) {
+TEST_F(ConsoleLogTest, DeliversExistingAndNewOutput) {
   Append("SeaBIOS\n");
   ASSERT_TRUE(Follow(0).ok());
   ASSERT_TRUE(Got("SeaBIOS\n"));
@@ -90,7 +90,7 @@ TEST_F(ConsoleLogTest, DeliversWhatIsThereAndWhatComes) {
   EXPECT_TRUE(Got("SeaBIOS\nLinux version"));
 }
 
-TEST_F(ConsoleLogTest, GoesOnWhereTheRecordEnds) {
+TEST_F(ConsoleLogTest, ContinuesAfterTheRecordedBytes) {
   Append("recorded|new");
   ASSERT_TRUE(Follow(9).ok());
   Append(" and newer");
@@ -102,7 +102,7 @@ TEST_F(ConsoleLogTest, ReadsAcrossRotationsWhileFollowing) {
   ASSERT_TRUE(Follow(0).ok());
   std::string expected = "a";
   for (char c = 'b'; c <= 'h'; ++c) {
-    // The follower has to keep up with rotations; more of them than there are backups would be a gap.
+    // Waits for the follower. With more rotations than backups before it continues, there would be a gap.
     ASSERT_TRUE(Got(expected));
     Append(std::string(1, c) + "-");
     Rotate();
@@ -112,7 +112,7 @@ TEST_F(ConsoleLogTest, ReadsAcrossRotationsWhileFollowing) {
   EXPECT_TRUE(Got(expected));
 }
 
-TEST_F(ConsoleLogTest, FindsItsPlaceInRotatedFiles) {
+TEST_F(ConsoleLogTest, FindsAnOffsetInRotatedFiles) {
   Append("0123");
   Rotate();
   Append("4567");
@@ -122,7 +122,7 @@ TEST_F(ConsoleLogTest, FindsItsPlaceInRotatedFiles) {
   EXPECT_TRUE(Got("3456789"));
 }
 
-TEST_F(ConsoleLogTest, SaysSoWhenThePlaceIsNotKnown) {
+TEST_F(ConsoleLogTest, MarksAGapIfTheOffsetCannotBeLocated) {
   Append("short");
   ASSERT_TRUE(Follow(1000).ok());
   Append("after");
@@ -132,7 +132,8 @@ TEST_F(ConsoleLogTest, SaysSoWhenThePlaceIsNotKnown) {
 TEST_F(ConsoleLogTest, EndsOnceAfterTheLastByte) {
   Append("almost");
   ASSERT_TRUE(Follow(0).ok());
-  // virtlogd is a little behind; the event loop does nothing else meanwhile, however long this takes.
+  // virtlogd writes and closes the log a little late. The event loop does nothing else in the meantime, however long
+  // this takes.
   EventLoop::Get().Run([&] {
     console_->DomainEnded();
     Append(" all");
@@ -159,7 +160,7 @@ TEST_F(ConsoleLogTest, ReadsTheRestOfAFinishedLog) {
   EXPECT_EQ(Ends(), 1);
 }
 
-TEST_F(ConsoleLogTest, NoLogIsTheHostsFault) {
+TEST_F(ConsoleLogTest, MissingLogIsTheHostsFault) {
   const auto status = Follow(0);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(FaultOf(status), Fault::kHost);

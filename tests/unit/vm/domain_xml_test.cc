@@ -59,7 +59,7 @@ void PrintTo(const Case& param, std::ostream* out) {
   *out << param.name;
 }
 
-// Each is compared with golden/<name>.xml (LK_UPDATE_GOLDEN=1 writes it anew) and checked with libvirt's own schema.
+// Each is compared with golden/<name>.xml (LK_UPDATE_GOLDEN=1 rewrites it) and validated with libvirt's own schema.
 const Case kCases[] = {
     {"q35", Plain},
     {"q35-kvm",
@@ -164,14 +164,14 @@ TEST_P(DomainXmlTest, MatchesGolden) {
   ASSERT_TRUE(xml.ok()) << xml.status();
   const std::string path = std::string(LK_GOLDEN) + "/" + GetParam().name + ".xml";
   if (std::getenv("LK_UPDATE_GOLDEN")) std::ofstream(path) << *xml;
-  EXPECT_EQ(*xml, ReadFile(path)) << "if that is meant: LK_UPDATE_GOLDEN=1";
+  EXPECT_EQ(*xml, ReadFile(path)) << "if the difference is intended, set LK_UPDATE_GOLDEN=1";
 }
 
 TEST_P(DomainXmlTest, IsValidForLibvirt) {
-  // TDX came to libvirt's schema after 11.3.
+  // TDX was added to libvirt's schema after 11.3.
   const bool tdx = std::string_view(GetParam().name) == "tdx";
   if (tdx && ReadFile(LK_LIBVIRT_SCHEMA).find("<value>tdx</value>") == std::string::npos) {
-    GTEST_SKIP() << "the installed libvirt's schema does not know tdx";
+    GTEST_SKIP() << "the schema of the installed libvirt does not support tdx";
   }
   const std::string command = std::string("virt-xml-validate ") + LK_GOLDEN + "/" + GetParam().name + ".xml domain";
   EXPECT_EQ(std::system(command.c_str()), 0);
@@ -183,7 +183,7 @@ INSTANTIATE_TEST_SUITE_P(All, DomainXmlTest, ::testing::ValuesIn(kCases), [](con
   return name;
 });
 
-TEST(DomainXml, RefusesWhatCannotBe) {
+TEST(DomainXml, RefusesImpossibleCombinations) {
   const struct {
     std::function<void(VmSpec&)> change;
     const char* words;
@@ -200,7 +200,7 @@ TEST(DomainXml, RefusesWhatCannotBe) {
       {[](VmSpec& s) {
          s.profile.memory_hotplug = MemoryHotplug{MemoryHotplug::Model::kDimm, 1, kGiB};
        },
-       "above"},
+       "greater"},
       {[](VmSpec& s) {
          s.profile.memory_hotplug = MemoryHotplug{MemoryHotplug::Model::kVirtioMem, 1, kGiB + 4096};
        },
@@ -223,7 +223,7 @@ TEST(DomainXml, RefusesWhatCannotBe) {
   }
 }
 
-TEST(DomainXml, OwnershipComesBack) {
+TEST(DomainXml, OwnershipIsReadFromTheMetadata) {
   const auto owned = ParseOwnership("<lk:run xmlns:lk='https://lk.dev/xmlns/run/1' id='c1-2' owner='/var/lib/lk'/>");
   EXPECT_EQ(owned.run_id, "c1-2");
   EXPECT_EQ(owned.owner, "/var/lib/lk");
@@ -231,7 +231,7 @@ TEST(DomainXml, OwnershipComesBack) {
   EXPECT_EQ(ParseOwnership("no XML <").owner, "");
 }
 
-TEST(DomainXml, DimmAliasesAreTheLowestFree) {
+TEST(DomainXml, LowestFreeDimmAliasIsUsed) {
   EXPECT_EQ(FreeDimmAlias("<domain><devices/></domain>"), "ua-lk-dimm-0");
   EXPECT_EQ(FreeDimmAlias("<domain><devices><memory><alias name='ua-lk-dimm-0'/></memory>"
                           "<memory><alias name='ua-lk-dimm-2'/></memory></devices></domain>"),
@@ -251,7 +251,7 @@ TEST(DomainXml, VirtioMemIsResizedInWholeBlocks) {
   EXPECT_EQ(VirtioMemXml("<domain/>", 0).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(Fault, TravelsWithTheStatus) {
+TEST(Fault, IsPartOfTheStatus) {
   const auto status = WithFault(absl::UnavailableError("gone"), Fault::kHost);
   EXPECT_EQ(FaultOf(status), Fault::kHost);
   EXPECT_EQ(FaultOf(WithFault(status, Fault::kGuest)), Fault::kGuest);

@@ -27,7 +27,7 @@ const std::string kEnd = Block(-1, -1);
 
 using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 
-// The result, and in `file` what it left.
+// Returns the status of Unflatten, and its output in `file`.
 Status Unflattened(const std::string& input, std::string* file = nullptr) {
   const File from(std::tmpfile(), std::fclose);
   const File to(std::tmpfile(), std::fclose);
@@ -41,7 +41,7 @@ Status Unflattened(const std::string& input, std::string* file = nullptr) {
   return status;
 }
 
-TEST(Flattened, BlocksGoWhereTheyBelong) {
+TEST(Flattened, BlocksAreWrittenAtTheirOffsets) {
   const std::string large(200000, 'x');
   std::string file;
   ASSERT_EQ(
@@ -51,7 +51,7 @@ TEST(Flattened, BlocksGoWhereTheyBelong) {
   EXPECT_EQ(file, std::string("KDabc\0\0\0\0\0", 10) + large);
 }
 
-TEST(Flattened, DamageIsDataLoss) {
+TEST(Flattened, CorruptInputIsDataLoss) {
   std::string other = Header();
   other.replace(0, 5, "KDUMP");
   const std::string inputs[] = {"",

@@ -9,7 +9,7 @@ namespace {
 
 using Kind = VmEvent::Kind;
 
-TEST(Lifecycle, WhoPaused) {
+TEST(Lifecycle, TellsWhetherAVmPausedOnItsOwn) {
   const struct {
     int detail;
     bool by_itself;
@@ -28,15 +28,16 @@ TEST(Lifecycle, WhoPaused) {
   }
 }
 
-TEST(Lifecycle, OnlyPausesThatNobodyAskedForAreReadFromTheState) {
-  EXPECT_TRUE(ReadPause(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN)->by_itself) << "an error of KVM";
+TEST(Lifecycle, OnlyUnrequestedPausesAreRecognisedFromTheState) {
+  EXPECT_TRUE(ReadPause(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN)->by_itself)
+      << "a pause after a KVM error is unrequested";
   EXPECT_TRUE(ReadPause(VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED)->by_itself);
   EXPECT_FALSE(ReadPause(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER).has_value());
   EXPECT_FALSE(ReadPause(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_DUMP).has_value());
   EXPECT_FALSE(ReadPause(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED).has_value());
 }
 
-TEST(Lifecycle, WhatSaysNothingNewIsLeftOut) {
+TEST(Lifecycle, IrrelevantEventsAreIgnored) {
   EXPECT_FALSE(ReadLifecycle(VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED).has_value());
   EXPECT_FALSE(ReadLifecycle(VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_GUEST).has_value());
   EXPECT_EQ(ReadLifecycle(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED)->kind, Kind::kCrashed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The texts in registers/ are what QEMU 10.0 printed for Debian's kernels, without most of the vector registers.
+// The files in registers/ were printed by QEMU 10.0 running Debian kernels. Most vector registers have been removed.
 #include "server/vm/libvirt/registers.h"
 
 #include <gmock/gmock.h>
@@ -25,7 +25,7 @@ std::string Recorded(const std::string& name) {
   return text.str();
 }
 
-TEST(Registers, RecordedTexts) {
+TEST(Registers, AreReadFromRecordedOutput) {
   const struct {
     const char* text;
     uint32_t index;
@@ -39,7 +39,7 @@ TEST(Registers, RecordedTexts) {
       {"x86_64-panicked", 1, true, true, 0xffffffffa1050737},    // stop_this_cpu()
       {"x86_64-one-cpu-started", 0, true, false, 0xffffffffb640dfeb},
       {"x86_64-one-cpu-started", 1, true, true, 0xfd0cf},    // still in the firmware, in protected mode
-      {"aarch64-idle", 0, false, true, 0xffffdc9850e3239c},  // what tells that it rests is asked for
+      {"aarch64-idle", 0, false, true, 0xffffdc9850e3239c},  // another command shows whether it is halted
       {"aarch64-idle", 1, false, true, 0xffffdc9850e3239c},
       {"aarch64-one-cpu-started", 0, false, true, 0xffffb6ec3a43239c},
       {"aarch64-one-cpu-started", 1, true, true, 0},
@@ -71,7 +71,7 @@ TEST(Registers, GeneralRegistersAreKeptAsPrinted) {
   }
 }
 
-TEST(Registers, OtherTextIsNothing) {
+TEST(Registers, OtherTextIsIgnored) {
   EXPECT_THAT(ParseRegisters(""), IsEmpty());
   EXPECT_THAT(ParseRegisters("unknown command: 'info'\r\n"), IsEmpty());
   const auto bare = ParseRegisters("CPU#7");
@@ -87,13 +87,14 @@ TEST(Registers, AreBounded) {
   EXPECT_LE(ParseRegisters(text)[0].registers.size(), 5000u);
 }
 
-TEST(Registers, TheInstructionBeforeThePcTellsWhetherAnAarch64CpuRests) {
+TEST(Registers, TheInstructionBeforeThePcShowsWhetherAnAarch64CpuIsHalted) {
   const auto idle = ParseRegisters(Recorded("aarch64-one-cpu-started"));
   EXPECT_EQ(InstructionCommand(idle[0]),
             R"({"execute": "human-monitor-command", "arguments": {"command-line": "x /1wx 0xffffb6ec3a432398", )"
             R"("cpu-index": 0}})");
-  EXPECT_EQ(InstructionCommand(idle[1]), "") << "one that was never started";
-  EXPECT_EQ(InstructionCommand(ParseRegisters(Recorded("x86_64-idle"))[0]), "") << "QEMU says so itself";
+  EXPECT_EQ(InstructionCommand(idle[1]), "") << "the CPU has never been started";
+  EXPECT_EQ(InstructionCommand(ParseRegisters(Recorded("x86_64-idle"))[0]), "")
+      << "on x86-64, QEMU prints whether a CPU is halted";
 
   EXPECT_TRUE(ShowsRest(R"({"return":"ffffdc9850e32398: 0xd503207f\r\n","id":"libvirt-12"})"));
   EXPECT_TRUE(ShowsRest(R"({"return":"ffff800080000000: 0xd4000002\r\n","id":"libvirt-12"})"));

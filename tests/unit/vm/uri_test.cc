@@ -6,7 +6,7 @@
 namespace lk::vm {
 namespace {
 
-TEST(IsLocal, WithoutAHostAndBySocketOnly) {
+TEST(IsLocal, OnlyForUnixSocketsWithoutAHost) {
   for (const char* uri : {"qemu:///system", "qemu:///session", "qemu+unix:///system", "qemu+unix:///session",
                           "qemu+unix:///system?socket=/run/user/1000/relay", "test:///default"}) {
     EXPECT_TRUE(IsLocal(uri)) << uri;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# broken/ has logs of guests that the emulation broke, sound/ such that are not: all made up.
+# Tests emulation-faults and vm-test with made-up logs: broken/ has logs of guests that the emulation broke, sound/ has
+# logs of other guests.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(cd "$here/../.." && pwd)
@@ -12,25 +13,25 @@ check() {
   if "$@"; then echo "ok - $text"; else echo "not ok - $text"; failures=$((failures + 1)); fi
 }
 
-# one FILE: a folder with nothing but that.
+# one FILE makes $T/one a directory that contains only FILE.
 one() { rm -rf "$T/one" && mkdir "$T/one" && cp "$1" "$T/one"; }
 names() { "$tests/emulation-faults" "$T/one" | cut -d: -f1 | sort -u; }
 declare -A expected=([int3.console.log]=int3 [int3-older.console.log]=int3 [assertion.qemu.log]=iotlb_to_section)
 for file in "$here"/broken/*; do
   one "$file"
-  check "$(basename "$file") is a fault of the emulation" test "$(names)" = "${expected[$(basename "$file")]:-idle-without-ticks}"
+  check "$(basename "$file") shows an emulation fault" test "$(names)" = "${expected[$(basename "$file")]:-idle-without-ticks}"
 done
 for file in "$here"/sound/*; do
   one "$file"
-  check "$(basename "$file") is not" test "$(names)" = ""
+  check "$(basename "$file") shows no emulation fault" test "$(names)" = ""
 done
 mkdir "$T/none"
 "$tests/emulation-faults" "$T/none" >/dev/null
-check "nothing in an empty folder" test $? = 1
+check "an empty directory has no emulation faults" test $? = 1
 "$tests/emulation-faults" "$T/absent" 2>/dev/null
-check "no such folder: wrong usage" test $? = 2
+check "a missing directory is a usage error" test $? = 2
 
-# A test that leaves a sample the first time and ends with $first, and with $second the second time.
+# A test that leaves $SAMPLE behind and exits with $FIRST in its first run, and exits with $SECOND in its second run.
 cat >"$T/script" <<'SCRIPT'
 #!/usr/bin/env bash
 n=$(($(cat "$STATE" 2>/dev/null || echo 0) + 1))
@@ -41,7 +42,7 @@ echo "attempt $n"
 exit "$SECOND"
 SCRIPT
 chmod +x "$T/script"
-# run SAMPLE FIRST SECOND: sets $times, how often it ran, and $status.
+# run SAMPLE FIRST SECOND runs the test with vm-test, and sets $times (how often it ran) and $status.
 run() {
   rm -f "$T/state"
   STATE=$T/state SAMPLE=$1 FIRST=$2 SECOND=$3 "$tests/vm-test" "$T/logs" planted 30 "$T/script" >"$T/out"
@@ -51,17 +52,17 @@ run() {
 run "" 0 0
 check "a test that passes runs once" test "$times $status" = "1 0"
 run "" 1 0
-check "one that fails, fails the first time" test "$times $status" = "1 1"
+check "a test that fails without an emulation fault runs once" test "$times $status" = "1 1"
 run "$here/sound/hard-lockup.console.log" 1 0
-check "so does one that saw a lockup of the kernel's" test "$times $status" = "1 1"
-check "which nobody is told ran twice" test ! -e "$T/logs/repeated"
+check "a test that fails because of a kernel lockup runs once" test "$times $status" = "1 1"
+check "tests that ran once are not listed as repeated" test ! -e "$T/logs/repeated"
 run "$here/broken/int3.console.log" 0 1
-check "a fault of the emulation that hurt nobody is nothing" test "$times $status" = "1 0"
+check "an emulation fault is ignored if the test passes" test "$times $status" = "1 0"
 run "$here/broken/int3.console.log" 1 0
-check "one that broke the test: once more" test "$times $status" = "2 0"
-check "which is told, with both logs" grep -q '^planted: int3: passed the second time; logs: .*/planted/1/log, .*/planted/2/log$' "$T/logs/repeated"
-check "which are there" grep -q 'attempt 2' "$T/logs/planted/2/log"
+check "an emulation fault causes a retry if the test fails" test "$times $status" = "2 0"
+check "the retry is listed with both logs" grep -q '^planted: int3: passed the second time; logs: .*/planted/1/log, .*/planted/2/log$' "$T/logs/repeated"
+check "the log of the retry exists" grep -q 'attempt 2' "$T/logs/planted/2/log"
 run "$here/broken/csd.console.log" 1 3
-check "once, and no more often" test "$times $status" = "2 3"
-check "and that is told" grep -q '^planted: idle-without-ticks: failed the second time' "$T/logs/repeated"
+check "there is only one retry" test "$times $status" = "2 3"
+check "the failed retry is listed as failed" grep -q '^planted: idle-without-ticks: failed the second time' "$T/logs/repeated"
 [ $failures = 0 ] || { echo "$failures checks failed"; exit 1; }

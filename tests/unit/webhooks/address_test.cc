@@ -10,7 +10,7 @@ bool Public(const std::string& text) {
   return IsPublic(ParseIpAddress(text).value());
 }
 
-TEST(Address, PublicOnes) {
+TEST(Address, RecognisesPublicAddresses) {
   for (const char* text : {"1.1.1.1", "93.184.216.34", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
                            "172.15.255.255", "172.32.0.0", "192.167.255.255", "223.255.255.255", "2606:4700::1111",
                            "2a00:1450:4001:81b::200e", "2001:4860:4860::8888"}) {
@@ -18,7 +18,7 @@ TEST(Address, PublicOnes) {
   }
 }
 
-TEST(Address, NotPublicOnes) {
+TEST(Address, RecognisesNonPublicAddresses) {
   for (const char* text :
        {"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",
         "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
@@ -32,7 +32,7 @@ TEST(Address, NotPublicOnes) {
   }
 }
 
-TEST(Address, OnlyTheOneNotationIsAnAddress) {
+TEST(Address, AcceptsOnlyStandardNotation) {
   for (const char* text : {"", "127.1", "0177.0.0.1", "0x7f.0.0.1", "2130706433", "127.0.0.1.", " 127.0.0.1",
                            "fe80::1%lo", "[::1]", "localhost"}) {
     EXPECT_FALSE(ParseIpAddress(text).ok()) << text;
@@ -40,8 +40,8 @@ TEST(Address, OnlyTheOneNotationIsAnAddress) {
   EXPECT_EQ(ParseIpAddress("::FFFF:7f00:1").value().ToString(), "::ffff:127.0.0.1");
 }
 
-TEST(Address, TheSystemsResolverReadsOtherNotations) {
-  // Which is why what it gives is judged, and not what is written.
+TEST(Address, SystemResolverAcceptsOtherNotations) {
+  // For this reason, the resolved addresses are checked, not the text of the URL.
   for (const char* host : {"127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost"}) {
     const auto addresses = SystemResolve(host);
     ASSERT_TRUE(addresses.ok()) << host << ": " << addresses.status();

@@ -71,7 +71,7 @@ TEST(Event, GitHubRelease) {
   EXPECT_EQ(event.artifacts[1].sha256, "");
 }
 
-TEST(Event, GitHubsOtherEventsAreIdle) {
+TEST(Event, OtherGitHubEventsAreIdle) {
   EXPECT_TRUE(ParseGitHub("issues", R"({"action": "opened"})").value().idle);
   EXPECT_FALSE(ParseGitHub("issues", "not JSON").ok());
 }
@@ -117,7 +117,7 @@ TEST(Event, Generic) {
   ASSERT_EQ(event.artifacts.size(), 1u);
 }
 
-TEST(Event, MistakesAreNamed) {
+TEST(Event, ErrorsNameTheProblem) {
   EXPECT_THAT(Why(ParseGitHub("push", "")), HasSubstr("JSON"));
   EXPECT_THAT(Why(ParseGitHub("push", "[]")), HasSubstr("JSON"));
   EXPECT_THAT(Why(ParseGitHub("push", R"({"ref": "refs/heads/x)")), HasSubstr("JSON"));
@@ -126,7 +126,7 @@ TEST(Event, MistakesAreNamed) {
   EXPECT_THAT(Why(ParseGitHub("push", R"({"ref": "main", "repository": {"full_name": "o/l"}})")),
               HasSubstr("ref is neither"));
   EXPECT_THAT(Why(ParseGitHub("push", R"({"ref": ["x"], "repository": {"full_name": "o/l"}})")),
-              HasSubstr("ref is not a text"));
+              HasSubstr("ref is not a string"));
   EXPECT_THAT(Why(ParseGitHub("push", R"({"ref": "refs/heads/x", "after": "zz", "repository": {"full_name": "o/l"}})")),
               HasSubstr("after is not a commit"));
   EXPECT_THAT(Why(ParseGitHub("push", R"({"ref": "refs/heads/a\u000ab", "repository": {"full_name": "o/l"}})")),
@@ -140,7 +140,7 @@ TEST(Event, MistakesAreNamed) {
   EXPECT_THAT(Why(ParseGitLab(R"({"object_kind": {}})")), HasSubstr("object_kind"));
 }
 
-TEST(Event, ComesBackFromTheStore) {
+TEST(Event, SurvivesARoundTrip) {
   Event event = ParseGeneric(R"({"type": "kernel.built", "data": {"repository": "octo/linux", "branch": "maß \"x\"",
     "run": 7, "artifacts": [{"name": "linux.deb", "url": "https://a.test/linux.deb"}]}})")
                     .value();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Against a real HTTPS server on the loopback; what names mean is the test's.
+// Fetches from a real HTTPS server on loopback; the test resolves the names.
 #include "server/webhooks/fetcher.h"
 
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// A key and a certificate for artifacts.test, other.test and 127.0.0.1, made once.
+// A key and a certificate for artifacts.test, other.test and 127.0.0.1, generated once.
 struct Certificate {
   Certificate() {
     const std::string command =
@@ -106,7 +106,7 @@ TEST_F(FetcherTest, FetchesFromAnAllowedOrigin) {
   EXPECT_TRUE(absl::IsDataLoss(other)) << other;
 }
 
-TEST_F(FetcherTest, OtherOriginsAreRefusedUnasked) {
+TEST_F(FetcherTest, OtherOriginsAreRefusedWithoutAConnection) {
   for (const std::string& url : {Origin("other.test") + "/kernel.deb", std::string("https://artifacts.test/kernel.deb"),
                                  "http://artifacts.test:" + std::to_string(port_) + "/kernel.deb",
                                  Origin("artifacts.test.other.test") + "/kernel.deb"}) {
@@ -125,7 +125,7 @@ TEST_F(FetcherTest, OtherOriginsAreRefusedUnasked) {
   EXPECT_EQ(served_, 0);
 }
 
-TEST_F(FetcherTest, NamesThatLeadInsideAreRefused) {
+TEST_F(FetcherTest, NamesWithPrivateAddressesAreRefused) {
   config_.origins[0].private_addresses = false;
   for (const char* address : {"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "0.0.0.0",
                               "100.64.0.1", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1",
@@ -133,15 +133,16 @@ TEST_F(FetcherTest, NamesThatLeadInsideAreRefused) {
     names_["artifacts.test"] = {address};
     const Status status = Fetch(Origin("artifacts.test") + "/kernel.deb");
     EXPECT_TRUE(absl::IsPermissionDenied(status)) << address << ": " << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("no public address"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("not a public address"));
   }
   names_["artifacts.test"] = {"93.184.216.34", "127.0.0.1"};
-  EXPECT_TRUE(absl::IsPermissionDenied(Fetch(Origin("artifacts.test") + "/kernel.deb"))) << "one of them is enough";
+  EXPECT_TRUE(absl::IsPermissionDenied(Fetch(Origin("artifacts.test") + "/kernel.deb")))
+      << "one private address is enough for a refusal";
   EXPECT_EQ(served_, 0);
 }
 
-TEST_F(FetcherTest, AddressesWrittenDownAreNoWayAround) {
-  // Even where the origin is allowed by name or number; libcurl reads all of these as 127.0.0.1.
+TEST_F(FetcherTest, LiteralAddressesAreCheckedAsWell) {
+  // libcurl reads all of these as loopback addresses. They are refused even if their origin is allowed.
   config_.origins = {
       {Origin("127.0.0.1"), "", false}, {Origin("[::1]"), "", false}, {Origin("[::ffff:127.0.0.1]"), "", false}};
   names_["::1"] = {"::1"};
@@ -159,26 +160,26 @@ TEST_F(FetcherTest, EveryRedirectIsChecked) {
   const std::string to = Origin("artifacts.test") + "/to?url=";
   EXPECT_EQ(Fetch(to + Origin("artifacts.test") + "/kernel.deb"), absl::OkStatus());
   EXPECT_EQ(Content(), "a kernel");
-  EXPECT_EQ(Fetch(to + "/kernel.deb"), absl::OkStatus()) << "a relative one";
+  EXPECT_EQ(Fetch(to + "/kernel.deb"), absl::OkStatus()) << "relative redirects are followed";
   served_ = 0;
   EXPECT_TRUE(absl::IsPermissionDenied(Fetch(to + Origin("other.test") + "/kernel.deb")));
   EXPECT_TRUE(absl::IsPermissionDenied(Fetch(to + "http://artifacts.test:" + std::to_string(port_) + "/kernel.deb")));
   EXPECT_TRUE(absl::IsPermissionDenied(Fetch(to + "https://169.254.169.254/latest/meta-data/")));
   EXPECT_FALSE(Fetch(to + "file:///etc/passwd").ok());
   EXPECT_FALSE(Fetch(Origin("artifacts.test") + "/loop").ok());
-  // An origin that is allowed, by a name that leads inside.
+  // An allowed origin with a name that resolves to a private address.
   config_.origins.push_back({Origin("other.test"), "", false});
   EXPECT_TRUE(absl::IsPermissionDenied(Fetch(to + Origin("other.test") + "/kernel.deb")));
   EXPECT_EQ(served_, 0);
   EXPECT_THAT(Content(), Not(HasSubstr("kernel")));
 }
 
-TEST_F(FetcherTest, ConnectsToWhatWasCheckedAndAsksOnce) {
+TEST_F(FetcherTest, ResolvesOnceAndConnectsToTheCheckedAddress) {
   EXPECT_EQ(Fetch(Origin("artifacts.test") + "/kernel.deb"), absl::OkStatus());
-  EXPECT_THAT(asked_, testing::ElementsAre("artifacts.test")) << "a second answer could be another one";
+  EXPECT_THAT(asked_, testing::ElementsAre("artifacts.test")) << "a second lookup could have a different result";
 }
 
-TEST_F(FetcherTest, TokensGoToTheirOriginOnly) {
+TEST_F(FetcherTest, TokensAreSentToTheirOriginOnly) {
   config_.origins = {{Origin("artifacts.test"), folder_.Write("token", "hidden\n"), true},
                      {Origin("other.test"), "", true}};
   EXPECT_EQ(Fetch(Origin("artifacts.test") + "/kernel.deb"), absl::OkStatus());
@@ -187,7 +188,7 @@ TEST_F(FetcherTest, TokensGoToTheirOriginOnly) {
   EXPECT_EQ(authorization_, "");
 }
 
-TEST_F(FetcherTest, Limits) {
+TEST_F(FetcherTest, EnforcesTheSizeLimitAndStops) {
   config_.max_bytes = 7;
   EXPECT_TRUE(absl::IsResourceExhausted(Fetch(Origin("artifacts.test") + "/kernel.deb")));
   config_.max_bytes = 8;
@@ -196,11 +197,12 @@ TEST_F(FetcherTest, Limits) {
   EXPECT_TRUE(absl::IsCancelled(Fetch(Origin("artifacts.test") + "/kernel.deb")));
 }
 
-TEST_F(FetcherTest, WhatMayPassAndWhatNot) {
+TEST_F(FetcherTest, DistinguishesTemporaryAndPermanentErrors) {
   EXPECT_TRUE(absl::IsUnavailable(Fetch(Origin("artifacts.test") + "/broken")));
   EXPECT_TRUE(absl::IsNotFound(Fetch(Origin("artifacts.test") + "/elsewhere")));
   config_.ca_file = "";
-  EXPECT_TRUE(absl::IsPermissionDenied(Fetch(Origin("artifacts.test") + "/kernel.deb"))) << "a certificate of nobody's";
+  EXPECT_TRUE(absl::IsPermissionDenied(Fetch(Origin("artifacts.test") + "/kernel.deb")))
+      << "a certificate from an unknown CA is refused";
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 
 namespace lk::webhooks {
 
-// A folder of the test's own, removed with all in it.
+// A temporary directory for one test, removed with its contents.
 class Folder {
  public:
   Folder() : path_(Make()) {}
@@ -23,7 +23,7 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
 
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  // Readable by its owner only.
+  // Writes a file that only its owner can read.
   std::filesystem::path Write(const std::string& name, const std::string& text) const {
     std::ofstream(path_ / name, std::ios::binary) << text;
     chmod((path_ / name).c_str(), 0600);
@@ -40,7 +40,7 @@ class Folder {
 
 inline const std::string kCommit(40, 'a');
 
-// Published with the Standard Webhooks libraries.
+// The secret of the test vector in the Standard Webhooks libraries.
 inline constexpr char kStandardSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 }  // namespace lk::webhooks

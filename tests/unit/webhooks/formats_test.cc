@@ -68,7 +68,7 @@ json Body(const config::WebhookTarget& target, const CampaignReport& report) {
   return json::parse(Format(target, report).value().body);
 }
 
-TEST(Formats, LksOwn) {
+TEST(Formats, LksOwnFormat) {
   const PostRequest request = Format(Target("lk", "https://ci.test/lk"), Failed()).value();
   EXPECT_EQ(request.url, "https://ci.test/lk");
   const json body = json::parse(request.body);
@@ -83,13 +83,13 @@ TEST(Formats, LksOwn) {
   EXPECT_EQ(data["counts"]["total"], 2);
   EXPECT_EQ(data["counts"]["fail"], 1);
   EXPECT_EQ(data["kernels"][0]["release"], "6.12.1");
-  ASSERT_EQ(data["runs"].size(), 1u) << "those that did not pass";
+  ASSERT_EQ(data["runs"].size(), 1u) << "only runs that did not pass are listed";
   EXPECT_EQ(data["runs"][0]["id"], "c1-2");
   EXPECT_EQ(data["runs"][0]["findings"][0]["title"], "BUG: soft lockup in f");
   EXPECT_EQ(data["runsLeftOut"], 0);
 }
 
-TEST(Formats, LargeCampaignsStaySmall) {
+TEST(Formats, LargeCampaignsHaveSmallBodies) {
   CampaignReport report = Failed();
   for (int i = 0; i < 1000; ++i) {
     report.runs.push_back(MakeRun("c1-" + std::to_string(i + 3), Verdict::kFail));
@@ -145,7 +145,8 @@ TEST(Formats, GitLabStatus) {
 TEST(Formats, Kcidb) {
   const PostRequest request = Format(Target("kcidb", "https://kcidb.test/submit"), Failed()).value();
   EXPECT_EQ(request.url, "https://kcidb.test/submit");
-  EXPECT_EQ(request.body, report::ToKcidb(Failed(), "lk")) << "the report's";
+  EXPECT_EQ(request.body, report::ToKcidb(Failed(), "lk"))
+      << "the body must be identical to the campaign's KCIDB report";
   const json body = json::parse(request.body);
   EXPECT_EQ(body["version"]["major"], 5);
   EXPECT_EQ(body["checkouts"][0]["git_commit_hash"], kCommit);
@@ -155,11 +156,11 @@ TEST(Formats, Kcidb) {
   EXPECT_EQ(body["tests"][1]["status"], "FAIL");
 }
 
-TEST(Formats, NeedsOneCommitAndARepository) {
+TEST(Formats, RequiresOneCommitAndARepository) {
   CampaignReport report = Failed();
   report.campaign.spec.labels.erase("commit");
   EXPECT_THAT(Format(Target("github_status"), report).value().url, HasSubstr("/statuses/" + kCommit))
-      << "that of the only kernel";
+      << "without the label, the commit of the only kernel is used";
   report.kernels["k2"].labels = {{"commit", std::string(40, 'b')}};
   EXPECT_TRUE(absl::IsFailedPrecondition(Format(Target("github_status"), report).status()));
   report.campaign.spec.labels["commit"] = "../../../user";

@@ -87,9 +87,9 @@ TEST_F(IntakeTest, StartsTheRulesCampaign) {
   EXPECT_EQ(intake.Step(), absl::InfiniteFuture());
 }
 
-TEST_F(IntakeTest, KilledAfterTheStartItStartsNoOther) {
+TEST_F(IntakeTest, StartsNoSecondCampaignIfKilledAfterTheStart) {
   Queue("in_1");
-  // The campaign is stored, and lkd dies before it hears of it.
+  // The campaign has been stored, but lkd is killed before it records that.
   after_start_ = absl::CancelledError("killed");
   Make().Step();
   EXPECT_EQ(Get("in_1").state, "queued");
@@ -101,7 +101,7 @@ TEST_F(IntakeTest, KilledAfterTheStartItStartsNoOther) {
   EXPECT_EQ(started_.size(), 1u);
 }
 
-TEST_F(IntakeTest, KilledBeforeTheStartItKeepsItsId) {
+TEST_F(IntakeTest, KeepsTheCampaignIdIfKilledBeforeTheStart) {
   Queue("in_1");
   start_ = absl::CancelledError("killed");
   Make().Step();
@@ -112,7 +112,7 @@ TEST_F(IntakeTest, KilledBeforeTheStartItKeepsItsId) {
   EXPECT_TRUE(started_.contains("c1"));
 }
 
-TEST_F(IntakeTest, WhatMayPassIsTriedAgain) {
+TEST_F(IntakeTest, TemporaryErrorsAreRetried) {
   Queue("in_1");
   start_ = absl::UnavailableError("the store is locked");
   Intake intake = Make();
@@ -128,7 +128,7 @@ TEST_F(IntakeTest, WhatMayPassIsTriedAgain) {
   EXPECT_EQ(Get("in_1").error, "");
 }
 
-TEST_F(IntakeTest, GivenUpInTheEndAndTriedAgainWhenAsked) {
+TEST_F(IntakeTest, GivesUpEventuallyAndRetriesOnRequest) {
   Queue("in_1");
   start_ = absl::UnavailableError("no");
   Intake intake = Make();
@@ -145,12 +145,12 @@ TEST_F(IntakeTest, GivenUpInTheEndAndTriedAgainWhenAsked) {
   EXPECT_EQ(Get("in_1").state, "done");
 }
 
-TEST_F(IntakeTest, WrongFilesFailAtOnce) {
-  start_ = absl::InvalidArgumentError("the campaign file has 1 mistake\n\x1b[2J");
+TEST_F(IntakeTest, InvalidFilesFailImmediately) {
+  start_ = absl::InvalidArgumentError("the campaign file has 1 error\n\x1b[2J");
   Queue("in_1");
   Make().Step();
   EXPECT_EQ(Get("in_1").state, "failed");
-  EXPECT_EQ(Get("in_1").error, "the campaign file has 1 mistake??[2J");
+  EXPECT_EQ(Get("in_1").error, "the campaign file has 1 error??[2J");
   config_.rules[0].campaign = folder_ / "none.yaml";
   Queue("in_2");
   Make().Step();
@@ -158,17 +158,17 @@ TEST_F(IntakeTest, WrongFilesFailAtOnce) {
   config_.rules.clear();
   Queue("in_3");
   Make().Step();
-  EXPECT_THAT(Get("in_3").error, HasSubstr("not configured any more"));
+  EXPECT_THAT(Get("in_3").error, HasSubstr("no longer configured"));
   EXPECT_TRUE(started_.empty());
 }
 
-TEST_F(IntakeTest, ArtefactsThatMustNotBeFetchedStartNothing) {
+TEST_F(IntakeTest, ForbiddenArtifactsStartNothing) {
   config_.rules[0].artifacts = {{.url = "https://artifacts.test/linux.deb", .name = ""}};
   Queue("in_1");
   Make().Step();
   EXPECT_EQ(Get("in_1").state, "failed");
-  EXPECT_THAT(Get("in_1").error, HasSubstr("127.0.0.1, which is no public address"));
-  resolve_ = absl::UnavailableError("no answer");
+  EXPECT_THAT(Get("in_1").error, HasSubstr("127.0.0.1, which is not a public address"));
+  resolve_ = absl::UnavailableError("no response");
   Queue("in_2");
   Make().Step();
   EXPECT_EQ(Get("in_2").state, "queued");
@@ -177,7 +177,7 @@ TEST_F(IntakeTest, ArtefactsThatMustNotBeFetchedStartNothing) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "spool" / "in_1"));
 }
 
-TEST_F(IntakeTest, WorksOnThreadsOfItsOwn) {
+TEST_F(IntakeTest, WorksOnItsOwnThread) {
   Intake intake = Make();
   intake.Start();
   Queue("in_1");

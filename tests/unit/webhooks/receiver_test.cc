@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Over a real socket: what senders get for what they send.
+// Responses to senders, over a real socket.
 #include "server/webhooks/inbound/receiver.h"
 
 #include <absl/strings/escaping.h>
@@ -51,7 +51,7 @@ class ReceiverTest : public testing::Test {
     server_ = http::Server::Start({.listen = "127.0.0.1:0",
                                    .routes = {},
                                    .posts = receiver_->Routes(),
-                                   .most_body_bytes = config_.max_body_bytes})
+                                   .max_body_bytes = config_.max_body_bytes})
                   .value();
   }
 
@@ -76,8 +76,8 @@ class ReceiverTest : public testing::Test {
     return Post("/hooks/v1/github", headers, body);
   }
   size_t Stored(const std::string& state = "") { return store_->ListInbound(state, "", 100).value().size(); }
-  // Bytes as they are; gives all that comes back until the server closes. `cut`: no more will come, and the server is
-  // told; the library answers nobody who does that.
+  // Sends raw bytes and returns everything received until the server closes the connection. `cut` shuts down the
+  // sending side; the HTTP library may not respond to a client that does that.
   std::string Raw(const std::string& bytes, bool cut = false) const {
     const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -113,20 +113,20 @@ TEST_F(ReceiverTest, GoodPushIsStoredAndQueued) {
   EXPECT_EQ(stored[0].rule, "next");
   EXPECT_EQ(stored[0].delivery, "d1");
   EXPECT_THAT(stored[0].event, HasSubstr("octo/linux"));
-  EXPECT_EQ(GitHub(GitHubHeaders(kPush + " ", "d2", "old"), kPush + " "), 202) << "the secret before the new one";
+  EXPECT_EQ(GitHub(GitHubHeaders(kPush + " ", "d2", "old"), kPush + " "), 202) << "the old secret is still accepted";
 }
 
-TEST_F(ReceiverTest, RepeatStartsNothingTwice) {
+TEST_F(ReceiverTest, RepeatedDeliveriesStartNothing) {
   EXPECT_EQ(GitHub(GitHubHeaders(kPush, "d1")), 202);
   EXPECT_EQ(GitHub(GitHubHeaders(kPush, "d1")), 200);
-  EXPECT_THAT(body_, HasSubstr("known already"));
+  EXPECT_THAT(body_, HasSubstr("already known"));
   EXPECT_EQ(GitHub(GitHubHeaders(kPush, "another id, the same body")), 400);
   EXPECT_EQ(GitHub(GitHubHeaders(kPush, "another-id")), 200) << "a replay: GitHub does not sign the id";
   EXPECT_EQ(Stored(), 1u);
   EXPECT_EQ(queued_, 1);
 }
 
-TEST_F(ReceiverTest, WrongAndMissingSignaturesAreOneAnswer) {
+TEST_F(ReceiverTest, WrongAndMissingSignaturesGetTheSameResponse) {
   httplib::Headers missing = GitHubHeaders(kPush, "d1");
   missing.erase("X-Hub-Signature-256");
   httplib::Headers twice = GitHubHeaders(kPush, "d1");
@@ -143,8 +143,8 @@ TEST_F(ReceiverTest, WrongAndMissingSignaturesAreOneAnswer) {
   EXPECT_EQ(queued_, 0);
 }
 
-TEST_F(ReceiverTest, TruncatedAndTooLarge) {
-  EXPECT_EQ(GitHub(GitHubHeaders(kPush.substr(0, 40), "d1"), kPush.substr(0, 40)), 400) << "signed, and cut off";
+TEST_F(ReceiverTest, RefusesTruncatedAndOversizedBodies) {
+  EXPECT_EQ(GitHub(GitHubHeaders(kPush.substr(0, 40), "d1"), kPush.substr(0, 40)), 400) << "signed but truncated";
   const std::string large(70 << 10, ' ');
   EXPECT_EQ(GitHub(GitHubHeaders(large, "d1"), large), 413);
   const std::string head =
@@ -169,15 +169,17 @@ TEST_F(ReceiverTest, StandardWebhooks) {
   const auto post = [&](const httplib::Headers& headers) { return Post("/hooks/v1/generic", headers, body); };
   EXPECT_EQ(post(GenericHeaders(body, "msg_1", clock_.now)), 202);
   EXPECT_EQ(post(GenericHeaders(body, "msg_1", clock_.now)), 200);
-  EXPECT_EQ(post(GenericHeaders(body, "msg_1", clock_.now + absl::Minutes(1))), 200) << "another attempt";
-  EXPECT_EQ(post(GenericHeaders(body, "msg_2", clock_.now)), 202) << "another event that says the same";
+  EXPECT_EQ(post(GenericHeaders(body, "msg_1", clock_.now + absl::Minutes(1))), 200)
+      << "another attempt to deliver the same webhook";
+  EXPECT_EQ(post(GenericHeaders(body, "msg_2", clock_.now)), 202)
+      << "another id is another event, even with the same contents";
   EXPECT_EQ(post(GenericHeaders(body, "msg_3", clock_.now - absl::Minutes(6))), 401);
   EXPECT_THAT(body_, HasSubstr("webhook-timestamp"));
   EXPECT_EQ(post(GenericHeaders(body, "msg_3", clock_.now + absl::Minutes(6))), 401);
   httplib::Headers later = GenericHeaders(body, "msg_1", clock_.now);
   later.erase("webhook-timestamp");
   later.emplace("webhook-timestamp", std::to_string(absl::ToUnixSeconds(clock_.now) + 1));
-  EXPECT_EQ(post(later), 401) << "a replay with a younger time";
+  EXPECT_EQ(post(later), 401) << "a replay with a later timestamp";
   EXPECT_EQ(post({}), 401);
   EXPECT_EQ(Stored(), 2u);
 }
@@ -192,7 +194,7 @@ TEST_F(ReceiverTest, GitLab) {
   EXPECT_EQ(Stored(), 1u);
 }
 
-TEST_F(ReceiverTest, NothingToDo) {
+TEST_F(ReceiverTest, PingsAndUnmatchedEventsStartNothing) {
   httplib::Headers ping = GitHubHeaders("{}", "d1");
   ping.erase("X-GitHub-Event");
   ping.emplace("X-GitHub-Event", "ping");
@@ -200,12 +202,12 @@ TEST_F(ReceiverTest, NothingToDo) {
   EXPECT_EQ(Stored(), 0u);
   const std::string other = R"({"ref": "refs/heads/other", "repository": {"full_name": "octo/linux"}})";
   EXPECT_EQ(GitHub(GitHubHeaders(other, "d2"), other), 200);
-  EXPECT_THAT(body_, HasSubstr("no rule"));
+  EXPECT_THAT(body_, HasSubstr("no matching rule"));
   EXPECT_EQ(Stored("ignored"), 1u);
   EXPECT_EQ(queued_, 0);
 }
 
-TEST_F(ReceiverTest, FullQueueAsksToComeAgain) {
+TEST_F(ReceiverTest, FullQueueAsksTheSenderToRetry) {
   for (int i = 0; i < 3; ++i) {
     const std::string body = kPush + std::string(static_cast<size_t>(i), ' ');
     EXPECT_EQ(GitHub(GitHubHeaders(body, std::string("d") + std::to_string(i)), body), 202);

@@ -35,7 +35,7 @@ bool Fits(const config::WebhookRule& rule, const Event& event) {
   return FindRule({rule}, event) != nullptr;
 }
 
-TEST(Rules, SourceEventRepositoryAndBranch) {
+TEST(Rules, MatchSourceEventRepositoryAndBranch) {
   EXPECT_TRUE(Fits(Rule(), Push()));
   config::WebhookRule rule = Rule();
   rule.source = "gitlab";
@@ -56,7 +56,7 @@ TEST(Rules, SourceEventRepositoryAndBranch) {
   EXPECT_FALSE(Fits(rule, event));
   event.branch = "";
   event.tag = "main";
-  EXPECT_FALSE(Fits(rule, event)) << "a tag is no branch";
+  EXPECT_FALSE(Fits(rule, event)) << "a tag is not a branch";
   rule.tags = {"m*"};
   EXPECT_TRUE(Fits(rule, event));
   event = Push();
@@ -64,7 +64,7 @@ TEST(Rules, SourceEventRepositoryAndBranch) {
   EXPECT_FALSE(Fits(Rule(), event));
 }
 
-TEST(Rules, ForksAndFailuresAreAskedFor) {
+TEST(Rules, ForksAndFailuresMustBeRequested) {
   config::WebhookRule rule = Rule();
   rule.event = "workflow_run";
   Event event = Push();
@@ -80,14 +80,14 @@ TEST(Rules, ForksAndFailuresAreAskedFor) {
   EXPECT_TRUE(Fits(rule, event));
 }
 
-TEST(Rules, TheFirstThatFits) {
+TEST(Rules, FirstMatchApplies) {
   config::WebhookRule first = Rule(), second = Rule();
   first.branches = {"next"};
   second.name = "second";
   EXPECT_EQ(FindRule({first, second, Rule()}, Push())->name, "second");
 }
 
-TEST(Rules, UrlsAreFilledIn) {
+TEST(Rules, VariablesInUrlsAreExpanded) {
   config::WebhookRule rule = Rule();
   rule.artifacts = {
       {.url = "https://a.test/${repository}/${commit}/linux image.deb?b=${branch}", .name = "", .role = "image"}};
@@ -102,10 +102,10 @@ TEST(Rules, UrlsAreFilledIn) {
     EXPECT_TRUE(absl::IsInvalidArgument(WantedFiles(rule, event).status())) << branch;
   }
   rule.artifacts[0].url = "https://a.test/${kernel}";
-  EXPECT_THAT(std::string(WantedFiles(rule, Push()).status().message()), HasSubstr("no variable ${kernel}"));
+  EXPECT_THAT(std::string(WantedFiles(rule, Push()).status().message()), HasSubstr("unknown variable ${kernel}"));
 }
 
-TEST(Rules, ArtefactsOfTheEventByName) {
+TEST(Rules, ArtifactsOfTheEventAreSelectedByName) {
   config::WebhookRule rule = Rule();
   rule.artifacts = {{.url = "", .name = "linux-image-*.deb", .role = "debian_package"}};
   Event event = Push();
@@ -117,10 +117,10 @@ TEST(Rules, ArtefactsOfTheEventByName) {
   EXPECT_EQ(files[0].sha256, std::string(64, 'f'));
   EXPECT_THAT(files[0].name, testing::Not(HasSubstr("/")));
   event.artifacts.push_back({"linux-image-6.13.deb", "u", ""});
-  EXPECT_TRUE(absl::IsNotFound(WantedFiles(rule, event).status())) << "which one?";
+  EXPECT_TRUE(absl::IsNotFound(WantedFiles(rule, event).status())) << "two artifacts match";
 }
 
-TEST(Rules, SubstitutionsGoWhereTheRuleSays) {
+TEST(Rules, ValuesAreSubstitutedAsTheRuleDeclares) {
   config::WebhookRule rule = Rule();
   rule.set = {{"metadata.labels.tree", "branch"}};
   EXPECT_THAT(Substitutions(rule, Push(), "k0123456789ab").value(),
@@ -131,7 +131,7 @@ TEST(Rules, SubstitutionsGoWhereTheRuleSays) {
   EXPECT_TRUE(absl::IsInvalidArgument(Substitutions(rule, Push(), "").status()));
 }
 
-// Whatever a branch is called, the file gets it as the one text it is.
+// Whatever the name of a branch is, it becomes a single string in the file.
 TEST(Rules, ValuesAreNeverYaml) {
   constexpr char kTemplate[] = R"(apiVersion: lk/v1
 kind: Campaign
@@ -162,7 +162,7 @@ spec:
                              "a=b"}) {
     Event event = Push();
     event.branch = branch;
-    // Line breaks do not come this far; were one to, it would still be text.
+    // Events with newlines are refused before any rule is applied; ParseSpec refuses them, too.
     const auto set = Substitutions(rule, event, "").value();
     const campaign::SpecResult result = campaign::ParseSpec(kTemplate, set, {baseline});
     if (std::string_view(branch).find('\n') != std::string_view::npos) {

@@ -19,7 +19,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-// Says what it is told to, in order, then 200.
+// Returns the given replies in order, then 200.
 class FakeTransport final : public Transport {
  public:
   StatusOr<PostReply> Post(const PostRequest& request) override {
@@ -70,7 +70,7 @@ class SenderTest : public testing::Test {
     change.notifications = Make()->For(campaign, {"ci", "github", "gone"}, clock_.now);
     ASSERT_TRUE(store_->Apply(change).ok());
   }
-  // As an lkd that was started anew has it.
+  // Makes a new sender, as after a restart of lkd.
   std::unique_ptr<Sender> Make() {
     auto transport = std::make_unique<FakeTransport>();
     transport_ = transport.get();
@@ -97,7 +97,7 @@ class SenderTest : public testing::Test {
   std::unique_ptr<store::Store> store_ = store::Open("sqlite::memory:").value();
 };
 
-TEST(Backoff, DoublesUpToABoundAndJitters) {
+TEST(Backoff, DoublesUpToALimitWithJitter) {
   const absl::Duration first = absl::Seconds(5), most = absl::Minutes(1);
   std::vector<double> seconds;
   for (const uint32_t attempts : {1u, 2u, 3u, 4u, 5u, 100u, UINT32_MAX}) {
@@ -108,7 +108,7 @@ TEST(Backoff, DoublesUpToABoundAndJitters) {
   EXPECT_GT(Backoff(first, most, 2, 0.999999), absl::Seconds(5));
 }
 
-TEST_F(SenderTest, DeliversSignedByEachSecret) {
+TEST_F(SenderTest, SignsWithEachSecret) {
   const auto sender = Make();
   sender->Step("ci");
   ASSERT_EQ(transport_->requests.size(), 1u);
@@ -127,12 +127,12 @@ TEST_F(SenderTest, DeliversSignedByEachSecret) {
   EXPECT_EQ(sender->Step("ci"), absl::InfiniteFuture());
 }
 
-TEST_F(SenderTest, TriesAgainWithTheSameIdAndAFreshTime) {
+TEST_F(SenderTest, RetriesWithTheSameIdAndANewTimestamp) {
   const auto sender = Make();
   transport_->replies = {Reply(503), absl::UnavailableError("connection refused")};
   sender->Step("ci");
   EXPECT_EQ(Get("msg_c1_ci").state, "pending");
-  EXPECT_EQ(Get("msg_c1_ci").error, "the receiver answers 503");
+  EXPECT_EQ(Get("msg_c1_ci").error, "the receiver responded with 503");
   EXPECT_EQ(sender->Step("ci"), clock_.now + absl::Seconds(5)) << "not due yet";
   EXPECT_EQ(transport_->requests.size(), 1u);
   clock_.now += absl::Seconds(5);
@@ -151,8 +151,8 @@ TEST_F(SenderTest, TriesAgainWithTheSameIdAndAFreshTime) {
   EXPECT_EQ(Totals().at("ci delivered"), 1u);
 }
 
-TEST_F(SenderTest, KilledBetweenVerdictAndDelivery) {
-  // The verdict is stored, and nobody was there to deliver; then somebody is, who is killed when the answer has come.
+TEST_F(SenderTest, DeliversAgainIfKilledDuringDelivery) {
+  // The notification is stored, but lkd is killed during the first attempt to deliver it.
   {
     const auto sender = Make();
     transport_->replies = {absl::CancelledError("killed")};
@@ -164,16 +164,16 @@ TEST_F(SenderTest, KilledBetweenVerdictAndDelivery) {
   const auto sender = Make();
   sender->Step("ci");
   ASSERT_EQ(transport_->requests.size(), 1u);
-  EXPECT_EQ(Header(transport_->requests[0], "webhook-id"), "msg_c1_ci") << "at least once, with the same id";
+  EXPECT_EQ(Header(transport_->requests[0], "webhook-id"), "msg_c1_ci") << "delivered again with the same id";
   EXPECT_EQ(Get("msg_c1_ci").state, "delivered");
 }
 
-TEST_F(SenderTest, VerdictStoredAgainNotifiesOnce) {
+TEST_F(SenderTest, StoringAVerdictAgainNotifiesOnce) {
   Finish("c1");
   EXPECT_EQ(store_->ListNotifications("", "", 10).value().size(), 3u);
 }
 
-TEST_F(SenderTest, ReceiversPauseIsKept) {
+TEST_F(SenderTest, RespectsRetryAfter) {
   const auto sender = Make();
   transport_->replies = {PostReply{.status = 429, .retry_after = absl::Minutes(7)},
                          PostReply{.status = 503, .retry_after = absl::Hours(10000)}};
@@ -184,7 +184,7 @@ TEST_F(SenderTest, ReceiversPauseIsKept) {
   EXPECT_EQ(Get("msg_c1_ci").next_attempt, clock_.now + absl::Hours(24));
 }
 
-TEST_F(SenderTest, DeadLettersAreKeptAndReplayed) {
+TEST_F(SenderTest, DeadLettersAreKeptAndCanBeSentAgain) {
   const auto sender = Make();
   for (int i = 0; i < 5; ++i) transport_->replies.push_back(Reply(500));
   for (int i = 0; i < 5; ++i) {
@@ -197,21 +197,21 @@ TEST_F(SenderTest, DeadLettersAreKeptAndReplayed) {
   EXPECT_EQ(Totals().at("ci dead"), 1u);
   EXPECT_EQ(sender->Step("ci"), absl::InfiniteFuture());
   EXPECT_EQ(sender->Retry("msg_c1_ci").value().state, "pending");
-  EXPECT_TRUE(absl::IsFailedPrecondition(sender->Retry("msg_c1_ci").status())) << "it is not dead any more";
+  EXPECT_TRUE(absl::IsFailedPrecondition(sender->Retry("msg_c1_ci").status())) << "the notification is no longer dead";
   sender->Step("ci");
   EXPECT_EQ(Get("msg_c1_ci").state, "delivered");
   EXPECT_EQ(Header(transport_->requests.back(), "webhook-id"), "msg_c1_ci");
   EXPECT_TRUE(absl::IsNotFound(sender->Retry("msg_other").status()));
 }
 
-TEST_F(SenderTest, GoneIsGone) {
+TEST_F(SenderTest, GoneIsPermanent) {
   const auto sender = Make();
   transport_->replies = {Reply(410)};
   sender->Step("ci");
   EXPECT_EQ(Get("msg_c1_ci").state, "dead");
 }
 
-TEST_F(SenderTest, TokensGoOutAndStayOutOfErrors) {
+TEST_F(SenderTest, TokensAreSentButNotInErrors) {
   const auto sender = Make();
   transport_->replies = {Reply(401)};
   sender->Step("github");
@@ -221,7 +221,7 @@ TEST_F(SenderTest, TokensGoOutAndStayOutOfErrors) {
   EXPECT_THAT(Get("msg_c1_github").error, Not(HasSubstr("hidden")));
 }
 
-TEST_F(SenderTest, TargetsThatAreNotConfigured) {
+TEST_F(SenderTest, NotificationsWithoutATargetAreDead) {
   EXPECT_EQ(Get("msg_c1_gone").state, "dead");
   EXPECT_TRUE(absl::IsFailedPrecondition(Make()->Retry("msg_c1_gone").status()));
   config_.targets.pop_back();
@@ -229,10 +229,10 @@ TEST_F(SenderTest, TargetsThatAreNotConfigured) {
   sender->Start();
   sender->Stop();
   EXPECT_EQ(Get("msg_c1_github").state, "dead");
-  EXPECT_THAT(Get("msg_c1_github").error, HasSubstr("not configured any more"));
+  EXPECT_THAT(Get("msg_c1_github").error, HasSubstr("no longer configured"));
 }
 
-TEST_F(SenderTest, Tests) {
+TEST_F(SenderTest, SendsTestNotifications) {
   const auto sender = Make();
   EXPECT_TRUE(absl::IsNotFound(sender->AddTest("other", "").status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(sender->AddTest("github", "").status()));
@@ -245,15 +245,15 @@ TEST_F(SenderTest, Tests) {
   EXPECT_EQ(Header(transport_->requests.back(), "webhook-id"), test.id);
 }
 
-TEST_F(SenderTest, SecretsThatCannotBeRead) {
+TEST_F(SenderTest, RefusesUnreadableSecrets) {
   config_.targets[0].secret_files = {folder_ / "none"};
   EXPECT_TRUE(absl::IsFailedPrecondition(Sender::Create(
                                              config_, *store_, clock_, [] { return 0.0; }, nullptr)
                                              .status()));
 }
 
-// libcurl and threads, against a server that fails twice.
-TEST_F(SenderTest, ToARealServer) {
+// Uses libcurl and threads, against a server that fails twice.
+TEST_F(SenderTest, DeliversToARealServer) {
   httplib::Server server;
   std::atomic<int> calls = 0;
   std::vector<httplib::Headers> got;

@@ -22,7 +22,7 @@ const char kGitHubSecret[] = "It's a Secret to Everybody";
 const char kGitHubBody[] = "Hello, World!";
 const char kGitHubSignature[] = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-// The vector of the Standard Webhooks libraries.
+// The test vector from the Standard Webhooks libraries.
 const char kId[] = "msg_p5jXN8AQM9LWM0D4loKWxJek";
 const char kBody[] = R"({"test": 2432232314})";
 const char kSignature[] = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
@@ -39,12 +39,12 @@ StandardResult Check(const StandardHeaders& headers, std::string_view body = kBo
   return CheckStandard(Standard(), headers, body, now, kTolerance);
 }
 
-TEST(Signature, GitHubsPublishedVector) {
+TEST(Signature, AcceptsGitHubsPublishedVector) {
   EXPECT_TRUE(GitHubSignatureGood({Secret(kGitHubSecret)}, kGitHubSignature, kGitHubBody));
   EXPECT_TRUE(GitHubSignatureGood({Secret("new one"), Secret(kGitHubSecret)}, kGitHubSignature, kGitHubBody));
 }
 
-TEST(Signature, GitHubsWrongOnes) {
+TEST(Signature, RefusesWrongGitHubSignatures) {
   const Secrets secrets = {Secret(kGitHubSecret)};
   const std::string good = kGitHubSignature;
   std::string first = good, last = good;
@@ -60,7 +60,7 @@ TEST(Signature, GitHubsWrongOnes) {
   EXPECT_FALSE(GitHubSignatureGood({}, kGitHubSignature, kGitHubBody));
 }
 
-TEST(Signature, GitLabsToken) {
+TEST(Signature, ChecksGitLabTokens) {
   const Secrets secrets = {Secret("old token"), Secret("new token")};
   EXPECT_TRUE(TokenGood(secrets, "old token"));
   EXPECT_TRUE(TokenGood(secrets, "new token"));
@@ -69,7 +69,7 @@ TEST(Signature, GitLabsToken) {
   }
 }
 
-TEST(Signature, StandardsPublishedVector) {
+TEST(Signature, AcceptsThePublishedStandardVector) {
   EXPECT_EQ(Check(Published()), StandardResult::kGood);
   const StandardHeaders headers = SignStandard(Standard(), kId, kSigned, kBody);
   EXPECT_EQ(headers.signature, kSignature);
@@ -77,8 +77,8 @@ TEST(Signature, StandardsPublishedVector) {
   EXPECT_EQ(headers.id, kId);
 }
 
-TEST(Signature, SeveralSignaturesAndSecrets) {
-  // As the specification shows it: of several schemes, of several secrets.
+TEST(Signature, AcceptsSeveralSignaturesAndSecrets) {
+  // As in the specification: several schemes and several secrets.
   StandardHeaders headers = Published();
   headers.signature =
       "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== "
@@ -89,11 +89,11 @@ TEST(Signature, SeveralSignaturesAndSecrets) {
   const Secrets rotated = {ParseSigningSecret("whsec_" + std::string(40, 'A')).value(), Standard()[0]};
   const StandardHeaders both = SignStandard(rotated, kId, kSigned, kBody);
   EXPECT_THAT(both.signature, HasSubstr(" "));
-  EXPECT_EQ(Check(both), StandardResult::kGood) << "who knows the old secret only";
+  EXPECT_EQ(Check(both), StandardResult::kGood) << "a receiver that has only the old secret accepts it";
   EXPECT_EQ(CheckStandard(rotated, Published(), kBody, kSigned, kTolerance), StandardResult::kGood);
 }
 
-TEST(Signature, StandardsWrongOnes) {
+TEST(Signature, RefusesWrongStandardSignatures) {
   const auto with = [](std::string StandardHeaders::*field, const std::string& value) {
     StandardHeaders headers = Published();
     headers.*field = value;
@@ -114,18 +114,19 @@ TEST(Signature, StandardsWrongOnes) {
 }
 
 TEST(Signature, FullStopInAnIdCannotMoveTheBoundary) {
-  // Signed as "a.1614265330.x"; read as the id "a" it would be another body.
+  // The signed text, "a.1614265330.1614265330.x", would also match the id "a" with the body "1614265330.x".
   StandardHeaders headers = SignStandard(Standard(), "a.1614265330", kSigned, "x");
   EXPECT_EQ(Check(headers, "x"), StandardResult::kWrong);
 }
 
-TEST(Signature, StaleOnes) {
+TEST(Signature, RefusesStaleTimestamps) {
   EXPECT_EQ(Check(Published(), kBody, kSigned + kTolerance), StandardResult::kGood);
   EXPECT_EQ(Check(Published(), kBody, kSigned + kTolerance + absl::Seconds(1)), StandardResult::kStale);
   EXPECT_EQ(Check(Published(), kBody, kSigned - kTolerance - absl::Seconds(1)), StandardResult::kStale);
   StandardHeaders wrong = Published();
   wrong.signature = "v1,AAAA";
-  EXPECT_EQ(Check(wrong, kBody, kSigned + absl::Hours(1)), StandardResult::kWrong) << "no word of time to strangers";
+  EXPECT_EQ(Check(wrong, kBody, kSigned + absl::Hours(1)), StandardResult::kWrong)
+      << "a stale timestamp is not reported if the signature is wrong";
 }
 
 double ThreadNanoseconds() {
@@ -134,7 +135,8 @@ double ThreadNanoseconds() {
   return static_cast<double>(spent.tv_sec) * 1e9 + static_cast<double>(spent.tv_nsec);
 }
 
-// The median CPU time of each, of many rounds in turn: whatever else the machine does weighs on none, or on all alike.
+// Returns the median CPU time of each function over many interleaved rounds, so that other load affects all of them
+// equally.
 std::vector<double> MedianNanoseconds(const std::vector<std::function<void()>>& works) {
   std::vector<std::vector<double>> times(works.size());
   for (int round = 0; round < 2001; ++round) {
@@ -152,7 +154,7 @@ std::vector<double> MedianNanoseconds(const std::vector<std::function<void()>>& 
   return medians;
 }
 
-TEST(Signature, RefusingTakesTheSameTimeWhateverIsWrong) {
+TEST(Signature, RefusalTakesTheSameTimeWhateverIsWrong) {
   const Secrets secrets = {Secret(kGitHubSecret), Secret("another")};
   const std::string body(16 << 10, 'x');
   const std::string good = "sha256=" + absl::BytesToHexString(HmacSha256(kGitHubSecret, body));
@@ -176,7 +178,7 @@ TEST(Secret, FilesAreCheckedAndNeverQuoted) {
   const std::filesystem::path open = folder.Write("open", "hidden");
   chmod(open.c_str(), 0644);
   const std::vector<std::pair<std::filesystem::path, std::string>> bad = {
-      {open, "everybody may read it"},
+      {open, "readable by everybody"},
       {folder.Write("empty", "\n"), "empty"},
       {folder.Write("large", std::string(5000, 'h')), "larger"},
       {folder / "none", "No such file"}};

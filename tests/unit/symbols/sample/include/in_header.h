@@ -7,7 +7,7 @@ static inline __attribute__((always_inline)) void inlined(struct place* place) {
   note(place);
 }
 
-// The same static function in several object files, from one line of one file.
+// A static function that is compiled into several object files from the same source line.
 static __attribute__((noinline)) void in_header(struct place* place) {
   place->function = (const char*)in_header;
   note(place);  // in_header calls

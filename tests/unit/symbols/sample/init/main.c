@@ -10,7 +10,7 @@ __attribute__((noinline)) void note(struct place* place) {
 void spins(struct place* place) {
   place->function = (const char*)spins;
   note(place);   // spins calls
-  progress = 1;  // spins goes on
+  progress = 1;  // spins continues
 }
 
 void inlines(struct place* place) {

@@ -3,7 +3,7 @@
 
 static __attribute__((noinline)) void twin(struct place* place) {
   place->function = (const char*)twin;
-  // More bytes than all of its namesake.
+  // Makes the offset of the call greater than the size of the other twin (short.c).
   __asm__ volatile(".skip 256, 0x90");
   note(place);  // long twin calls
   __asm__ volatile("");

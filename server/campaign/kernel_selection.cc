@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which kernels a campaign means.
+#include "server/campaign/kernel_selection.h"
+
 #include <fmt/format.h>
 #include <fnmatch.h>
 
@@ -7,14 +8,12 @@
 #include <cctype>
 #include <set>
 
-#include "server/campaign/spec.h"
-
 namespace lk::campaign {
 namespace {
 
-constexpr size_t kMostNamed = 10;
+constexpr size_t kMaxNamed = 10;
 
-// The next run of digits, or of anything else.
+// Removes and returns the next sequence of digits, or of other characters.
 std::string_view NextPart(std::string_view& rest) {
   const auto digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
   const bool number = digit(rest.front());
@@ -24,7 +23,7 @@ std::string_view NextPart(std::string_view& rest) {
   return part;
 }
 
-// Less than 0, 0, more than 0.
+// Negative, zero or positive, like strcmp().
 int Compare(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
     std::string_view x = NextPart(a);
@@ -37,7 +36,7 @@ int Compare(std::string_view a, std::string_view b) {
     if (const int order = x.compare(y); order != 0) return order;
   }
   if (a.empty() && b.empty()) return 0;
-  // The longer one is newer, but a release candidate comes before its release.
+  // The longer one is newer, except that a release candidate comes before its release.
   const int longer = a.empty() ? -1 : 1;
   return (a.empty() ? b : a).starts_with("-rc") ? -longer : longer;
 }
@@ -51,15 +50,15 @@ bool Selects(const KernelSelector& selector, const KernelBuild& kernel) {
 
 std::string DescribeSelector(const KernelSelector& selector) {
   if (!selector.exact.empty()) return fmt::format("\"{}\"", selector.exact);
-  if (!selector.match.empty()) return fmt::format("a release like \"{}\"", selector.match);
+  if (!selector.match.empty()) return fmt::format("release pattern \"{}\"", selector.match);
   return fmt::format("label {}={}", selector.label_key, selector.label_value);
 }
 
 std::string Names(const std::vector<KernelBuild>& kernels, std::string KernelBuild::*name) {
-  if (kernels.empty()) return "none (add one: lkctl kernel add)";
+  if (kernels.empty()) return "none (add one with lkctl kernel add)";
   std::string names;
-  for (size_t i = 0; i < kernels.size() && i < kMostNamed; ++i) names += (i == 0 ? "" : ", ") + kernels[i].*name;
-  return kernels.size() > kMostNamed ? names + ", ..." : names;
+  for (size_t i = 0; i < kernels.size() && i < kMaxNamed; ++i) names += (i == 0 ? "" : ", ") + kernels[i].*name;
+  return kernels.size() > kMaxNamed ? names + ", ..." : names;
 }
 
 }  // namespace
@@ -80,16 +79,16 @@ KernelResolution ResolveKernels(const CampaignSpec& spec, const std::vector<Kern
     std::vector<KernelBuild> found;
     std::ranges::copy_if(known, std::back_inserter(found),
                          [&](const auto& kernel) { return Selects(selector, kernel); });
-    // Builds of one release: newest first too.
+    // Newest release first; builds of the same release by time added, also newest first.
     std::ranges::stable_sort(found, [](const KernelBuild& a, const KernelBuild& b) {
       const int order = Compare(a.release, b.release);
       return order != 0 ? order > 0 : a.added > b.added;
     });
     if (found.empty()) {
-      mistake(fmt::format("no kernel is {}; there are: {}", DescribeSelector(selector),
+      mistake(fmt::format("no kernel matches {}; known kernels: {}", DescribeSelector(selector),
                           Names(known, &KernelBuild::release)));
     } else if (!selector.exact.empty() && found.size() > 1) {
-      mistake(fmt::format("{} builds are \"{}\"; name one by its id: {}", found.size(), selector.exact,
+      mistake(fmt::format("ambiguous: {} builds match \"{}\"; specify one by its id: {}", found.size(), selector.exact,
                           Names(found, &KernelBuild::id)));
       continue;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/campaign/ready_profiles.h"
+#include "server/campaign/predefined_profiles.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ namespace {
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// A campaign of these profiles, on line 6.
+// Parses a campaign with these profiles, which are on line 6.
 SpecResult ParseProfiles(const std::string& profiles, const std::string& uses = "rest") {
   return ParseSpec(fmt::format("apiVersion: lk/v1\n"
                                "kind: Campaign\n"
@@ -34,7 +34,7 @@ Profile One(const std::string& profile) {
   return result.ok() ? result.spec.profiles.front() : Profile();
 }
 
-// Compared by what makes them up, so that the text of the one serves to check the other.
+// The properties of a profile as text, for comparing two profiles.
 std::string Shape(const Profile& p) {
   std::string shape = fmt::format("{} {} {} {} {} {} \"{}\"", p.name, ToString(p.arch), p.machine, p.vcpus,
                                   p.memory_bytes, p.uefi, p.cmdline);
@@ -51,7 +51,7 @@ std::string Shape(const Profile& p) {
   return shape;
 }
 
-// Indented, so that it is an entry of a list in block style.
+// Indents a profile so that it is an entry in a block-style list.
 std::string Entry(std::string_view yaml) {
   std::string text = "    -\n      ";
   for (const char c : yaml) {
@@ -61,10 +61,10 @@ std::string Entry(std::string_view yaml) {
   return text;
 }
 
-TEST(ReadyProfiles, EachIsAGoodProfileUnderTheNameOfItsFile) {
-  ASSERT_THAT(ReadyProfiles(), Not(testing::IsEmpty()));
-  for (const ReadyProfile& ready : ReadyProfiles()) {
-    // Written out in a campaign file, where every mistake is told ...
+TEST(PredefinedProfiles, EachIsAValidProfileNamedAfterItsFile) {
+  ASSERT_THAT(PredefinedProfiles(), Not(testing::IsEmpty()));
+  for (const PredefinedProfile& ready : PredefinedProfiles()) {
+    // First written out in a campaign file, so that every error is reported.
     const SpecResult written = ParseSpec(
         "apiVersion: lk/v1\nkind: Campaign\nmetadata: { name: nightly }\nspec:\n  kernels: [ 6.1.0-1 ]\n"
         "  scenarios: [ rest ]\n  profiles:\n" +
@@ -75,15 +75,15 @@ TEST(ReadyProfiles, EachIsAGoodProfileUnderTheNameOfItsFile) {
     }
     ASSERT_THAT(written.spec.profiles, SizeIs(1)) << ready.name;
     EXPECT_EQ(written.spec.profiles.front().name, ready.name);
-    // ... and named, it is the same.
+    // Referring to it by name gives the same profile.
     EXPECT_EQ(Shape(One(std::string(ready.name))), Shape(written.spec.profiles.front()));
-    EXPECT_TRUE(ready.yaml.starts_with("# ")) << ready.name << " does not say what it is for";
+    EXPECT_TRUE(ready.yaml.starts_with("# ")) << ready.name << " begins with a comment that says what it is for";
     EXPECT_THAT(std::string(ready.yaml), HasSubstr("# Needs: ")) << ready.name;
   }
-  EXPECT_TRUE(std::ranges::is_sorted(ReadyProfiles(), {}, &ReadyProfile::name));
+  EXPECT_TRUE(std::ranges::is_sorted(PredefinedProfiles(), {}, &PredefinedProfile::name));
 }
 
-TEST(ReadyProfiles, StandBesideOthersAndAreUsedByTheirNames) {
+TEST(PredefinedProfiles, CanBeUsedByNameAlongsideOthers) {
   const SpecResult result =
       ParseProfiles("iommu-strict, { name: mine, vcpus: 2 }", "{ name: rest, profiles: [ iommu-strict ] }");
   ASSERT_TRUE(result.ok()) << result.errors.front().message;
@@ -94,7 +94,7 @@ TEST(ReadyProfiles, StandBesideOthersAndAreUsedByTheirNames) {
   EXPECT_FALSE(result.spec.profiles[1].iommu);
 }
 
-TEST(ReadyProfiles, ABaseIsReplacedKeyByKey) {
+TEST(PredefinedProfiles, AreOverriddenKeyByKeyAsABase) {
   const Profile base = One("iommu-strict");
   const Profile built = One("{ vcpus: 8, name: iommu-8, base: iommu-strict }");
   EXPECT_EQ(built.name, "iommu-8");
@@ -111,7 +111,7 @@ TEST(ReadyProfiles, ABaseIsReplacedKeyByKey) {
   EXPECT_EQ(arm.machine, "virt");
 }
 
-TEST(ReadyProfiles, MistakesHaveTheirPlaceInTheCampaignFile) {
+TEST(PredefinedProfiles, ErrorsHaveAPositionInTheCampaignFile) {
   const struct {
     const char* profiles;
     uint32_t column;
@@ -119,13 +119,13 @@ TEST(ReadyProfiles, MistakesHaveTheirPlaceInTheCampaignFile) {
   } rows[] = {
       {"iommu-strikt", 15, "did you mean \"iommu-strict\"?"},
       {"no-such-thing-here", 15, "hotplug-dimm-large, hotplug-dimm-small"},
-      {"{ name: mine, base: iommu }", 35, "\"iommu\" is not a ready profile"},
+      {"{ name: mine, base: iommu }", 35, "unknown predefined profile \"iommu\""},
       {"{ name: mine, base: [ iommu-strict ] }", 35, "single value"},
       {"{ base: iommu-strict }", 15, "\"name\" is missing"},
       {"{ base: iommu-strict, name: mine, vcpu: 2 }", 49, "did you mean \"vcpus\"?"},
-      // What the base brings is no part of the file: the entry is the nearest place.
-      {"{ base: hotplug-dimm-large, name: mine, memory: 6GiB }", 15, "above memory"},
-      {"iommu-strict, iommu-strict", 29, "stands here twice"},
+      // Keys of the base are not in the file, so the error is reported at the entry.
+      {"{ base: hotplug-dimm-large, name: mine, memory: 6GiB }", 15, "greater than memory"},
+      {"iommu-strict, iommu-strict", 29, "duplicate profile"},
   };
   for (const auto& row : rows) {
     const SpecResult result = ParseProfiles(row.profiles);
