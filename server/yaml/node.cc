@@ -58,17 +58,6 @@ void EachPair(const Item& item, Mistakes& mistakes,
   }
 }
 
-// The end of a message about an unknown word: the word that was probably meant, and all valid words.
-std::string Instead(std::string_view word, const std::vector<std::string>& valid) {
-  if (valid.empty()) return " (there are none)";
-  const auto nearest =
-      std::ranges::min_element(valid, {}, [&](const std::string& known) { return EditDistance(word, known); });
-  // Up to two wrong letters, or a third of the letters, count as a typo.
-  const bool typo = EditDistance(word, *nearest) <= std::max<size_t>(2, nearest->size() / 3) && word.size() > 1;
-  return (typo ? fmt::format("; did you mean \"{}\"? Valid", *nearest) : "; valid") +
-         fmt::format(": {}", fmt::join(valid, ", "));
-}
-
 }  // namespace
 
 void Mistakes::Remember(const std::string& path, const YAML::Mark& mark) {
@@ -193,7 +182,7 @@ std::optional<absl::Duration> ReadDuration(const Item& item, Mistakes& mistakes)
 }
 
 std::optional<bool> ReadBool(const Item& item, Mistakes& mistakes) {
-  return ReadWord<bool>(item, mistakes, "a boolean", {{"true", true}, {"false", false}});
+  return ReadWord<bool>(item, mistakes, "boolean", {{"true", true}, {"false", false}});
 }
 
 std::optional<std::string> ReadName(const Item& item, Mistakes& mistakes) {
@@ -215,7 +204,14 @@ std::optional<std::string> ReadName(const Item& item, Mistakes& mistakes) {
 
 std::string Unknown(std::string_view what, std::string_view word, const std::vector<std::string>& valid,
                     std::string_view where) {
-  return fmt::format("unknown {} \"{}\"{}{}", what, word, where, Instead(word, valid));
+  std::string text = fmt::format("unknown {} \"{}\"{}", what, word, where);
+  if (valid.empty()) return text + " (there are none)";
+  const auto nearest =
+      std::ranges::min_element(valid, {}, [&](const std::string& known) { return EditDistance(word, known); });
+  // Up to two wrong letters, or a third of the letters, count as a typo.
+  const bool typo = EditDistance(word, *nearest) <= std::max<size_t>(2, nearest->size() / 3) && word.size() > 1;
+  text += typo ? fmt::format("; did you mean \"{}\"? Valid", *nearest) : "; valid";
+  return text + fmt::format(": {}", fmt::join(valid, ", "));
 }
 
 }  // namespace lk::yaml
