@@ -12,7 +12,8 @@ namespace lk::cli {
 // Scripts rely on these values.
 enum ExitCode : int {
   kPassed = 0,        // all passed, or the command succeeded
-  kFailed = 1,        // a run has verdict fail; or kernel B is worse; or a test notification was not delivered
+  kFailed = 1,        // a run has verdict fail; or kernel B is worse; or a test notification was not delivered; or
+                      // detect --exit-status has found something
   kUsage = 2,         // usage error or invalid input
   kNotProven = 3,     // no run failed, but some are error, miss or unproven; or the campaign was cancelled
   kServer = 4,        // server unreachable, or request refused

@@ -2,30 +2,6 @@
 #include "cli/follow.h"
 
 namespace lk::cli {
-namespace {
-
-volatile std::sig_atomic_t g_raised = 0;
-
-}  // namespace
-
-Interrupt::Interrupt() {
-  g_raised = 0;
-  struct sigaction action {};
-  action.sa_handler = [](int) { g_raised = 1; };
-  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, &old_int_);
-  sigaction(SIGTERM, &action, &old_term_);
-}
-
-Interrupt::~Interrupt() {
-  sigaction(SIGINT, &old_int_, nullptr);
-  sigaction(SIGTERM, &old_term_, nullptr);
-}
-
-bool Interrupt::raised() const {
-  return g_raised != 0;
-}
-
 bool WorthRetrying(const Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -20,28 +19,13 @@
 
 #include "cli/client.h"
 #include "cli/context.h"
+#include "cli/interrupt.h"
 #include "support/status.h"
 
 namespace lk::cli {
 
 // Polling interval for interrupts.
 inline constexpr absl::Duration kTick = absl::Milliseconds(200);
-
-// While an instance exists, the first SIGINT or SIGTERM sets a flag, and a second one terminates the process. Only one
-// instance may exist at a time.
-class Interrupt {
- public:
-  Interrupt();
-  ~Interrupt();
-  Interrupt(const Interrupt&) = delete;
-  Interrupt& operator=(const Interrupt&) = delete;
-
-  bool raised() const;
-
- private:
-  struct sigaction old_int_ {};
-  struct sigaction old_term_ {};
-};
 
 // Whether to reopen the stream: true if the connection or the server went away.
 bool WorthRetrying(const Status& status);

@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
+#include "cli/known_problems.h"
 #include "cli/output/campaign_view.h"
 #include "cli/output/json.h"
 #include "cli/output/progress.h"
@@ -25,6 +26,7 @@ using CampaignStub = v1::CampaignService::Stub;
 struct SpecArgs {
   std::string file;
   std::vector<std::string> set;
+  std::string known;
   bool wait = false;
 };
 
@@ -67,6 +69,10 @@ StatusOr<v1::Campaign> SendSpec(Context& context, const SpecArgs& args, bool val
   v1::StartCampaignRequest request;
   LK_ASSIGN_OR_RETURN(*request.mutable_spec_yaml(), ReadSpec(context, args.file));
   request.mutable_set()->Assign(args.set.begin(), args.set.end());
+  if (!args.known.empty()) {
+    LK_ASSIGN_OR_RETURN(const KnownProblems known, ReadKnownProblems(args.known));
+    request.add_set("spec.known=" + known.text);
+  }
   request.set_validate_only(validate_only);
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   return CampaignOf(context, client->Call(&CampaignStub::StartCampaign, request), mistakes);
@@ -276,6 +282,9 @@ void SpecOptions(CLI::App& command, SpecArgs& args) {
   command.add_option("--set", args.set, "Override a value in the file, e.g. spec.repeats=2 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("PATH=VALUE");
+  command
+      .add_option("--known", args.known, "List of known problems (YAML), instead of the file's own list, spec.known")
+      ->type_name("FILE");
 }
 
 }  // namespace

@@ -17,7 +17,6 @@ void AddRun(CLI::App& root, Context& context);
 void AddKernel(CLI::App& root, Context& context);
 void AddHost(CLI::App& root, Context& context);
 void AddScenario(CLI::App& root, Context& context);
-void AddDetect(CLI::App& root, Context& context);
 void AddWebhook(CLI::App& root, Context& context);
 void AddToken(CLI::App& root, Context& context);
 void AddAudit(CLI::App& root, Context& context);

@@ -223,6 +223,14 @@ void ShowFindings(const v1::Campaign& campaign, const RunNames& labels, bool col
   Section(out, "Findings", table, color);
 }
 
+void ShowKnown(const v1::Campaign& campaign, bool color, std::ostream& out) {
+  Table table({"KNOWN PROBLEM", "KIND", "UNTIL", "REASON"});
+  for (const v1::KnownProblem& problem : campaign.known()) {
+    table.Add({problem.title(), problem.kind().empty() ? "any" : problem.kind(), problem.until(), problem.reason()});
+  }
+  Section(out, "Known problems", table, color);
+}
+
 void ShowNextSteps(const v1::Campaign& campaign, std::ostream& out) {
   if (campaign.state() != "finished" && campaign.state() != "cancelled") {
     out << "\nNext: lkctl campaign watch " << Escape(campaign.id()) << '\n';
@@ -271,6 +279,7 @@ void ShowCampaign(const v1::Campaign& campaign, absl::TimeZone zone, bool color,
   ShowAttempts(campaign, labels, color, out);
   ShowLatencies(campaign, labels, color, out);
   ShowFindings(campaign, labels, color, out);
+  ShowKnown(campaign, color, out);
   ShowNextSteps(campaign, out);
 }
 

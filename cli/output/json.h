@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/context.h"
+#include "cli/output/document.h"
 #include "cli/output/table.h"
 #include "google/protobuf/message.h"
 #include "support/status.h"
@@ -19,8 +20,7 @@ namespace lk::cli {
 // Protobuf's JSON mapping, including fields with default values, such as "emulated": false and "findings": [].
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 
-// JSON: indented, or on a single line for a list item. YAML: one document, preceded by "---" for a list item.
-void PrintJson(Context& context, const nlohmann::ordered_json& json, bool item);
+// As PrintJson in document.h.
 void PrintJson(Context& context, const google::protobuf::Message& message, bool item);
 
 // Prints a message as JSON or YAML, or calls `table`.

@@ -13,26 +13,6 @@
 
 namespace lk::cli {
 
-void StatusLine::Set(const std::string& text) {
-  if (!io_.err_terminal) return;
-  const std::string line = Shorten(text, static_cast<size_t>(io_.columns) - 1);
-  if (line == shown_) return;
-  io_.err << "\r\x1b[K" << line << std::flush;
-  shown_ = line;
-}
-
-void StatusLine::Clear() {
-  if (!shown_.empty()) io_.err << "\r\x1b[K" << std::flush;
-  shown_.clear();
-}
-
-void StatusLine::Print(const std::string& line) {
-  const std::string below = shown_;
-  Clear();
-  io_.err << line << std::endl;
-  if (!below.empty()) Set(below);
-}
-
 bool FindingNews::IsNews(const v1::RunFinding& finding) {
   return said_.emplace(finding.run_id(), FindingTitle(finding.finding())).second;
 }
@@ -113,12 +93,6 @@ void CampaignProgress::Tick(absl::Time now) {
   if (campaign_.has_created())
     text += "  " + absl::FormatDuration(absl::Trunc(now - ToTime(campaign_.created()), absl::Seconds(1)));
   line_.Set(Escape(text));
-}
-
-void TransferProgress::Add(uint64_t bytes) {
-  done_ += bytes;
-  line_.Set(fmt::format("{}  {} of {}  {}%", Escape(name_), FormatBytes(done_), FormatBytes(total_),
-                        total_ == 0 ? 100 : 100 * done_ / total_));
 }
 
 }  // namespace lk::cli

@@ -4,34 +4,16 @@
 
 #include <absl/time/time.h>
 
-#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "cli/context.h"
+#include "cli/io.h"
+#include "cli/output/status_line.h"
 #include "lk/v1/campaign.pb.h"
 
 namespace lk::cli {
-
-// A status line at the bottom of the terminal. If stderr is not a terminal, Set and Clear do nothing.
-class StatusLine {
- public:
-  explicit StatusLine(Io& io) : io_(io) {}
-  ~StatusLine() { Clear(); }
-  StatusLine(const StatusLine&) = delete;
-  StatusLine& operator=(const StatusLine&) = delete;
-
-  void Set(const std::string& text);
-  void Clear();
-  // Prints a permanent line above the status line.
-  void Print(const std::string& line);
-
- private:
-  Io& io_;
-  std::string shown_;
-};
 
 // Filters findings so that each title is shown once per run, since a guest may print the same report hundreds of times.
 // A report is shown as soon as it starts, and again if it has a different title once it is complete.
@@ -62,20 +44,6 @@ class CampaignProgress {
   FindingNews news_;
   // The latest attempt at each run, by the ID of the first attempt.
   std::map<std::string, v1::Run> runs_;
-};
-
-// Progress of a file upload or download.
-class TransferProgress {
- public:
-  TransferProgress(Io& io, std::string name, uint64_t total_bytes)
-      : line_(io), name_(std::move(name)), total_(total_bytes) {}
-  void Add(uint64_t bytes);
-
- private:
-  StatusLine line_;
-  std::string name_;
-  uint64_t total_;
-  uint64_t done_ = 0;
 };
 
 }  // namespace lk::cli

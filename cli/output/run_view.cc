@@ -39,16 +39,27 @@ std::string FormatStack(const v1::CpuStack& stack) {
   return text + (stack.frames_size() > kShown ? " ..." : "");
 }
 
+// "CPU 3, kworker/3:1:99, in f"
+std::string FormatParty(const v1::Party& party) {
+  std::string text = party.cpu() < 0 ? "" : fmt::format("CPU {}", party.cpu());
+  if (!party.task().empty()) text += (text.empty() ? "" : ", ") + party.task();
+  if (!party.function().empty()) text += (text.empty() ? "in " : ", in ") + party.function();
+  return text;
+}
+
 void ShowFinding(const v1::Finding& finding, absl::TimeZone zone, bool color, std::ostream& out) {
   const auto field = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) out << fmt::format("    {:<11}  {}\n", name, Escape(value));
   };
   out << "  " << Paint(Escape(finding.kind()), HeldAgainstKernel(finding) ? Color::kRed : Color::kDim, color) << "  "
       << Escape(FindingTitle(finding)) << (finding.open() ? " (incomplete)" : "") << '\n';
+  field("known", finding.known());
   field("not trusted", finding.distrust());
   field("also", fmt::format("{}", fmt::join(finding.alt_titles(), "; ")));
   if (finding.cpu() >= 0) field("cpu", std::to_string(finding.cpu()));
   field("task", finding.task());
+  if (finding.has_victim()) field("waiting", FormatParty(finding.victim()));
+  if (finding.has_culprit()) field("waits for", FormatParty(finding.culprit()));
   if (finding.seconds_stuck() > 0) field("stuck", fmt::format("{}s", finding.seconds_stuck()));
   if (finding.count() > 1) field("seen", fmt::format("{} times", finding.count()));
   field("first", FormatTime(finding.first_seen(), zone));
@@ -113,12 +124,12 @@ void ShowTable(const v1::Table& rows, bool color, std::ostream& out) {
 }  // namespace
 
 bool HeldAgainstKernel(const v1::Finding& finding) {
-  return !finding.tolerated() && finding.distrust().empty();
+  return !finding.tolerated() && finding.known().empty() && finding.distrust().empty();
 }
 
 std::string FindingTitle(const v1::Finding& finding) {
   return (finding.title().empty() ? finding.kind() : finding.title()) + (finding.tolerated() ? " (tolerated)" : "") +
-         (finding.distrust().empty() ? "" : " (not trusted)");
+         (finding.known().empty() ? "" : " (known)") + (finding.distrust().empty() ? "" : " (not trusted)");
 }
 
 std::string FormatSeconds(double seconds) {

@@ -13,10 +13,10 @@ class Run;
 
 namespace lk::cli {
 
-// The same rule as campaign::HeldAgainstKernel, applied to the two fields that it depends on.
+// The same rule as campaign::HeldAgainstKernel, applied to the fields that it depends on.
 bool HeldAgainstKernel(const v1::Finding& finding);
 
-// The title, or the kind if there is none, marked if the finding is tolerated or not trusted.
+// The title, or the kind if there is none, marked if the finding is tolerated, known or not trusted.
 std::string FindingTitle(const v1::Finding& finding);
 
 // "1.23ms"

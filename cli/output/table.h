@@ -30,11 +30,17 @@ class Table {
   void Add(Row row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
   void Print(std::ostream& out, bool color) const;
+  // Prints the rows added since the last call, in columns at least as wide as before; the titles precede the first row.
+  void PrintMore(std::ostream& out, bool color);
 
  private:
+  void Widen(std::vector<size_t>& widths) const;
+  void PrintRow(const Row& row, const std::vector<size_t>& widths, std::ostream& out, bool color) const;
+
   std::vector<bool> right_;
   Row titles_;
   std::vector<Row> rows_;
+  std::vector<size_t> printed_widths_;
 };
 
 }  // namespace lk::cli

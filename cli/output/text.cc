@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "support/proto_time.h"
-
 namespace lk::cli {
 namespace {
 
@@ -66,11 +64,6 @@ Color ColorOf(std::string_view word) {
   const auto* found =
       std::find_if(std::begin(kColors), std::end(kColors), [&](const auto& c) { return c.word == word; });
   return found == std::end(kColors) ? Color::kNone : found->color;
-}
-
-std::string FormatTime(const google::protobuf::Timestamp& time, absl::TimeZone zone) {
-  if (time.seconds() == 0) return "";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", ToTime(time), zone);
 }
 
 }  // namespace lk::cli

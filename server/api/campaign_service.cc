@@ -64,6 +64,7 @@ grpc::ServerUnaryReactor* CampaignService::ListCampaigns(grpc::CallbackServerCon
       if (!counts.ok()) return ToGrpc(counts.status());
       *response->add_campaigns() = ToProto(campaign, *counts);
       response->mutable_campaigns()->rbegin()->clear_spec_yaml();
+      response->mutable_campaigns()->rbegin()->clear_known();
     }
     if (campaigns->size() == static_cast<size_t>(size)) response->set_next_page_token(campaigns->back().id);
     return grpc::Status::OK;

@@ -86,7 +86,8 @@ constexpr auto kSpecialFields<campaign::Run> = std::to_array<FieldName>(
 template <>
 constexpr auto kSpecialFields<campaign::Campaign> = std::to_array<FieldName>({// Sent once there is a verdict.
                                                                               "finished",
-                                                                              // Only the name and labels are sent.
+                                                                              // Only the name, the labels and the known
+                                                                              // problems are sent.
                                                                               "spec",
                                                                               // Not sent.
                                                                               "overrides"});
@@ -129,9 +130,17 @@ template <typename Field, typename Message>
 void Send(Field field, absl::Time value, Message& proto) {
   if (Known(value)) Set(field.Mutable(proto), value);
 }
+template <typename Field, typename Message>
+void Send(Field field, absl::CivilDay value, Message& proto) {
+  field.Set(proto, absl::FormatCivilTime(value));
+}
 template <typename Field, HasFields T, typename Message>
 void Send(Field field, const T& value, Message& proto) {
   SendFields(value, *field.Mutable(proto));
+}
+template <typename Field, HasFields T, typename Message>
+void Send(Field field, const std::optional<T>& value, Message& proto) {
+  if (value) Send(field, *value, proto);
 }
 template <typename Field, typename Message>
 void Send(Field field, const std::vector<std::string>& values, Message& proto) {
@@ -202,6 +211,7 @@ v1::Campaign ToProto(const campaign::Campaign& campaign, const campaign::Counts&
   SendFields(campaign, proto);
   proto.set_name(campaign.spec.name);
   proto.mutable_labels()->insert(campaign.spec.labels.begin(), campaign.spec.labels.end());
+  for (const known::Problem& problem : campaign.spec.known.problems()) SendFields(problem, *proto.add_known());
   SendFields(counts, *proto.mutable_counts());
   if (campaign.verdict && Known(campaign.finished)) Set(proto.mutable_finished(), campaign.finished);
   return proto;
@@ -271,6 +281,7 @@ scheduler::Announcer MakeAnnouncer() {
     Set(event.mutable_time(), time);
     *event.mutable_campaign() = ToProto(campaign, counts);
     event.mutable_campaign()->clear_spec_yaml();
+    event.mutable_campaign()->clear_known();
     return event.SerializeAsString();
   };
   announcer.run = [](const campaign::Run& run, absl::Time time) {

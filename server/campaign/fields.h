@@ -5,6 +5,7 @@
 
 #include "server/campaign/types.h"
 #include "server/detect/fields.h"
+#include "server/known/fields.h"
 #include "support/fields.h"
 
 namespace lk::campaign {

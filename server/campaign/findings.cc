@@ -78,6 +78,10 @@ bool IsLesser(const Finding& lesser, const Finding& fuller) {
   return CountsAs(lesser, fuller) || Explains(fuller, lesser);
 }
 
+bool IsHang(const Finding& finding) {
+  return IsStall(finding.kind) || finding.kind == Kind::kHang;
+}
+
 bool ShownByNmi(const Finding& finding) {
   return finding.kind == Kind::kHang && finding.nmi;
 }
@@ -100,7 +104,13 @@ void FoldSeen(Finding& kept, const Finding& more) {
 
 void FoldTitles(Finding& kept, const Finding& more) {
   AddMissing(kept.alt_titles, more.alt_titles);
-  if (more.title != kept.title) AddMissing(kept.alt_titles, {more.title});
+  // A title without a function is useless for searching.
+  if (!more.corrupted) AddMissing(kept.alt_titles, {more.title});
+  std::erase(kept.alt_titles, kept.title);
+}
+
+void FoldKnown(Finding& kept, const Finding& more) {
+  if (kept.known.empty()) kept.known = more.known;
 }
 
 void TakePlace(Finding& kept, Finding& more) {
@@ -123,6 +133,7 @@ void FoldSame(Finding& kept, Finding more) {
   kept.fatal = kept.fatal || more.fatal;
   kept.tolerated = kept.tolerated && more.tolerated;
   kept.counted = kept.counted && more.counted;
+  if (IsHang(kept) && IsHang(more)) FoldKnown(kept, more);
   if (more.distrust.empty()) kept.distrust.clear();
 }
 
@@ -139,6 +150,7 @@ void FoldLesser(Finding& kept, Finding more, bool kept_is_lesser) {
 void FoldShown(Finding& kept, Finding shown) {
   FoldTitles(kept, shown);
   FoldSeen(kept, shown);
+  FoldKnown(kept, shown);
   if (!OnConsole(kept)) {
     kept.start_offset = shown.start_offset;
     kept.end_offset = shown.end_offset;
@@ -149,6 +161,10 @@ void FoldShown(Finding& kept, Finding shown) {
     kept.task = shown.task;
     kept.taint = shown.taint;
     kept.kernel_release = shown.kernel_release;
+    kept.victim = shown.victim;
+    kept.culprit = shown.culprit;
+    kept.architecture = shown.architecture;
+    kept.modules = shown.modules;
   } else if (shown.cpu >= 0 && shown.cpu != kept.cpu) {
     shown.others.insert(shown.others.begin(), {shown.cpu, shown.task, shown.function, shown.frames});
   }
@@ -159,18 +175,17 @@ void FoldShown(Finding& kept, Finding shown) {
   }
 }
 
-// The latest stall or hang that counts against the kernel. The output of an NMI belongs to it.
+// The latest stall or hang that shows a fault. The output of an NMI belongs to it.
 Finding* FindShown(Evidence& evidence) {
-  const auto shown = std::find_if(evidence.findings.rbegin(), evidence.findings.rend(), [](const Finding& kept) {
-    return (IsStall(kept.kind) || kept.kind == Kind::kHang) && HeldAgainstKernel(kept);
-  });
+  const auto shown = std::find_if(evidence.findings.rbegin(), evidence.findings.rend(),
+                                  [](const Finding& kept) { return IsHang(kept) && ShowsFault(kept); });
   return shown == evidence.findings.rend() ? nullptr : &*shown;
 }
 
-// A hang that counts against the kernel and left nothing on the console.
+// A hang that shows a fault and left nothing on the console.
 Finding* FindSilent(Evidence& evidence) {
   const auto silent = std::ranges::find_if(evidence.findings, [](const Finding& kept) {
-    return kept.kind == Kind::kHang && !OnConsole(kept) && HeldAgainstKernel(kept);
+    return kept.kind == Kind::kHang && !OnConsole(kept) && ShowsFault(kept);
   });
   return silent == evidence.findings.end() ? nullptr : &*silent;
 }
@@ -199,23 +214,16 @@ Finding* FindSameEvent(Evidence& evidence, const Finding& finding) {
 
 }  // namespace
 
-bool IsStall(Kind kind) {
-  switch (kind) {
-    case Kind::kSoftLockup:
-    case Kind::kHardLockup:
-    case Kind::kRcuStall:
-    case Kind::kHungTask:
-    case Kind::kWorkqueueLockup:
-    case Kind::kSpinlockLockup:
-    case Kind::kCsdStall:
-      return true;
-    default:
-      return false;
-  }
+bool ShowsFault(const Finding& finding) {
+  return !finding.tolerated && finding.distrust.empty();
 }
 
 bool HeldAgainstKernel(const Finding& finding) {
-  return !finding.tolerated && finding.distrust.empty();
+  return ShowsFault(finding) && finding.known.empty();
+}
+
+bool IsKnown(const Finding& finding) {
+  return ShowsFault(finding) && !finding.known.empty();
 }
 
 bool IsCompleteAndHeld(const Finding& finding) {
@@ -223,7 +231,7 @@ bool IsCompleteAndHeld(const Finding& finding) {
 }
 
 bool IsDistrusted(const Finding& finding) {
-  return !finding.tolerated && !finding.distrust.empty();
+  return !finding.tolerated && finding.known.empty() && !finding.distrust.empty();
 }
 
 bool OnConsole(const Finding& finding) {
@@ -251,9 +259,11 @@ Finding AsHang(Finding nmi, const std::string& scenario) {
   return nmi;
 }
 
-const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor) {
+const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
+                          const known::ListAt& known) {
   finding.open = false;
   finding.tolerated = IsTolerated(finding, descriptor);
+  finding.known = known.ReasonFor(finding);
   if (OnConsole(finding)) {
     const auto same = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
       return OnConsole(kept) && kept.kind == finding.kind && kept.start_offset == finding.start_offset &&
@@ -276,13 +286,12 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
     evidence.findings.erase(place);
     return &*earlier;
   }
-  if (Finding* known = FindSameEvent(evidence, finding)) {
-    Fold(*known, finding);
-    return known;
+  if (Finding* same = FindSameEvent(evidence, finding)) {
+    Fold(*same, finding);
+    return same;
   }
   // The finding remains a hang, so that a budget for this kind of stall does not apply to it.
-  const bool spoke_late =
-      IsStall(finding.kind) && OnConsole(finding) && !finding.transient && HeldAgainstKernel(finding);
+  const bool spoke_late = IsStall(finding.kind) && OnConsole(finding) && !finding.transient && ShowsFault(finding);
   if (Finding* silent = spoke_late ? FindSilent(evidence) : nullptr) {
     FoldShown(*silent, std::move(finding));
     return silent;
@@ -296,6 +305,7 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
   last.last_seen = std::max(last.last_seen, finding.last_seen);
   last.fatal = last.fatal || finding.fatal;
   last.tolerated = last.tolerated && finding.tolerated;
+  if (finding.known.empty()) last.known.clear();
   if (finding.distrust.empty()) last.distrust.clear();
   return &last;
 }

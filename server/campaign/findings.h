@@ -7,12 +7,18 @@
 
 namespace lk::campaign {
 
-// Whether findings of this kind come from the kernel's stall detectors, which may see the same hang at different times.
-bool IsStall(detect::Kind kind);
+using detect::IsStall;
 
-// Whether the finding counts against the kernel: it is neither tolerated by the scenario nor distrusted. Such a finding
-// makes the run fail, unless a budget allows it or the kernel is not to blame (see verdict.h).
+// Whether the finding shows a fault of the kernel, which may be known: it is neither tolerated by the scenario nor
+// distrusted.
+bool ShowsFault(const Finding& finding);
+
+// Whether the finding counts against the kernel: it shows a fault that is not known. Such a finding makes the run fail,
+// unless a budget allows it or the kernel is not to blame (see verdict.h).
 bool HeldAgainstKernel(const Finding& finding);
+
+// Whether the finding would count against the kernel if not for the reason in `known`.
+bool IsKnown(const Finding& finding);
 
 // Whether the finding counts against the kernel and is complete, not `open`. Only such findings are included in metrics
 // and webhooks.
@@ -43,14 +49,17 @@ Finding AsHang(Finding nmi, const std::string& scenario);
 //   - one comes from a kernel counter or taint flag, and the other is a report of an event that raises or sets it;
 //   - one is a reboot after a panic, and the other that panic;
 //   - one is a crashed VM or a watchdog that fired, and the other the panic, stall or hang that explains it;
-//   - the new one is a hang shown by an NMI (AsHang), and the other the latest stall or hang that counts against
-//     the kernel;
-//   - the new one is a stall that counts against the kernel, and the other a hang that left nothing on the console: the
+//   - the new one is a hang shown by an NMI (AsHang), and the other the latest stall or hang that shows a
+//     fault;
+//   - the new one is a stall that shows a fault, and the other a hang that left nothing on the console: the
 //     hang then gets the text of the stall.
-// The most detailed report provides title and stack; every witness is named; an event that several witnesses report is
-// counted once. If the same console report (kind, title and start offset) is added again, lkd has restarted and is
-// rereading the console log, and the count starts over. Returns the finding in `evidence` that has changed, or nullptr
-// if none has. At most 100 findings are kept; any more are only added to the count of the last one.
-const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor);
+// The finding is known if the report that provides its title is. Different detectors title the same hang differently,
+// so a stall or hang is also known if one of the other stalls or hangs folded into it is. The most detailed report
+// provides title and stack; every witness is named; an event that several witnesses report is counted once. If the same
+// console report (kind, title and start offset) is added again, lkd has restarted and is rereading the console log, and
+// the count starts over. Returns the finding in `evidence` that has changed, or nullptr if none has. At most 100
+// findings are kept; any more are only added to the count of the last one.
+const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
+                          const known::ListAt& known = {});
 
 }  // namespace lk::campaign

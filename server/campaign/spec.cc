@@ -10,6 +10,7 @@
 #include "server/campaign/spec_checks.h"
 #include "server/campaign/spec_reader.h"
 #include "server/campaign/spec_set.h"
+#include "server/known/reader.h"
 #include "server/yaml/documents.h"
 #include "server/yaml/node.h"
 
@@ -73,6 +74,7 @@ class FileReader {
             Store(spec_.positive_controls, ReadWord(i, mistakes_, "positiveControls value", controls));
           }},
          {"onHang", [&](const Item& i) { OnHang(i); }},
+         {"known", [&](const Item& i) { spec_.known = known::ReadList(i, mistakes_); }},
          {"maxParallel", [&](const Item& i) { Store(spec_.max_parallel, ReadNumber(i, mistakes_, 1, kMaxParallel)); }},
          {"deadline", [&](const Item& i) { Store(spec_.deadline, ReadDuration(i, mistakes_)); }},
          {"seed",
@@ -139,23 +141,15 @@ class FileReader {
 
 SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set, const Descriptors& descriptors) {
   SpecResult result;
-  YAML::Node root;
-  try {
-    const std::string text(yaml);
-    if (const size_t documents = yaml::Documents(text).size(); documents != 1) {
-      result.errors = {{0, 0, "", fmt::format("expected a single YAML document, found {}", documents)}};
-      return result;
-    }
-    root = YAML::Load(text);
-  } catch (const YAML::Exception& e) {
-    Mistakes syntax({});
-    syntax.AddAt(e.mark, "", fmt::format("invalid YAML: {}", e.msg));
+  Mistakes syntax({});
+  const std::optional<YAML::Node> root = yaml::LoadDocument(std::string(yaml), syntax);
+  if (!root) {
     result.errors = syntax.Take();
     return result;
   }
   std::vector<std::string> overridden;
   for (const std::string& assignment : set) {
-    StatusOr<std::string> path = ApplySet(root, assignment);
+    StatusOr<std::string> path = ApplySet(*root, assignment);
     if (path.ok()) {
       overridden.push_back(*std::move(path));
     } else {
@@ -164,7 +158,7 @@ SpecResult ParseSpec(std::string_view yaml, const std::vector<std::string>& set,
     }
   }
   Mistakes mistakes(std::move(overridden));
-  result.spec = FileReader(descriptors, mistakes, result.notify_places).Read(root);
+  result.spec = FileReader(descriptors, mistakes, result.notify_places).Read(*root);
   std::vector<SpecError> in_file = mistakes.Take();
   result.errors.insert(result.errors.end(), in_file.begin(), in_file.end());
   return result;

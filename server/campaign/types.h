@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/detect/finding.h"
+#include "server/known/known.h"
 #include "support/histogram.h"
 #include "support/status.h"
 
@@ -158,6 +159,7 @@ struct CampaignSpec {
   uint32_t retries_error = 1;  // for error and miss
   uint32_t retries_fail = 0;
   PositiveControls positive_controls = PositiveControls::kAuto;
+  known::List known;
   bool hang_nmi = true;
   bool hang_dump = false;
   uint32_t max_parallel = 8;

@@ -66,13 +66,19 @@ Blame BlameOf(const Finding& finding) {
   return row == nullptr ? Blame::kKernel : row->blame;
 }
 
+// What all findings of a run are compared with.
+struct Excuses {
+  const v1::ScenarioDescriptor& descriptor;
+  const known::ListAt& known;
+};
+
 // Adds a finding that results from judging, unless the evidence already has it.
-void AddOwn(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor) {
-  const bool known = std::ranges::any_of(evidence.findings, [&](const Finding& other) {
+void AddOwn(Evidence& evidence, Finding finding, const Excuses& excuses) {
+  const bool present = std::ranges::any_of(evidence.findings, [&](const Finding& other) {
     return other.kind == finding.kind && TitlesMeet(other, finding);
   });
-  if (known) return;
-  AddFinding(evidence, std::move(finding), descriptor);
+  if (present) return;
+  AddFinding(evidence, std::move(finding), excuses.descriptor, excuses.known);
 }
 
 Finding MakeFinding(Kind kind, std::string title, std::string detail, std::string witness = "agent") {
@@ -84,8 +90,8 @@ Finding MakeFinding(Kind kind, std::string title, std::string detail, std::strin
   return finding;
 }
 
-void CheckInvariants(Evidence& evidence, const v1::ScenarioDescriptor& descriptor) {
-  for (const auto& invariant : descriptor.invariants()) {
+void CheckInvariants(Evidence& evidence, const Excuses& excuses) {
+  for (const auto& invariant : excuses.descriptor.invariants()) {
     if (invariant.counter().empty()) continue;
     const auto counter = evidence.counters.find(invariant.counter());
     // Not "value > max", which would accept a NaN from the guest.
@@ -94,12 +100,12 @@ void CheckInvariants(Evidence& evidence, const v1::ScenarioDescriptor& descripto
            MakeFinding(Kind::kInvariant, "invariant " + invariant.name(),
                        fmt::format("{} is {}, expected at most {}: {}", invariant.counter(), counter->second.value,
                                    invariant.max(), invariant.summary())),
-           descriptor);
+           excuses);
   }
 }
 
 // Adds a finding for each latency budget that is exceeded. Returns why a budget could not be checked, or empty.
-std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& descriptor,
+std::string CheckLatencies(Evidence& evidence, const Excuses& excuses,
                            const std::map<std::string, std::string>& budgets) {
   std::string unknown;
   for (const auto& [key, value] : budgets) {
@@ -120,7 +126,7 @@ std::string CheckLatencies(Evidence& evidence, const v1::ScenarioDescriptor& des
         MakeFinding(Kind::kBudget, fmt::format("budget {} exceeded", key),
                     fmt::format("{} is {}, expected at most {}", key, lk::FormatDuration(measured), value));
     if (evidence.paused_seconds > 0) finding.distrust = PausedFor(absl::Seconds(evidence.paused_seconds));
-    AddOwn(evidence, std::move(finding), descriptor);
+    AddOwn(evidence, std::move(finding), excuses);
   }
   return unknown;
 }
@@ -195,7 +201,7 @@ constexpr std::array<EndingRule, 11> kEndingRules = {{
     {Ending::Kind::kBootTimeout, Verdict::kError, Blame::kInfrastructure,
      "the agent did not connect within the boot limit"},
     {Ending::Kind::kRunTimeout, Verdict::kError, Blame::kTest, "over the time limit"},
-    // The next three apply only if the finding for the hang, the stuck trigger or the fatal event is tolerated,
+    // The next three apply only if the finding for the hang, the stuck trigger or the fatal event is tolerated, known,
     // distrusted or within its budget.
     {Ending::Kind::kHang, Verdict::kError, Blame::kTest,
      "ended early because of a hang that is not held against the kernel"},
@@ -262,21 +268,19 @@ Judgement JudgeDone(const Evidence& evidence, const Ending& ending, const v1::Sc
   return {Verdict::kPass, Blame::kNone, fmt::format("{} operations", evidence.operations)};
 }
 
-}  // namespace
-
-bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets) {
-  const Finding* worst = FindFailing(evidence, budgets, Blame::kKernel).worst;
-  return worst != nullptr && Weight(*worst) > 0;
+// "; known: BUG: soft lockup in f (reason) and 2 more", or empty if nothing is known.
+std::string DescribeKnown(const Evidence& evidence) {
+  const auto first = std::ranges::find_if(evidence.findings, IsKnown);
+  if (first == evidence.findings.end()) return {};
+  std::string text = fmt::format("; known: {} ({})", first->title, first->known);
+  if (const auto more = std::count_if(first + 1, evidence.findings.end(), IsKnown); more > 0) {
+    text += fmt::format(" and {} more", more);
+  }
+  return text;
 }
 
-Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
-                const std::map<std::string, std::string>& budgets) {
-  CheckInvariants(evidence, descriptor);
-  const std::string unknown_budget = CheckLatencies(evidence, descriptor, budgets);
-  // A hang becomes a finding only if no other finding explains it.
-  if (ending.kind == Ending::Kind::kHang && !HangExplained(evidence, budgets)) {
-    AddOwn(evidence, SilentHang(evidence, ending, descriptor.name()), descriptor);
-  }
+Judgement JudgeEnding(Evidence& evidence, const Ending& ending, const Excuses& excuses,
+                      const std::map<std::string, std::string>& budgets, const std::string& unknown_budget) {
   if (const Failing failing = FindFailing(evidence, budgets, Blame::kKernel); failing.worst != nullptr) {
     return {Verdict::kFail, Blame::kKernel, DescribeFailing(failing, ending)};
   }
@@ -285,14 +289,38 @@ Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDesc
     return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   }
   if (ending.kind == Ending::Kind::kAgentLost) {
-    AddOwn(evidence, MakeFinding(Kind::kAgentLost, "agent lost in " + descriptor.name(), ending.detail), descriptor);
+    AddOwn(evidence, MakeFinding(Kind::kAgentLost, "agent lost in " + excuses.descriptor.name(), ending.detail),
+           excuses);
   }
   for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
     const Failing failing = FindFailing(evidence, budgets, blame);
     if (failing.worst != nullptr) return {Verdict::kError, blame, DescribeFailing(failing, ending)};
   }
   if (rule != kEndingRules.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
-  return JudgeDone(evidence, ending, descriptor, unknown_budget);
+  return JudgeDone(evidence, ending, excuses.descriptor, unknown_budget);
+}
+
+}  // namespace
+
+bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets) {
+  return std::ranges::any_of(evidence.findings, [&](const Finding& finding) {
+    if (Weight(finding) == 0 || BlameOf(finding) != Blame::kKernel) return false;
+    return IsKnown(finding) || (HeldAgainstKernel(finding) && !WithinBudget(evidence, finding, budgets));
+  });
+}
+
+Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+                const std::map<std::string, std::string>& budgets, const known::ListAt& known) {
+  const Excuses excuses{descriptor, known};
+  CheckInvariants(evidence, excuses);
+  const std::string unknown_budget = CheckLatencies(evidence, excuses, budgets);
+  // A hang becomes a finding only if no other finding explains it.
+  if (ending.kind == Ending::Kind::kHang && !HangExplained(evidence, budgets)) {
+    AddOwn(evidence, SilentHang(evidence, ending, descriptor.name()), excuses);
+  }
+  Judgement judgement = JudgeEnding(evidence, ending, excuses, budgets, unknown_budget);
+  judgement.reason += DescribeKnown(evidence);
+  return judgement;
 }
 
 Status CheckBudget(const v1::ScenarioDescriptor& descriptor, const std::string& key, const std::string& value) {

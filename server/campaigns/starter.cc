@@ -77,12 +77,12 @@ StatusOr<Started> Starter::Start(const StartRequest& request, Mistakes& mistakes
   if (!request.validate_only) campaign.id = request.id.empty() ? NewId(campaign.created) : request.id;
 
   std::vector<campaign::Run> runs = Expand(campaign, resolution.kernels);
-  std::vector<std::string> idle = campaign::WithoutRuns(campaign.spec, resolution.kernels, runs);
+  const std::vector<std::string> idle = campaign::WithoutRuns(campaign.spec, resolution.kernels, runs);
   if (runs.empty()) {
     return Refuse({{0, 0, "spec", fmt::format("nothing to run: {}", fmt::join(idle, "; "))}}, mistakes);
   }
   LK_ASSIGN_OR_RETURN(Started started, Begin(std::move(campaign), std::move(runs), mistakes));
-  started.notes = std::move(idle);
+  started.notes.insert(started.notes.begin(), idle.begin(), idle.end());
   return started;
 }
 
@@ -149,6 +149,7 @@ StatusOr<Started> Starter::Begin(campaign::Campaign campaign, std::vector<campai
                   mistakes);
   }
   Started started{.campaign = std::move(campaign), .counts = campaign::Count(runs)};
+  started.notes = started.campaign.spec.known.Ended(started.campaign.created);
   const std::string& id = started.campaign.id;
   if (id.empty()) return started;
 

@@ -27,7 +27,7 @@ struct StartRequest {
 struct Started {
   campaign::Campaign campaign;  // has no id if the file was only checked
   campaign::Counts counts;
-  std::vector<std::string> notes = {};  // kernels without runs, each with the reason
+  std::vector<std::string> notes = {};  // kernels without runs, each with the reason; ended known problems
 };
 
 using Mistakes = std::vector<campaign::SpecError>;

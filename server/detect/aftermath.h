@@ -14,7 +14,8 @@ namespace lk::detect {
 class Aftermath {
  public:
   // Must be called for every finding from a boot, in the order in which they are completed.
-  void Judge(Finding& finding);
+  // `micros` is the time of its header since boot, 0 if not known.
+  void Judge(Finding& finding, int64_t micros);
 
  private:
   struct Earlier {
@@ -22,14 +23,18 @@ class Aftermath {
     std::string task;
     int32_t cpu = -1;
 
-    void Remember(const Finding& finding);
+    int64_t micros = 0;
+    bool memory_error = false;
+
+    void Remember(const Finding& finding, int64_t when);
   };
-  const Earlier* CauseOf(const Finding& finding) const;
+  const Earlier* CauseOf(const Finding& finding, int64_t micros) const;
 
   // The latest finding of each of these kinds that is not itself a consequence; the title is empty if there is none.
   Earlier oops_;
   Earlier stall_;   // only stalls whose function is known
   Earlier atomic_;  // sleep in atomic context
+  Earlier call_;    // anything that a task has reported of its own call
 };
 
 }  // namespace lk::detect

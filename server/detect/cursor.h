@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace lk::detect {
@@ -17,19 +18,20 @@ class Cursor {
   bool empty() const { return text_.empty(); }
   char peek() const { return text_.empty() ? '\0' : text_.front(); }
 
-  bool Skip(std::string_view literal) {
-    if (!text_.starts_with(literal)) return false;
+  // Inlined, since comparing with a constant then takes an instruction or two.
+  [[gnu::always_inline]] bool Skip(std::string_view literal) {
+    if (text_.size() < literal.size() || std::memcmp(text_.data(), literal.data(), literal.size()) != 0) return false;
     text_.remove_prefix(literal.size());
     return true;
   }
-  bool Skip(char c) {
-    if (peek() != c || text_.empty()) return false;
+  [[gnu::always_inline]] bool Skip(char c) {
+    if (text_.empty() || text_.front() != c) return false;
     text_.remove_prefix(1);
     return true;
   }
   // Takes the longest prefix whose characters all satisfy `is`; it may be empty.
   template <typename Is>
-  std::string_view TakeWhile(Is is) {
+  [[gnu::always_inline]] std::string_view TakeWhile(Is is) {
     size_t size = 0;
     while (size < text_.size() && is(text_[size])) ++size;
     const std::string_view taken = text_.substr(0, size);
@@ -58,13 +60,6 @@ class Cursor {
     return true;
   }
 
-  static bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-  static bool IsHex(char c) { return Of(c) & kHex; }
-  // Letters, digits, '_'.
-  static bool IsWord(char c) { return Of(c) & kWord; }
-  // Characters of symbol names, including those in compiler suffixes (.isra.0).
-  static bool IsSymbol(char c) { return Of(c) & kSymbol; }
-
  private:
   static constexpr uint8_t kHex = 1;
   static constexpr uint8_t kWord = 2;
@@ -82,6 +77,16 @@ class Cursor {
   }();
   static uint8_t Of(char c) { return kClasses[static_cast<uint8_t>(c)]; }
 
+ public:
+  // Objects and not functions, so that TakeWhile can inline them.
+  static constexpr auto IsDigit = [](char c) { return c >= '0' && c <= '9'; };
+  static constexpr auto IsHex = [](char c) { return (Of(c) & kHex) != 0; };
+  // Letters, digits, '_'.
+  static constexpr auto IsWord = [](char c) { return (Of(c) & kWord) != 0; };
+  // Characters of symbol names, including those in compiler suffixes (.isra.0).
+  static constexpr auto IsSymbol = [](char c) { return (Of(c) & kSymbol) != 0; };
+
+ private:
   std::string_view text_;
 };
 

@@ -4,18 +4,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "server/detect/aftermath.h"
+#include "server/detect/boots.h"
+#include "server/detect/contained_lines.h"
+#include "server/detect/hints.h"
 #include "server/detect/kernel_line.h"
 #include "server/detect/line_assembler.h"
 #include "server/detect/prefilter.h"
 #include "server/detect/report.h"
 #include "server/detect/signatures.h"
 #include "server/detect/title.h"
+#include "server/detect/utf16.h"
 
 namespace lk::detect {
 namespace {
@@ -39,16 +46,48 @@ std::optional<std::string_view> CanaryNonce(const Match& match) {
 constexpr std::string_view kCutHere = "------------[ cut here ]";
 constexpr std::string_view kRule = "==========";
 
-// The prefilter's literals are those of the table's rows, then these, then those of the invariants.
+// The prefilter's literals are those of the table's rows, then these, then those of the invariants, then hints for
+// containers.
 constexpr std::string_view kOtherLiterals[] = {"[ cut here ]", kRule, kReplayNote};
+
+// What the prefilters search for.
+struct SearchLiterals {
+  std::vector<std::string> plain;
+  std::vector<std::string> with_hints;  // in containers
+  std::function<bool(std::string_view bytes, size_t at)> splits;
+};
+
+// Kept, since only the invariants differ.
+const SearchLiterals& LiteralsOf(const std::vector<InvariantLiteral>& invariants) {
+  std::vector<std::string> plain;
+  for (const Signature& signature : Signatures()) plain.emplace_back(signature.literal);
+  plain.insert(plain.end(), std::begin(kOtherLiterals), std::end(kOtherLiterals));
+  for (const InvariantLiteral& invariant : invariants) plain.push_back(invariant.literal);
+
+  static std::mutex mutex;
+  static auto* const all = new std::map<std::vector<std::string>, SearchLiterals>;
+  const std::lock_guard lock(mutex);
+  SearchLiterals& literals = (*all)[plain];
+  if (literals.plain.empty()) {
+    literals.with_hints = plain;
+    std::ranges::move(Hints(plain), std::back_inserter(literals.with_hints));
+    literals.splits = [seams = Seams(plain)](std::string_view bytes, size_t at) { return seams.Splits(bytes, at); };
+    literals.plain = std::move(plain);
+  }
+  return literals;
+}
 
 std::unique_ptr<Prefilter> MakePrefilter(const Options& options) {
   if (!options.prefilter || !Prefilter::Supported()) return nullptr;
-  std::vector<std::string> literals;
-  for (const Signature& signature : Signatures()) literals.emplace_back(signature.literal);
-  literals.insert(literals.end(), std::begin(kOtherLiterals), std::end(kOtherLiterals));
-  for (const InvariantLiteral& invariant : options.invariants) literals.push_back(invariant.literal);
-  return std::make_unique<Prefilter>(literals);
+  const SearchLiterals& literals = LiteralsOf(options.invariants);
+  if (!options.containers) return std::make_unique<Prefilter>(literals.plain);
+  return std::make_unique<Prefilter>(literals.with_hints, Seams::kBytes, std::cref(literals.splits));
+}
+
+// Searches single lines.
+std::unique_ptr<Prefilter> MakeLinesPrefilter(const Options& options) {
+  if (!options.prefilter || !Prefilter::Supported()) return nullptr;
+  return std::make_unique<Prefilter>(LiteralsOf(options.invariants).plain);
 }
 
 // Drops invariants whose literal cannot occur within a line, or is empty and would match every line.
@@ -66,9 +105,14 @@ class Engine::Impl {
   Impl(Options options, Callbacks callbacks)
       : options_(WithoutUnfindable(std::move(options))),
         callbacks_(std::move(callbacks)),
-        prefilter_(MakePrefilter(options_)) {}
+        prefilter_(MakePrefilter(options_)),
+        lines_prefilter_(MakeLinesPrefilter(options_)),
+        hints_from_(Signatures().size() + std::size(kOtherLiterals) + options_.invariants.size()) {
+    if (options_.containers) contained_.emplace();
+  }
 
   void Feed(std::string_view bytes) {
+    if (contained_) bytes = decoder_.Decode(bytes);
     while (!bytes.empty()) {
       const std::string_view piece = bytes.substr(0, kPiece);
       FeedPiece(piece);
@@ -84,10 +128,12 @@ class Engine::Impl {
       const std::string line =
           fmt::format("{}{}\n", prefix, rest.substr(0, std::min(newline, LineAssembler::kKeptTail)));
       rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
-      FeedRecordLine(line, prefix.size());
+      FeedRecordLine(line, prefix.size(), micros);
     } while (!rest.empty());
   }
   void Flush() {
+    if (contained_) contained_->Flush(on_held_);
+    if (boots_.pending()) Boot(boots_.End());
     while (!open_.empty()) Close(0);
   }
   void Finish() {
@@ -96,6 +142,11 @@ class Engine::Impl {
   }
   void AnnounceBoot() { ++options_.announced_boots; }
   uint64_t offset() const { return lines_.offset(); }
+  LogFacts facts() const {
+    LogFacts facts = facts_;
+    if (contained_ && !contained_->name().empty()) facts.container = contained_->name();
+    return facts;
+  }
 
  private:
   // The literals that may occur in a line. All invariants are treated as one.
@@ -103,18 +154,24 @@ class Engine::Impl {
     Rows rows;
     bool invariant = false;
     bool any = false;
+    bool unknown = false;  // the line must be searched, since literals may be hidden in it
 
-    void Add(const Prefilter::Hit& hit) {
+    void Add(const Prefilter::Hit& hit, size_t hints_from) {
       const size_t rows_count = Signatures().size();
       any = true;
-      if (hit.literal == Prefilter::kUnknown) {
-        rows.set();
-        invariant = true;
+      if (hit.literal >= hints_from) {  // or kUnknown
+        unknown = true;
       } else if (hit.literal < rows_count) {
         rows.set(hit.literal);
       } else if (hit.literal >= rows_count + std::size(kOtherLiterals)) {
         invariant = true;
       }
+    }
+    static Seen All() {
+      Seen all;
+      all.rows.set();
+      all.invariant = all.any = true;
+      return all;
     }
   };
 
@@ -140,63 +197,109 @@ class Engine::Impl {
         prefilter_ ? prefilter_->Scan(piece) : std::span<const Prefilter::Hit>();
     auto hit = hits.begin();
     size_t at = 0;
+    size_t keep = 0;
     while (at < piece.size()) {
-      if (!MustRead()) {
-        const size_t until = hit == hits.end() ? piece.size() : hit->end;
+      if (at >= keep && !MustRead()) {
+        size_t until = hit == hits.end() ? piece.size() : hit->end;
+        if (contained_) until = std::min<size_t>(until, at + ContainedLines::NextSample(offset()) - offset());
         const size_t newline = piece.substr(at, until - at).rfind('\n');
         if (newline != std::string_view::npos) {
-          lines_.Skip(newline + 1);
-          at += newline + 1;
+          keep = at + newline + 1;
+          const size_t skip = contained_ ? contained_->Skippable(piece.substr(at, newline + 1)) : newline + 1;
+          lines_.Skip(skip);
+          at += skip;
         }
       }
       // One line, or the part of it that has arrived.
       const size_t newline = piece.find('\n', at);
       const size_t end = newline == std::string_view::npos ? piece.size() : newline + 1;
-      for (; hit != hits.end() && hit->end <= end; ++hit) seen_.Add(*hit);
+      for (; hit != hits.end() && hit->end <= end; ++hit) seen_.Add(*hit, hints_from_);
       lines_.FeedPart(piece.substr(at, end - at), on_line_);
       at = end;
     }
   }
 
-  void FeedRecordLine(std::string_view bytes, size_t prefix) {
+  void FeedRecordLine(std::string_view bytes, size_t prefix, int64_t micros) {
     if (prefilter_) {
-      for (const Prefilter::Hit& hit : prefilter_->Scan(bytes)) seen_.Add(hit);
+      for (const Prefilter::Hit& hit : prefilter_->Scan(bytes)) seen_.Add(hit, hints_from_);
     } else {
-      seen_.Add({.end = 0, .literal = Prefilter::kUnknown});
+      seen_ = Seen::All();
     }
-    lines_.FeedPart(bytes, [this, prefix](const Line& line) {
-      const Seen seen = std::exchange(seen_, {});
+    lines_.FeedPart(bytes, [this, prefix, micros](const Line& line) {
+      Seen seen = std::exchange(seen_, {});
+      if (seen.unknown) seen = Search(line.text);
       if (!seen.any && open_.empty() && !preamble_) return;
       KernelLine kernel;
       kernel.text = line.text.substr(prefix);
       kernel.marked = kernel.timed = true;
-      OnParsed(line, kernel, seen);
+      kernel.micros = micros;
+      OnMessage(line, kernel, seen);
     });
   }
 
   // Whether the next line must be looked at even if it contains no literal. Until a timestamp has been seen, any line
   // may contain the first one.
-  bool MustRead() const { return !prefilter_ || !timed_ || seen_.any || !open_.empty() || preamble_; }
+  bool MustRead() const {
+    return !prefilter_ || !timed_ || seen_.any || !open_.empty() || preamble_ || boots_.must_read() ||
+           (contained_ && contained_->MustRead(lines_.line_start()));
+  }
 
   void OnLine(const Line& line) {
-    Seen seen = std::exchange(seen_, {});
-    if (!prefilter_) seen.Add({.end = 0, .literal = Prefilter::kUnknown});
-    if (!seen.any && open_.empty() && !preamble_) {
+    Seen seen = prefilter_ ? std::exchange(seen_, {}) : Seen::All();
+    if (contained_) {
+      using Found = ContainedLines::Literals;
+      const Found found = seen.unknown ? Found::kUnknown : seen.any ? Found::kOfLine : Found::kNone;
+      contained_->Read(line, found, [this, &seen](const ContainedLines::Text& text) {
+        OnText(text, text.literals == Found::kOfLine ? seen : Seen{});
+      });
+      timed_ = timed_ || contained_->timed();
+      return;
+    }
+    if (seen.unknown) seen = Search(line.text);
+    if (!seen.any && open_.empty() && !preamble_ && !boots_.must_read()) {
       timed_ = timed_ || HasTimeStamp(line.text);
       return;
     }
     OnParsed(line, ParseKernelLine(line.text, !seen.any), seen);
   }
 
-  void OnParsed(const Line& line, const KernelLine& kernel, const Seen& seen) {
+  void OnText(const ContainedLines::Text& text, const Seen& seen) {
+    if (!prefilter_) return OnParsed(text.line, text.kernel, Seen::All());
+    if (text.literals != ContainedLines::Literals::kUnknown) return OnParsed(text.line, text.kernel, seen);
+    OnParsed(text.line, text.kernel, Search(text.kernel.text));
+  }
+
+  Seen Search(std::string_view text) {
+    Seen seen;
+    for (const Prefilter::Hit& hit : lines_prefilter_->ScanLine(text)) seen.Add(hit, hints_from_);
+    return seen;
+  }
+
+  void OnParsed(Line line, KernelLine kernel, const Seen& seen) {
+    while (kernel.micros >= 0) {
+      const size_t next = NextMessage(kernel);
+      if (next == std::string_view::npos) break;
+      const std::string_view rest = kernel.text.substr(next);
+      kernel.text = kernel.text.substr(0, next);
+      line.text = kernel.text;
+      OnMessage(line, kernel, seen);
+      kernel = ParseKernelText(rest);
+      line.text = rest;
+    }
+    OnMessage(line, kernel, seen);
+  }
+
+  void OnMessage(const Line& line, const KernelLine& kernel, const Seen& seen) {
     if (kernel.timed) timed_ = true;
     // If the kernel prints timestamps, a line without any prefix comes from a user-space program.
     if (timed_ && !kernel.marked && !kernel.replay) return;
+    if (kernel.marked || seen.rows.any()) facts_.kernel_lines = true;
     if (kernel.replay) {
       std::erase_if(open_, [](const Open& open) { return open.report.only_header(); });
       return;
     }
-    if (kernel.text.starts_with(kCutHere) || kernel.text.starts_with(kRule)) {
+    const bool may_precede = kernel.text.starts_with('-') || kernel.text.starts_with('=');
+    if (may_precede && (kernel.text.starts_with(kCutHere) || kernel.text.starts_with(kRule))) {
       preamble_ = Preamble{.context = std::string(kernel.caller),
                            .start = line.start,
                            .text = std::string(line.text) + '\n',
@@ -207,6 +310,7 @@ class Engine::Impl {
   }
 
   void OnKernelLine(const Line& line, const KernelLine& kernel, const Seen& seen) {
+    if (boots_.must_read()) Boot(boots_.Next(kernel));
     if (seen.invariant) CheckInvariants(line, kernel.text);
     auto match = seen.rows.any() ? MatchSignature(kernel.text, seen.rows) : std::nullopt;
     if (!match) {
@@ -218,11 +322,11 @@ class Engine::Impl {
       return;
     }
     const std::optional<Preamble> preamble = std::exchange(preamble_, std::nullopt);
-    if (match->signature->kind == Kind::kUnexpectedReboot) return OnBoot(line, *match);
+    if (match->signature->kind == Kind::kUnexpectedReboot) return OnBoot(line, kernel, *match);
 
     const auto same = std::ranges::find(open_, kernel.caller, &Open::context);
-    if (same != open_.end() && same->report.Takes(*match)) {
-      same->report.Join(*match, line, kernel.text);
+    if (same != open_.end() && same->report.Takes(*match, kernel.micros)) {
+      same->report.Join(*match, line, kernel.text, kernel.micros);
       return;
     }
     for (size_t i = 0; i < open_.size();) {
@@ -233,7 +337,7 @@ class Engine::Impl {
       }
     }
     if (open_.size() == kMaxOpen) Close(0);
-    Report report(std::move(*match), line, kernel.text);
+    Report report(std::move(*match), line, kernel.text, kernel.micros);
     if (preamble && preamble->context == kernel.caller) report.Precede(preamble->start, preamble->text);
     if (callbacks_.on_header) callbacks_.on_header(report.Begun());
     open_.push_back({std::string(kernel.caller), std::move(report)});
@@ -252,11 +356,12 @@ class Engine::Impl {
     for (size_t i = 0; i < open_.size();) {
       Open& open = open_[i];
       const bool other_cpu = open.report.all_cpus() && kernel.caller.starts_with('C');
-      if (open.context != kernel.caller && !other_cpu) {
+      const bool other_size = open.context.size() != kernel.caller.size();  // compared often
+      if ((other_size || open.context != kernel.caller) && !other_cpu) {
         ++i;
         continue;
       }
-      open.report.Add(line, kernel.text);
+      open.report.Add(line, kernel.text, kernel.micros);
       if (open.report.complete()) {
         Close(i);
       } else {
@@ -265,16 +370,31 @@ class Engine::Impl {
     }
   }
 
-  void OnBoot(const Line& line, const Match& match) {
-    Flush();
-    aftermath_ = {};
-    release_ = match.text;
-    if (!std::exchange(booted_, true)) return;
+  void OnBoot(const Line& line, const KernelLine& kernel, const Match& match) {
+    if (boots_.pending()) Boot(boots_.End());
+    boot_ = {.start = line.start, .end = line.end, .text = std::string(line.text), .release = match.text};
+    if (boots_.Begin(kernel)) NewKernel();
+  }
+
+  // What the last "Linux version" was.
+  void Boot(Boots::Result result) {
+    if (result == Boots::Result::kPending || result == Boots::Result::kCopy) return;
+    while (!open_.empty()) Close(0);
+    NewKernel();
+    if (result == Boots::Result::kKdump) return;
     if (options_.announced_boots > 0) {
       --options_.announced_boots;
       return;
     }
-    EmitLine(match.signature->kind, std::string(match.signature->title), "", line);
+    EmitLine(Kind::kUnexpectedReboot, "unexpected reboot", "",
+             {.start = boot_.start, .end = boot_.end, .text = boot_.text});
+  }
+
+  void NewKernel() {
+    while (!open_.empty()) Close(0);
+    aftermath_ = {};
+    release_ = boot_.release;
+    if (facts_.kernel_release.empty()) facts_.kernel_release = release_;
   }
 
   void CheckInvariants(const Line& line, std::string_view text) {
@@ -302,29 +422,46 @@ class Engine::Impl {
   }
 
   void Close(size_t index) {
+    const int64_t micros = open_[index].report.micros();
     Finding finding = std::move(open_[index].report).Finish();
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
-    Emit(std::move(finding));
+    Emit(std::move(finding), micros);
   }
 
-  void Emit(Finding finding) {
-    aftermath_.Judge(finding);
+  void Emit(Finding finding, int64_t micros = 0) {
+    aftermath_.Judge(finding, micros);
     if (finding.kernel_release.empty()) finding.kernel_release = release_;
+    if (finding.architecture.empty()) finding.architecture = facts_.architecture;
+    if (facts_.architecture.empty()) facts_.architecture = finding.architecture;
+    if (facts_.kernel_release.empty()) facts_.kernel_release = finding.kernel_release;
     if (callbacks_.on_finding) callbacks_.on_finding(std::move(finding));
   }
 
   Options options_;
   Callbacks callbacks_;
   std::unique_ptr<Prefilter> prefilter_;  // if null, every line is read
+  std::unique_ptr<Prefilter> lines_prefilter_;
   LineAssembler lines_;
   const LineAssembler::OnLine on_line_ = [this](const Line& line) { OnLine(line); };
   Seen seen_;                         // literals in the unfinished line
   std::vector<Open> open_;            // in the order of their headers
   std::optional<Preamble> preamble_;  // lines that may be followed by a header
   Aftermath aftermath_;               // covers the findings since the boot
+  LogFacts facts_;                    // without the container
   std::string release_;               // from the "Linux version" line
+  size_t hints_from_;                 // index in the prefilter's literals
+  // If the log may be in a container:
+  std::optional<ContainedLines> contained_;
+  Utf16Decoder decoder_;
+  const ContainedLines::OnText on_held_ = [this](const ContainedLines::Text& text) { OnText(text, {}); };
   bool timed_ = false;
-  bool booted_ = false;
+  Boots boots_;
+  struct {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    std::string text;
+    std::string release;
+  } boot_;  // the last "Linux version" line
 };
 
 Engine::Engine(Options options, Callbacks callbacks)
@@ -347,6 +484,10 @@ void Engine::AnnounceBoot() {
 }
 uint64_t Engine::offset() const {
   return impl_->offset();
+}
+
+LogFacts Engine::facts() const {
+  return impl_->facts();
 }
 
 std::vector<Finding> Detect(std::string_view log, const Options& options) {

@@ -28,6 +28,9 @@ struct Options {
   // Parse a line only if it contains a literal of the signature table or of an invariant, or if a report is open. If
   // false, every line is parsed, as on CPUs that the prefilter does not support. The findings are the same either way.
   bool prefilter = true;
+  // The log may be in any container (container.h), wrapped by a mailer, and in UTF-16; offsets are those of the UTF-8.
+  // Not for the console of a guest, on which programs could print what looks like a container.
+  bool containers = false;
 };
 
 struct Callbacks {
@@ -45,6 +48,16 @@ struct Callbacks {
 struct KernelRecord {
   absl::Duration since_boot;
   std::string_view text;  // may consist of several lines, separated by "\n"
+};
+
+// What the log itself shows.
+struct LogFacts {
+  // What carries the kernel's text (container.h): "journalctl", "dmesg -T" and so on; "console" if there is nothing in
+  // front of it.
+  std::string container = "console";
+  bool kernel_lines = false;  // whether a line looks like the kernel's
+  std::string architecture;   // as in Finding; of the first report or boot that shows it
+  std::string kernel_release;
 };
 
 // The findings do not depend on how the input is split between calls. Memory use is bounded, whatever the input.
@@ -68,6 +81,8 @@ class Engine {
   void AnnounceBoot();
   // Number of bytes fed so far.
   uint64_t offset() const;
+  // From what has been fed so far.
+  LogFacts facts() const;
 
  private:
   class Impl;

@@ -9,8 +9,9 @@ namespace lk::detect {
 
 LK_FIELDS(Frame, function, offset, module, location)
 LK_FIELDS(CpuStack, cpu, task, function, frames)
+LK_FIELDS(Party, cpu, task, function)
 LK_FIELDS(Finding, kind, title, alt_titles, corrupted, start_offset, end_offset, excerpt, function, frames, others, cpu,
-          task, open, seconds_stuck, count, nmi, fatal, transient, saturated, taint, kernel_release, first_seen,
-          last_seen, witnesses, phase, activity, tolerated, distrust, counted)
+          task, open, seconds_stuck, count, nmi, fatal, transient, saturated, victim, culprit, taint, kernel_release,
+          architecture, modules, first_seen, last_seen, witnesses, phase, activity, tolerated, distrust, known, counted)
 
 }  // namespace lk::detect

@@ -13,9 +13,9 @@ constexpr std::string_view kWords[] = {
     "workqueue_lockup",  "spinlock_lockup", "csd_stall",  "sleep_in_atomic",
     "lockdep",           "panic",           "oops",       "sanitizer",
     "warning",           "invariant",       "budget",     "hang",
-    "unexpected_reboot", "vm_crash",        "agent_lost",
+    "unexpected_reboot", "vm_crash",        "agent_lost", "command_timeout",
 };
-static_assert(std::size(kWords) == static_cast<size_t>(Kind::kAgentLost) + 1);
+static_assert(std::size(kWords) == static_cast<size_t>(kLastKind) + 1);
 
 }  // namespace
 
@@ -28,6 +28,22 @@ bool ParseKind(std::string_view text, Kind& kind) {
   if (it == std::end(kWords)) return false;
   kind = static_cast<Kind>(it - std::begin(kWords));
   return true;
+}
+
+bool IsStall(Kind kind) {
+  switch (kind) {
+    case Kind::kSoftLockup:
+    case Kind::kHardLockup:
+    case Kind::kRcuStall:
+    case Kind::kHungTask:
+    case Kind::kWorkqueueLockup:
+    case Kind::kSpinlockLockup:
+    case Kind::kCsdStall:
+    case Kind::kCommandTimeout:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace lk::detect

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/detect/functions.h"
 #include "server/detect/names.h"
 
 namespace lk::detect {
@@ -38,8 +39,12 @@ bool LeadsTo(const Finding& stall, const Finding& effect) {
   }
 }
 
-bool IsPanicTitle(std::string_view title) {
-  return title.starts_with("kernel panic: ");
+// Alternate titles that different causes can share: those without a function, or with one that everybody calls.
+bool IsShared(std::string_view title) {
+  const size_t in = title.rfind(" in ");
+  if (in == std::string_view::npos || title.starts_with("kernel panic: ")) return true;
+  const Roles roles = RolesOf(title.substr(in + 4));
+  return roles.Any(Role::kHelper | Role::kDispatch) && title.substr(0, in) != "stall";
 }
 
 }  // namespace
@@ -49,7 +54,7 @@ bool TitlesMeet(const Finding& a, const Finding& b) {
     return !title.empty() && HasTitle(finding, title);
   };
   return meets(a, b.title) || meets(b, a.title) ||
-         std::ranges::any_of(b.alt_titles, [&](const auto& title) { return !IsPanicTitle(title) && meets(a, title); });
+         std::ranges::any_of(b.alt_titles, [&](const auto& title) { return !IsShared(title) && meets(a, title); });
 }
 
 bool OneLeadsToTheOther(const Finding& a, const Finding& b) {
@@ -67,15 +72,24 @@ bool Follows(const Finding& earlier, const Finding& panic) {
 }
 
 void FoldInto(Finding& kept, Finding more) {
+  // A report with a stack names what one without cannot.
+  if (kept.corrupted && !more.corrupted) std::swap(kept, more);
   const auto add = [&](std::string title) {
     if (!HasTitle(kept, title)) kept.alt_titles.push_back(std::move(title));
   };
   // A title that contains "in corrupted" is useless for searching.
   if (!more.corrupted) add(std::move(more.title));
   for (std::string& title : more.alt_titles) add(std::move(title));
+  if (!kept.culprit) {
+    kept.victim = std::move(more.victim);
+    kept.culprit = std::move(more.culprit);
+  }
   for (CpuStack& other : more.others) {
-    const auto same = [&](const CpuStack& known) { return known.cpu == other.cpu; };
-    if (other.cpu == kept.cpu || std::ranges::any_of(kept.others, same)) continue;
+    const auto same = [&](const CpuStack& known) {
+      return other.cpu < 0 ? known.task == other.task : known.cpu == other.cpu;
+    };
+    const bool own = other.cpu < 0 ? other.task == kept.task : other.cpu == kept.cpu;
+    if (own || std::ranges::any_of(kept.others, same)) continue;
     if (kept.others.size() < Finding::kMaxOthers) kept.others.push_back(std::move(other));
   }
   kept.count += more.count;
@@ -83,6 +97,8 @@ void FoldInto(Finding& kept, Finding more) {
   kept.fatal = kept.fatal || more.fatal;
   kept.saturated = kept.saturated || more.saturated;
   kept.transient = kept.transient && more.transient;
+  // Detectors title the same hang differently. Any other report may be only a consequence of `kept`.
+  if (kept.known.empty() && IsStall(kept.kind) && IsStall(more.kind)) kept.known = more.known;
 }
 
 std::vector<Finding> Fold(std::vector<Finding> findings) {

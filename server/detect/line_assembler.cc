@@ -2,7 +2,7 @@
 #include "server/detect/line_assembler.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cstddef>
 #include <utility>
 
 namespace lk::detect {
@@ -51,7 +51,12 @@ void LineAssembler::Append(std::string_view bytes) {
   // Truncate exactly when the buffer is full, so that the result does not depend on the sizes of reads.
   while (!bytes.empty()) {
     const std::string_view part = bytes.substr(0, kMaxLine - buffer_.size());
-    std::ranges::copy_if(part, std::back_inserter(buffer_), [](char c) { return c != '\r'; });
+    const size_t size = buffer_.size();
+    buffer_ += part;
+    if (const size_t carriage_return = buffer_.find('\r', size); carriage_return != std::string::npos) {
+      const auto from = buffer_.begin() + static_cast<std::ptrdiff_t>(carriage_return);
+      buffer_.erase(std::remove(from, buffer_.end(), '\r'), buffer_.end());
+    }
     offset_ += part.size();
     bytes.remove_prefix(part.size());
     if (buffer_.size() == kMaxLine) {

@@ -35,6 +35,8 @@ class LineAssembler {
   // The stream has ended: an unfinished line is treated as complete.
   void Finish(const OnLine& on_line);
   uint64_t offset() const { return offset_; }
+  // Where the unfinished line starts, or the next one.
+  uint64_t line_start() const { return start_; }
 
  private:
   void Append(std::string_view bytes);

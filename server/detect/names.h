@@ -5,26 +5,53 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lk::detect {
 
-// A set of names and prefixes; "schedule*" matches every name that begins with "schedule". The strings must outlive the
-// set, and must have at least two bytes, not counting the asterisk.
+// A set of patterns: names, prefixes ("schedule*") and suffixes ("*_compat_ioctl"), each with a value. The strings must
+// outlive the set, and must have at least two bytes, not counting the asterisk.
 class Names {
  public:
-  Names(std::initializer_list<std::string_view> list);
+  using Pattern = std::pair<std::string_view, uint16_t>;
+  // Appends the patterns of a list, each with the value.
+  static void Split(std::string_view list, char separator, uint16_t value, std::vector<Pattern>& patterns);
 
-  bool Has(std::string_view name) const;
+  Names(std::initializer_list<std::string_view> list);  // each with the value 1
+  explicit Names(const std::vector<Pattern>& patterns);
+
+  bool Has(std::string_view name) const { return Find(name) != 0; }
+  // The values of all patterns that match, combined with "or"; 0 if there are none.
+  uint16_t Find(std::string_view name) const;
 
  private:
   struct Entry {
     std::string_view text;
     bool whole;  // otherwise a prefix
+    char last;   // of the text; tells most of them apart before they are compared
+    uint16_t value;
   };
-  std::vector<Entry> entries_;  // sorted by a key, a hash of the first two bytes
-  // Index of the first entry with each key, which is also the end of the entries with the previous key.
-  std::array<uint16_t, 257> first_{};
+  // Entries by a hash of their first letters.
+  struct Index {
+    static constexpr size_t kKeys = 1024;
+
+    size_t Key(std::string_view text) const;
+    void Sort();
+    uint16_t Find(std::string_view name) const;
+
+    size_t letters;
+    std::vector<Entry> entries;  // sorted by key
+    // Index of the first entry with each key, which is also the end of the entries with the previous key.
+    std::array<uint16_t, kKeys + 1> first{};
+  };
+  void Add(std::string_view pattern, uint16_t value);
+
+  static constexpr size_t kShort = 2;
+  static constexpr size_t kLong = 4;
+  Index short_{kShort, {}, {}};
+  Index long_{kLong, {}, {}};
+  std::vector<Pattern> suffixes_;
 };
 
 }  // namespace lk::detect

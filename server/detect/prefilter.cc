@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace lk::detect {
 namespace {
@@ -68,7 +69,8 @@ bool Prefilter::Supported() {
   return hs_valid_platform() == HS_SUCCESS;
 }
 
-Prefilter::Prefilter(const std::vector<std::string>& literals) {
+Prefilter::Prefilter(const std::vector<std::string>& literals, std::string_view bytes, Wanted wanted)
+    : literals_(static_cast<uint32_t>(literals.size())), bytes_(bytes), wanted_(std::move(wanted)) {
   const hs_database_t* const database = DatabaseOf(literals);
   hs_scratch_t* scratch = nullptr;
   Check(hs_alloc_scratch(database, &scratch));
@@ -79,6 +81,21 @@ Prefilter::Prefilter(const std::vector<std::string>& literals) {
 }
 
 std::span<const Prefilter::Hit> Prefilter::Scan(std::string_view bytes) {
+  FindLiterals(bytes);
+  const size_t known = hits_.size();
+  FindCarriageReturns(bytes);
+  FindBytes(bytes);
+  if (hits_.size() > known) std::ranges::stable_sort(hits_, {}, &Hit::end);
+  return hits_;
+}
+
+std::span<const Prefilter::Hit> Prefilter::ScanLine(std::string_view line) {
+  line_.assign(line).append(1, '\n');
+  FindLiterals(line_);
+  return hits_;
+}
+
+void Prefilter::FindLiterals(std::string_view bytes) {
   hits_.clear();
   const auto on_match = [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
     auto& self = *static_cast<Prefilter*>(context);
@@ -88,14 +105,19 @@ std::span<const Prefilter::Hit> Prefilter::Scan(std::string_view bytes) {
   Check(hs_scan_stream(stream_.get(), bytes.data(), static_cast<unsigned>(bytes.size()), 0, scratch_.get(), on_match,
                        this));
   offset_ += bytes.size();
-  FindCarriageReturns(bytes);
-  return hits_;
+}
+
+void Prefilter::FindBytes(std::string_view bytes) {
+  for (uint32_t i = 0; i < bytes_.size(); ++i) {
+    for (size_t at = 0; (at = bytes.find(bytes_[i], at)) != std::string_view::npos; ++at) {
+      if (wanted_(bytes, at)) hits_.push_back({.end = at + 1, .literal = literals_ + i});
+    }
+  }
 }
 
 void Prefilter::FindCarriageReturns(std::string_view bytes) {
   if (bytes.empty()) return;
   const auto ends_a_line = [](char c) { return c == '\n' || c == '\r'; };
-  const size_t known = hits_.size();
   if (last_ == '\r' && !ends_a_line(bytes.front())) hits_.push_back({.end = 1, .literal = kUnknown});
   last_ = bytes.back();
   // Written so that compilers vectorise it; carriage returns within a line are rare.
@@ -113,7 +135,6 @@ void Prefilter::FindCarriageReturns(std::string_view bytes) {
       hits_.push_back({.end = at + 2, .literal = kUnknown});
     }
   }
-  if (hits_.size() > known) std::ranges::stable_sort(hits_, {}, &Hit::end);
 }
 
 }  // namespace lk::detect

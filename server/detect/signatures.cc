@@ -5,7 +5,9 @@
 
 #include <array>
 #include <charconv>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -22,7 +24,6 @@ class Compiled {
   }
 
   std::optional<Match> Try(std::string_view text) const {
-    if (text.find(signature_.literal) == std::string_view::npos) return std::nullopt;
     std::array<re2::StringPiece, kMaxGroups> values;
     if (!pattern_.Match(Piece(text), 0, text.size(), RE2::ANCHOR_START, values.data(),
                         1 + pattern_.NumberOfCapturingGroups())) {
@@ -53,19 +54,46 @@ class Compiled {
   std::vector<std::pair<std::string, int>> groups_;
 };
 
+// Rows with the same lines share the set.
+const Names* MakeBody(Kind kind, std::string_view body) {
+  static auto* const known = new std::map<std::pair<Kind, std::string_view>, Names>;
+  const auto [it, added] = known->try_emplace({kind, body}, std::vector<Names::Pattern>());
+  if (added) {
+    std::vector<Names::Pattern> patterns;
+    Names::Split(CommonBody(), '|', 1, patterns);
+    Names::Split(FamilyOf(kind).body, '|', 1, patterns);
+    Names::Split(body, '|', 1, patterns);
+    it->second = Names(patterns);
+  }
+  return &it->second;
+}
+
 }  // namespace
 
 std::optional<Match> MatchSignature(std::string_view text, const Rows& candidates) {
-  static const auto* const compiled = [] {
-    auto* rows = new std::vector<std::unique_ptr<Compiled>>;
-    for (const Signature& signature : Signatures()) rows->push_back(std::make_unique<Compiled>(signature));
-    return rows;
-  }();
-  for (size_t i = 0; i < compiled->size(); ++i) {
-    if (!candidates.test(i)) continue;
+  // A pattern is compiled when its literal is first seen: a log needs few of them.
+  static auto* const compiled = new std::array<std::unique_ptr<Compiled>, kMaxRows>;
+  static auto* const once = new std::array<std::once_flag, kMaxRows>;
+  const std::span<const Signature> signatures = Signatures();
+  for (size_t i = 0; i < signatures.size(); ++i) {
+    if (!candidates.test(i) || text.find(signatures[i].literal) == std::string_view::npos) continue;
+    std::call_once((*once)[i], [&] { (*compiled)[i] = std::make_unique<Compiled>(signatures[i]); });
     if (auto match = (*compiled)[i]->Try(text)) return match;
   }
   return std::nullopt;
+}
+
+const Names& BodyOf(const Signature& signature) {
+  static const auto* const bodies = [] {
+    auto* all = new std::vector<const Names*>;
+    for (const Signature& row : Signatures()) all->push_back(MakeBody(row.kind, row.body));
+    return all;
+  }();
+  return *(*bodies)[static_cast<size_t>(&signature - Signatures().data())];
+}
+
+Reader ReaderOf(const Signature& signature) {
+  return signature.read != nullptr ? signature.read : FamilyOf(signature.kind).read;
 }
 
 }  // namespace lk::detect

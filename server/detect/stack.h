@@ -11,10 +11,11 @@
 namespace lk::detect {
 
 // One of the stacks in a report, innermost frame first. Contains only reliable frames; "? " guesses are left out,
-// except right after <EOI>.
+// except right after <EOI>, and if there is nothing else.
 struct Stack {
   static constexpr size_t kUsualFrames = 16;
   static constexpr size_t kMaxFrames = 64;
+  static constexpr size_t kOutermost = 16;  // kept of a deeper stack, beside the innermost
 
   int32_t cpu = -1;
   int32_t pid = -1;
@@ -22,6 +23,7 @@ struct Stack {
   // Printed only for context (the grace-period kthread); does not name the report.
   bool context = false;
   std::vector<Frame> frames;
+  std::vector<Frame> guesses;  // until Settle; at most kUsualFrames
 };
 
 // Collects the stacks from the lines of a report.
@@ -32,35 +34,48 @@ class StackReader {
     kStack,  // a frame, a marker, registers, or a line that introduces a stack
   };
   Line Read(std::string_view text);
+  // No more lines follow: stacks without reliable frames get what was guessed.
+  void Settle();
+  // The following lines are frames, though no "Call Trace:" precedes them.
+  void BeginTrace();
 
   const std::vector<Stack>& stacks() const { return stacks_; }
-  bool HasFrames() const;
+  // Whether frames of a trace have been read, apart from instruction pointers.
+  bool HasFrames() const { return traced_; }
   // Moves the frames out of one of the stacks, leaving out the `from` innermost ones.
   std::vector<Frame> Release(const Stack& stack, size_t from);
   // The first taint and kernel release in the report.
   const std::string& taint() const { return taint_; }
   const std::string& kernel_release() const { return kernel_release_; }
+  // As in Finding.
+  std::string architecture() const { return std::string(architecture_); }
 
  private:
   static constexpr size_t kMaxStacks = 1 + Finding::kMaxOthers;
 
   bool ReadFrame(std::string_view text);
+  bool ReadCallee(std::string_view text);
   bool ReadMarker(std::string_view text);
   bool ReadInstructionPointer(std::string_view text);
   bool ReadHead(std::string_view text);
   bool ReadCallTrace(std::string_view text);
   bool ReadTaint(std::string_view text);
   void ReadHeading(std::string_view text);
+  void ReadArchitecture(std::string_view text);
+  void BeginTraceAfterRegisters();
 
   Stack& Begin();
   void Add(Frame frame);
 
   std::vector<Stack> stacks_;
   bool in_trace_ = false;
-  bool after_eoi_ = false;  // the next "? " frame is the one that was interrupted
+  bool traced_ = false;
+  bool after_registers_ = false;  // the instruction pointer is the only frame so far, and frames may follow it
+  bool after_eoi_ = false;        // the next "? " frame is the one that was interrupted
   bool next_is_context_ = false;
   std::string taint_;
   std::string kernel_release_;
+  std::string_view architecture_;
 };
 
 }  // namespace lk::detect

@@ -45,8 +45,13 @@ std::string_view WithoutSuffix(std::string_view function) {
 }
 
 std::string PlainFunction(std::string_view function) {
-  constexpr std::string_view kSystemCalls[] = {"__x64_", "__ia32_", "__arm64_", "__se_", "__do_", "k"};
+  constexpr std::string_view kSystemCalls[] = {"__x64_",   "__ia32_", "__arm64_", "__s390x_", "__s390_",
+                                               "__riscv_", "__se_",   "__do_",    "k",        ""};
   function = WithoutSuffix(function);
+  // SyS_read, compat_SyS_read and SYSC_read, before 4.17.
+  for (const std::string_view old : {"SyS_", "compat_SyS_", "SYSC_", "C_SYSC_"}) {
+    if (function.starts_with(old)) return "sys_" + std::string(function.substr(old.size()));
+  }
   for (const std::string_view prefix : kSystemCalls) {
     if (!function.starts_with(prefix)) continue;
     std::string_view call = function.substr(prefix.size());

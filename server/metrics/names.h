@@ -19,10 +19,10 @@ struct Metric {
 using Type = prometheus::MetricType;
 
 // Finished runs, from the store. Findings count as soon as they are complete, even if their run is still in progress.
-// Findings that are not held against the kernel do not count: those that the scenario tolerates, and those that are
-// distrusted because the VM was paused. Once counted, a finding stays counted, even if it turns out to be tolerated,
-// distrusted or part of another finding: if a counter decreases, Prometheus assumes a restart and adds the whole value
-// again.
+// Findings that are not held against the kernel do not count: those that the scenario tolerates, those that the
+// campaign's list of known problems has, and those that are distrusted because the VM was paused. Once counted, a
+// finding stays counted, even if it turns out to be tolerated, known, distrusted or part of another finding: if a
+// counter decreases, Prometheus assumes a restart and adds the whole value again.
 inline constexpr Metric kRuns = {"lk_runs_total",
                                  Type::Counter,
                                  {"kernel", "arch", "profile", "scenario", "verdict", "emulated"},
@@ -37,10 +37,11 @@ inline constexpr Metric kMutants = {
     Type::Gauge,
     {"kernel", "scenario", "state"},
     "State of each mutant in the last finished campaign that decided it (1 = in this state): killed, survived."};
-inline constexpr Metric kFindings = {"lk_findings_total",
-                                     Type::Counter,
-                                     {"kernel", "arch", "profile", "scenario", "kind"},
-                                     "Findings held against the kernel, excluding tolerated and distrusted ones."};
+inline constexpr Metric kFindings = {
+    "lk_findings_total",
+    Type::Counter,
+    {"kernel", "arch", "profile", "scenario", "kind"},
+    "Findings held against the kernel, excluding tolerated, known and distrusted ones."};
 inline constexpr Metric kFindingTitles = {
     "lk_finding_titles_total",
     Type::Counter,

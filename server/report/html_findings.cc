@@ -92,8 +92,8 @@ void AddCard(Node section, const Group& group) {
   AddWhere(card, finding);
   AddFrames(card, finding, kFrames);
   AddText(card, "p", Remarks(finding), "dim");
-  if (finding.tolerated) AddText(card, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
-  if (!finding.distrust.empty()) AddText(card, "p", "Not held against the kernel: " + finding.distrust, "dim");
+  AddExcuse(card, finding);
+  AddParties(card, finding);
   Node seen = Add(card, "p");
   Text(seen, fmt::format("{} on {}, {} run{}: ", Joined(group.scenarios), Joined(group.kernels), group.runs.size(),
                          group.runs.size() == 1 ? "" : "s"));
@@ -106,7 +106,28 @@ void AddCard(Node section, const Group& group) {
   if (!finding.excerpt.empty()) Pre(Details(card, "What the kernel printed"), finding.excerpt);
 }
 
+std::string Describe(const detect::Party& party) {
+  std::string text = party.cpu < 0 ? "" : fmt::format("CPU {}", party.cpu);
+  if (!party.task.empty()) text += (text.empty() ? "task " : ", task ") + party.task;
+  if (!party.function.empty()) text += (text.empty() ? "in " : ", in ") + party.function;
+  return text;
+}
+
 }  // namespace
+
+void AddExcuse(Node parent, const Finding& finding) {
+  if (finding.tolerated) {
+    AddText(parent, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
+  } else if (!finding.known.empty()) {
+    AddText(parent, "p", "Known, does not make the run fail: " + finding.known, "dim");
+  }
+  if (!finding.distrust.empty()) AddText(parent, "p", "Not held against the kernel: " + finding.distrust, "dim");
+}
+
+void AddParties(Node parent, const Finding& finding) {
+  if (finding.victim) AddText(parent, "p", "Waiting: " + Describe(*finding.victim), "mono");
+  if (finding.culprit) AddText(parent, "p", "Waits for: " + Describe(*finding.culprit), "mono");
+}
 
 void AddFrames(Node parent, const Finding& finding, size_t most) {
   if (finding.frames.empty()) return;

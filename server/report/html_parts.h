@@ -84,6 +84,10 @@ void AddLatencies(Node body, const CampaignReport& report);
 void AddRuns(Node body, const CampaignReport& report);
 void AddEnvironment(Node body, const CampaignReport& report);
 
+// Adds why the finding does not count, if it does not.
+void AddExcuse(Node parent, const campaign::Finding& finding);
+// Adds the victim and the culprit, if the kernel named them.
+void AddParties(Node parent, const campaign::Finding& finding);
 // Adds at most `most` frames of a finding. Frames of the function that the finding is named after are highlighted.
 void AddFrames(Node parent, const campaign::Finding& finding, size_t most);
 

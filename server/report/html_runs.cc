@@ -28,8 +28,8 @@ std::string VerdictOf(const Run& run) {
 
 void AddFinding(Node parent, const campaign::Finding& finding) {
   AddText(parent, "h3", finding.title.empty() ? detect::ToString(finding.kind) : finding.title);
-  if (finding.tolerated) AddText(parent, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
-  if (!finding.distrust.empty()) AddText(parent, "p", "Not held against the kernel: " + finding.distrust, "dim");
+  AddExcuse(parent, finding);
+  AddParties(parent, finding);
   AddFrames(parent, finding, kMaxFrames);
   for (const detect::CpuStack& other : finding.others) {
     std::string line = other.cpu < 0 ? "another CPU" : fmt::format("CPU {}", other.cpu);

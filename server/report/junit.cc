@@ -61,7 +61,9 @@ std::string Evidence(const Run& run) {
   std::string text;
   for (const Finding& finding : run.findings) {
     text += fmt::format("{}: {}{}\n", detect::ToString(finding.kind), finding.title,
-                        campaign::HeldAgainstKernel(finding) ? "" : " (not held against the kernel)");
+                        campaign::HeldAgainstKernel(finding) ? ""
+                        : finding.known.empty()              ? " (not held against the kernel)"
+                                                             : fmt::format(" (known: {})", finding.known));
     for (const detect::Frame& frame : finding.frames) text += fmt::format("  {}\n", FormatFrame(frame));
     if (!finding.excerpt.empty()) text += "\n" + finding.excerpt + "\n";
   }
@@ -84,6 +86,9 @@ std::string Circumstances(const Suite::Case& test) {
   for (const Run* before : test.superseded) {
     text += fmt::format("attempt {} ({}): {}: {}\n", before->attempt, before->id, campaign::ToString(before->verdict),
                         before->reason);
+  }
+  for (const Finding& finding : run.findings) {
+    if (campaign::IsKnown(finding)) text += fmt::format("known: {} ({})\n", finding.title, finding.known);
   }
   text += fmt::format("lkctl run show {0}; lkctl run logs {0}\n", run.id);
   return text;

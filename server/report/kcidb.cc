@@ -156,11 +156,13 @@ class Writer {
     for (const campaign::Finding& finding : run.findings) {
       Json frames = Json::array();
       for (const detect::Frame& frame : finding.frames) frames.push_back(Escape(FormatFrame(frame)));
-      findings.push_back({{"kind", detect::ToString(finding.kind)},
-                          {"title", Escape(finding.title)},
-                          {"count", finding.count},
-                          {"counts", campaign::HeldAgainstKernel(finding)},
-                          {"frames", std::move(frames)}});
+      Json json = {{"kind", detect::ToString(finding.kind)},
+                   {"title", Escape(finding.title)},
+                   {"count", finding.count},
+                   {"counts", campaign::HeldAgainstKernel(finding)},
+                   {"frames", std::move(frames)}};
+      if (!finding.known.empty()) json["known"] = Escape(finding.known);
+      findings.push_back(std::move(json));
     }
     Json misc = {{"campaign", run.campaign_id},
                  {"verdict", campaign::ToString(run.verdict)},

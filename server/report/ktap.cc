@@ -30,7 +30,9 @@ void Diagnose(std::string& out, std::string_view indent, std::string_view text) 
 
 void DiagnoseFindings(std::string& out, std::string_view indent, const Run& run) {
   for (const campaign::Finding& finding : run.findings) {
-    Diagnose(out, indent, fmt::format("{}: {}", detect::ToString(finding.kind), finding.title));
+    Diagnose(out, indent,
+             fmt::format("{}: {}{}", detect::ToString(finding.kind), finding.title,
+                         finding.known.empty() ? "" : fmt::format(" (known: {})", finding.known)));
     for (const detect::Frame& frame : finding.frames) Diagnose(out, indent, "  " + FormatFrame(frame));
     std::istringstream excerpt(finding.excerpt);
     size_t lines = 0;

@@ -199,7 +199,7 @@ void Core::State::EndQueued(Tracked& t, EndingKind kind, std::string reason, boo
 
 void Core::State::Judge(Tracked& t) {
   const size_t before = t.run.findings.size();
-  campaign::Judgement judgement = campaign::Judge(t.run, *t.run.ending, *t.descriptor, t.use->budgets);
+  campaign::Judgement judgement = campaign::Judge(t.run, *t.run.ending, *t.descriptor, t.use->budgets, KnownTo(t));
   for (size_t i = before; i < t.run.findings.size(); ++i) {
     Finding& finding = t.run.findings[i];
     finding.first_seen = finding.last_seen = now;

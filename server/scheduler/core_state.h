@@ -128,6 +128,8 @@ struct Core::State {
   std::vector<Action> TakeActions();
 
   CampaignEntry& EntryOf(const Run& run) { return campaigns.at(run.campaign_id); }
+  // The known problems on the day on which the run started, so that all of its findings are judged alike.
+  known::ListAt KnownTo(const Tracked& t) { return {&EntryOf(t.run).campaign.spec.known, t.run.started}; }
   // Null if the run is unknown, is done or awaits controls.
   Tracked* Find(const std::string& run_id);
   void Save(const Tracked& t) { dirty.try_emplace(t.run.id); }

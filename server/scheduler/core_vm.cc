@@ -274,14 +274,15 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   if (finding.fatal) MarkFatal(t);
   const bool announced = t.announced_open.erase({finding.start_offset, finding.kind}) > 0;
   const size_t before = t.run.findings.size();
-  const Finding* changed = campaign::AddFinding(t.run, std::move(finding), *t.descriptor);
+  const Finding* changed = campaign::AddFinding(t.run, std::move(finding), *t.descriptor, KnownTo(t));
   if (!changed) return;
   Save(t);
   if (campaign::IsStall(changed->kind) && campaign::HangExplained(t.run, t.use->budgets)) {
     t.stalled_at = std::min(t.stalled_at, now);
   }
   if (t.run.findings.size() > before) {
-    Journal(t, fmt::format("finding: {}", changed->title));
+    Journal(t, fmt::format("finding: {}{}", changed->title,
+                           changed->known.empty() ? "" : fmt::format(" (known: {})", changed->known)));
   } else if (!announced) {
     return;
   }
@@ -291,6 +292,7 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
 void Core::State::AnnounceOpen(Tracked& t, Finding finding) {
   finding.open = true;
   finding.tolerated = campaign::IsTolerated(finding, *t.descriptor);
+  finding.known = KnownTo(t).ReasonFor(finding);
   dirty[t.run.id].push_back(std::move(finding));
 }
 

@@ -157,19 +157,6 @@ struct nlohmann::adl_serializer<T> {
   static void from_json(const nlohmann::json& j, T& value) { lk::store::GetFields(j, value); }
 };
 
-// Apart from the text of the campaign file, only these fields are stored; a reader that needs the rest parses the text
-// again.
-template <>
-struct nlohmann::adl_serializer<lk::campaign::CampaignSpec> {
-  static void to_json(json& j, const lk::campaign::CampaignSpec& spec) {
-    j = {{"name", spec.name}, {"labels", spec.labels}};
-  }
-  static void from_json(const json& j, lk::campaign::CampaignSpec& spec) {
-    spec.name = j.value("name", spec.name);
-    spec.labels = j.value("labels", spec.labels);
-  }
-};
-
 template <>
 struct nlohmann::adl_serializer<absl::Time> {
   static void to_json(json& j, absl::Time time) {
@@ -184,6 +171,14 @@ struct nlohmann::adl_serializer<absl::Time> {
   }
 };
 
+template <>
+struct nlohmann::adl_serializer<absl::CivilDay> {
+  static void to_json(json& j, absl::CivilDay day) { j = absl::FormatCivilTime(day); }
+  static void from_json(const json& j, absl::CivilDay& day) {
+    if (!absl::ParseCivilTime(j.get<std::string>(), &day)) throw lk::store::Damaged("invalid date");
+  }
+};
+
 template <typename T>
 struct nlohmann::adl_serializer<std::optional<T>> {
   static void to_json(json& j, const std::optional<T>& value) {
@@ -195,6 +190,20 @@ struct nlohmann::adl_serializer<std::optional<T>> {
   }
   static void from_json(const json& j, std::optional<T>& value) {
     value = j.is_null() ? std::nullopt : std::optional<T>(j.get<T>());
+  }
+};
+
+// Apart from the text of the campaign file, only these fields are stored; a reader that needs the rest parses the text
+// again.
+template <>
+struct nlohmann::adl_serializer<lk::campaign::CampaignSpec> {
+  static void to_json(json& j, const lk::campaign::CampaignSpec& spec) {
+    j = {{"name", spec.name}, {"labels", spec.labels}, {"known", spec.known.problems()}};
+  }
+  static void from_json(const json& j, lk::campaign::CampaignSpec& spec) {
+    spec.name = j.value("name", spec.name);
+    spec.labels = j.value("labels", spec.labels);
+    spec.known = lk::known::List(j.value("known", spec.known.problems()));
   }
 };
 

@@ -57,7 +57,7 @@ struct RunStatistics {
     std::map<std::string, uint64_t> controls;
     // verdict -> the run that finished last
     std::map<std::string, LastRun> last_runs;
-    // kind -> complete findings, including those of unfinished runs, except tolerated and distrusted ones
+    // kind -> complete findings, including those of unfinished runs, except tolerated, known and distrusted ones
     std::map<std::string, uint64_t> findings;
     // (kind, title as returned by LabelValue) -> the same findings, and when the first one appeared
     std::map<std::pair<std::string, std::string>, Title> titles;

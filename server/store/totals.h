@@ -14,7 +14,7 @@
 namespace lk::store {
 
 // By how much a change to a run's stored findings increases the number of findings that count: those that are complete
-// and neither tolerated nor distrusted. Never negative, since the sums are counters.
+// and neither tolerated, known nor distrusted. Never negative, since the sums are counters.
 class FindingDelta {
  public:
   // A finding's old and new body; either may be empty if there is none. Throws Damaged.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/yaml/documents.h"
 
+#include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/parser.h>
 
@@ -33,6 +34,17 @@ std::vector<YAML::Mark> Documents(const std::string& text) {
   while (begins.marks.size() < 2 && parser.HandleNextDocument(begins)) {
   }
   return begins.marks;
+}
+
+std::optional<YAML::Node> LoadDocument(const std::string& text, Mistakes& mistakes) {
+  try {
+    const size_t documents = Documents(text).size();
+    if (documents == 1) return YAML::Load(text);
+    mistakes.Add("", fmt::format("expected a single YAML document, found {}", documents));
+  } catch (const YAML::Exception& e) {
+    mistakes.AddAt(e.mark, "", fmt::format("invalid YAML: {}", e.msg));
+  }
+  return std::nullopt;
 }
 
 }  // namespace lk::yaml

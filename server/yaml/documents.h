@@ -3,8 +3,11 @@
 
 #include <yaml-cpp/mark.h>
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "server/yaml/node.h"
 
 namespace lk::yaml {
 
@@ -12,5 +15,8 @@ namespace lk::yaml {
 // YAML. Used instead of YAML::LoadAll, which never stops finding documents after a stray bracket
 // (tests/fuzz/campaigns).
 std::vector<YAML::Mark> Documents(const std::string& text);
+
+// Loads a text that must be a single YAML document. Otherwise, records a mistake and returns nullopt.
+std::optional<YAML::Node> LoadDocument(const std::string& text, Mistakes& mistakes);
 
 }  // namespace lk::yaml

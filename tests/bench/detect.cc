@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the throughput of the detection engine on one core, on console logs of the corpus repeated to 256 MiB: one
-// input has clean boots, the other has reports in close succession. For comparison, `grep -c -F -f` searches the same
-// bytes for the same literals, in memory as well. Times are CPU time, so that other load on the machine has little
-// influence; the best of three counts. Use a release build.
+// Measures the detection engine on one core, on console logs of the corpus in every container, repeated to a file of
+// the given size: one has clean boots, one has reports in close succession, and one has random bytes in each line. For
+// comparison, `grep -c -F -f` searches the same file for the same literals. Times are CPU time of a separate process,
+// so that other load on the machine has little influence. Use a release build.
+#include <absl/cleanup/cleanup.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -15,23 +17,25 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <limits>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/detect/engine.h"
 #include "server/detect/signatures.h"
+#include "tests/corpus/carriers.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using lk::detect::CarriedLine;
+using lk::detect::Carrier;
 using lk::detect::Finding;
 
-constexpr size_t kBytes = size_t{256} << 20;
 constexpr size_t kChunk = 64 << 10;  // the chunk size of lkd and lkctl
-constexpr int kRounds = 3;
 
 std::string ReadLog(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -42,122 +46,185 @@ std::string ReadLog(const fs::path& path) {
   return all.substr(end + kEndOfHeader.size());
 }
 
-std::string Repeat(const std::string& text) {
-  std::string all;
-  all.reserve(kBytes + text.size());
-  while (all.size() < kBytes) all += text;
-  return all;
-}
-
 struct Logs {
   std::string clean;
   std::string dense;
+  std::string random;
 };
 
 Logs MakeLogs(const fs::path& corpus) {
-  std::string clean;
-  std::string dense;
+  Logs logs;
   for (const fs::directory_entry& entry : fs::directory_iterator(corpus)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with("linux-")) continue;
     const std::string log = ReadLog(entry.path());
-    if (name.ends_with("-clean.log")) clean += log;
+    if (name.ends_with("-clean.log")) logs.clean += log;
     for (const Finding& finding : lk::detect::Detect(log)) {
-      dense.append(log, finding.start_offset, finding.end_offset - finding.start_offset);
+      logs.dense.append(log, finding.start_offset, finding.end_offset - finding.start_offset);
     }
   }
-  if (clean.empty() || dense.empty()) throw std::runtime_error(corpus.string() + ": no recorded logs");
-  return {Repeat(clean), Repeat(dense)};
+  if (logs.clean.empty() || logs.dense.empty()) throw std::runtime_error(corpus.string() + ": no recorded logs");
+  std::minstd_rand random(1);
+  while (logs.random.size() < (1U << 20)) {
+    logs.random += fmt::format("[{:5}.{:06}] ", logs.random.size() / 1000, random() % 1000000);
+    char byte = 0;
+    do logs.random += byte = static_cast<char>(random() >> 8);
+    while (byte != '\n');
+  }
+  return logs;
 }
 
-// CPU time of this process (RUSAGE_SELF) or of the children that it has waited for (RUSAGE_CHILDREN).
-double CpuSeconds(int who) {
+struct Used {
+  double seconds = 0;
+  long kibibytes = 0;  // at most
+  std::string said;
+};
+
+// What a process uses that runs `work` and prints to `out`.
+Used Run(const std::function<void(FILE* out)>& work) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("cannot create a pipe");
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("cannot fork");
+  if (child == 0) {
+    close(ends[0]);
+    FILE* const out = fdopen(ends[1], "w");
+    try {
+      work(out);
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "detect bench: {}\n", error.what());
+      _exit(2);
+    }
+    std::fclose(out);
+    _exit(0);
+  }
+  close(ends[1]);
+  Used used;
+  char buffer[256];
+  for (ssize_t got = 0; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    used.said.append(buffer, static_cast<size_t>(got));
+  }
+  close(ends[0]);
+  int status = 0;
   rusage usage{};
-  getrusage(who, &usage);
+  // Exit code 1 of grep means that no line matched.
+  if (wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) > 1) {
+    throw std::runtime_error("a measured process failed");
+  }
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  used.seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  used.kibibytes = usage.ru_maxrss;
+  return used;
 }
 
-double BestSeconds(int who, const std::function<void()>& work) {
-  double best = std::numeric_limits<double>::max();
-  for (int round = 0; round < kRounds; ++round) {
-    const double start = CpuSeconds(who);
-    work();
-    best = std::min(best, CpuSeconds(who) - start);
-  }
-  return best;
-}
-
-struct Measured {
-  double seconds;
-  uint64_t found;
-};
-
-Measured Engine(const std::string& log) {
-  uint64_t found = 0;
-  const double seconds = BestSeconds(RUSAGE_SELF, [&] {
-    found = 0;
+Used Engine(const fs::path& log, bool containers) {
+  return Run([&](FILE* out) {
+    uint64_t found = 0;
     lk::detect::Callbacks callbacks;
     callbacks.on_finding = [&](const Finding&) { ++found; };
-    lk::detect::Engine engine({.invariants = {}, .announced_boots = UINT32_MAX}, std::move(callbacks));
-    for (size_t at = 0; at < log.size(); at += kChunk) engine.Feed(std::string_view(log).substr(at, kChunk));
+    lk::detect::Engine engine({.invariants = {}, .announced_boots = UINT32_MAX, .containers = containers},
+                              std::move(callbacks));
+    const int in = open(log.c_str(), O_RDONLY | O_CLOEXEC);
+    std::vector<char> buffer(kChunk);
+    for (ssize_t got = 0; (got = read(in, buffer.data(), buffer.size())) > 0;) {
+      engine.Feed({buffer.data(), static_cast<size_t>(got)});
+    }
     engine.Finish();
+    fmt::print(out, "{}", found);
   });
-  return {seconds, found};
 }
 
-Measured Grep(const fs::path& literals, const fs::path& log) {
-  const std::string command = fmt::format("LC_ALL=C grep -c -F -f '{}' '{}'", literals.string(), log.string());
-  std::string said;
-  const double seconds = BestSeconds(RUSAGE_CHILDREN, [&] {
-    said.clear();
-    FILE* const pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) throw std::runtime_error("cannot run grep");
-    char buffer[64];
-    while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) said += buffer;
-    const int status = pclose(pipe);
-    // Exit code 1 means that no line matched.
-    if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) throw std::runtime_error("grep failed");
+Used Grep(const fs::path& literals, const fs::path& log) {
+  return Run([&](FILE* out) {
+    dup2(fileno(out), STDOUT_FILENO);
+    setenv("LC_ALL", "C", 1);
+    execlp("grep", "grep", "-c", "-F", "-f", literals.c_str(), log.c_str(), nullptr);
+    throw std::runtime_error("cannot run grep");
   });
-  return {seconds, std::stoull(said)};
 }
 
-void Compare(std::string_view name, const std::string& log, const fs::path& folder, const fs::path& literals) {
-  const fs::path file = folder / "log";
-  std::ofstream(file, std::ios::binary) << log;
-  const Measured engine = Engine(log);
-  const Measured grep = Grep(literals, file);
-  const auto rate = [&](const Measured& m) { return static_cast<double>(log.size()) / m.seconds / 1e9; };
-  fmt::print("{:<6} {:>9.2f} {:>10} {:>9.2f} {:>10} {:>8.1f}x\n", name, rate(engine), engine.found, rate(grep),
-             grep.found, grep.seconds / engine.seconds);
+void Write(const fs::path& file, std::string_view text, size_t bytes) {
+  std::ofstream out(file, std::ios::binary);
+  for (size_t at = 0; at < bytes; at += text.size()) out << text;
+  if (!out.flush()) throw std::runtime_error(file.string() + ": cannot be written");
 }
+
+struct Args {
+  size_t bytes = size_t{64} << 20;
+  std::string only;  // containers whose name contains this
+};
+
+Args Parse(int argc, char** argv) {
+  Args args;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--bytes" && i + 1 < argc) {
+      args.bytes = std::stoull(argv[++i]);
+    } else if (!word.starts_with('-')) {
+      args.only = word;
+    } else {
+      throw std::runtime_error("usage: detect [--bytes N] [CONTAINER]");
+    }
+  }
+  return args;
+}
+
+class Bench {
+ public:
+  Bench(const Args& args, fs::path folder) : args_(args), log_(folder / "log"), literals_(folder / "literals") {
+    std::set<std::string_view> rows;
+    for (const lk::detect::Signature& signature : lk::detect::Signatures()) rows.insert(signature.literal);
+    std::ofstream out(literals_);
+    for (const std::string_view literal : rows) out << literal << '\n';
+  }
+
+  void Measure(std::string_view container, std::string_view variant, std::string_view kind, const std::string& text,
+               bool containers) {
+    Write(log_, text, args_.bytes);
+    const double bytes = static_cast<double>(fs::file_size(log_));
+    const Used engine = Engine(log_, containers);
+    const Used grep = Grep(literals_, log_);
+    fmt::print("{:<40} {:<28} {:<6} {:>8.2f} {:>9} {:>6} {:>8.2f} {:>9} {:>8.2f}\n", container, variant, kind,
+               bytes / engine.seconds / 1e9, engine.said, engine.kibibytes >> 10, bytes / grep.seconds / 1e9,
+               grep.said.substr(0, grep.said.find('\n')), engine.seconds / grep.seconds);
+    std::fflush(stdout);
+  }
+
+ private:
+  const Args& args_;
+  fs::path log_;
+  fs::path literals_;
+};
 
 }  // namespace
 
-int main() try {
-  // In memory, like the engine's input.
+int main(int argc, char** argv) try {
+  const Args args = Parse(argc, argv);
+  // In memory, so that reading costs nothing.
   std::string folder = "/dev/shm/lk-bench-detect.XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot create a directory in /dev/shm");
-  const fs::path literals = fs::path(folder) / "literals";
-  try {
-    std::set<std::string_view> rows;
-    for (const lk::detect::Signature& signature : lk::detect::Signatures()) rows.insert(signature.literal);
-    std::ofstream out(literals);
-    for (const std::string_view literal : rows) out << literal << '\n';
-    out.close();
+  const absl::Cleanup clean_up = [&] { fs::remove_all(folder); };
 
-    const Logs logs = MakeLogs(LK_CORPUS);
-    fmt::print("{:<6} {:>9} {:>10} {:>9} {:>10} {:>9}\n", "log", "lk GB/s", "findings", "grep GB/s", "lines",
-               "lk/grep");
-    Compare("clean", logs.clean, folder, literals);
-    Compare("dense", logs.dense, folder, literals);
-  } catch (...) {
-    fs::remove_all(folder);
-    throw;
+  const Logs logs = MakeLogs(LK_CORPUS);
+  const std::pair<std::string_view, const std::string&> kinds[] = {
+      {"clean", logs.clean}, {"dense", logs.dense}, {"random", logs.random}};
+  Bench bench(args, folder);
+  fmt::print("{:<40} {:<28} {:<6} {:>8} {:>9} {:>6} {:>8} {:>9} {:>8}\n", "container", "", "log", "lk GB/s", "findings",
+             "MiB", "grep", "lines", "lk:grep");
+  for (const auto& [kind, log] : kinds) {
+    if (args.only.empty()) bench.Measure("none, as in lkd", "", kind, log, false);
+    if (std::string_view("console").find(args.only) != std::string_view::npos) {
+      bench.Measure("console", "", kind, log, true);
+    }
+    const std::vector<CarriedLine> lines = lk::detect::Split(log);
+    for (const Carrier& carrier : lk::detect::Carriers()) {
+      if (carrier.name.find(args.only) == std::string_view::npos) continue;
+      bench.Measure(carrier.name, carrier.variant, kind, Carry(carrier, lines), true);
+    }
   }
-  fs::remove_all(folder);
   return 0;
 } catch (const std::exception& error) {
   fmt::print(stderr, "detect bench: {}\n", error.what());

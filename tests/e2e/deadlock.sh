@@ -6,7 +6,7 @@ ready lab
 drill 'act: lkdtm, crashpoint: HARDLOCKUP, cpus: all'
 check "lkctl exits with status 1" same $status 1
 check "there is exactly one finding" findings 'length == 1'
-check "the finding is a hang, named after the system call that does not return" findings '.[0] | .kind == "hang" and .title == "hang in sys_write"'
+check "the finding is a hang, named after the function that spins" findings '.[0] | .kind == "hang" and .title == "hang in lkdtm_HARDLOCKUP"'
 check "the backtraces of both CPUs contain the spinning function" findings '.[0] | [.frames] + [.others[].frames] | map(select(any(.function == "lkdtm_HARDLOCKUP"))) | length == 2'
 check "every post-mortem step is recorded as done" json "$T/run.json" '[.postMortem[] | select(.outcome == "done") | .step] == ["drain", "registers", "nmi", "destroy"]'
 check "the registers show that interrupts are off" json "$T/run.json" '.postMortem[] | select(.step == "registers") | (.detail | test("2 of 2")) and (.text | test("RIP"))'

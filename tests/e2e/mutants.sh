@@ -34,11 +34,10 @@ for scenario in $scenarios; do
   check "$scenario passes on the lab kernel" run false $scenario '.verdict == "pass"'
   check "$scenario fails on its mutant" run true $scenario '.verdict == "fail" and .blame == "kernel"'
 done
-# found TEXT FILTER checks that one of the findings on the scenario's mutant matches.
+# found TEXT FILTER checks that one of the findings on the scenario's mutant matches. mutants/SCENARIO.sh lists the exact
+# titles, since several detectors may be the first to report: each names the function that the mutant breaks, or one
+# that waits for it.
 found() { check "$1" run true $scenario "[.findings[] | select(.tolerated | not)] | any($2)"; }
-# Any detector may be the first to report.
-stall='(.kind | test("hang|hard_lockup|soft_lockup|rcu_stall|csd_stall"))'
-functions='[.frames[].function, .others[]?.frames[]?.function]'
 for scenario in $scenarios; do
   jq ".runs[] | select((.control // false) == false and .scenario == \"$scenario\")" "$T/counted.json" >"$T/run.json"
   echo "--- $scenario"

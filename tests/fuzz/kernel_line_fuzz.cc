@@ -21,10 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     at += line.size() + 1;
     const KernelLine kernel = lk::detect::ParseKernelLine(line);
     if (!line.ends_with(kernel.text) || kernel.timed != lk::detect::HasTimeStamp(line)) std::abort();
-    if (!kernel.caller.empty() &&
-        ((kernel.caller[0] != 'T' && kernel.caller[0] != 'C') || kernel.caller.size() < 2 || !kernel.marked)) {
+    const auto is_caller = [](char first) {
+      return first == 'T' || first == 'C' || first == '(' || (first >= '0' && first <= '9');
+    };
+    if (!kernel.caller.empty() && (!is_caller(kernel.caller[0]) || kernel.caller.size() < 2 || !kernel.marked)) {
       std::abort();
     }
+    if (!line.ends_with(lk::detect::ParseKernelText(line).text)) std::abort();
     const bool plain = !kernel.replay && line.find("Linux version ") == std::string_view::npos;
     if (plain && lk::detect::ParseKernelLine(line, true).text != kernel.text) std::abort();
     lk::detect::MatchSignature(kernel.text);

@@ -42,6 +42,7 @@ struct Guest {
 
   // All console output, and its reader.
   std::string console;
+  absl::Time booted;
   std::optional<vm::ConsoleSink> sink;
 
   // The agent.

@@ -144,7 +144,7 @@ void World::Reboot(Guest& guest) {
   guest.leased = false;
   guest.sequence = 0;
   ++guest.boot;
-  Print(guest, {"Linux version 6.1.0 (builder@lk) (gcc 12)"});
+  PrintBoot(guest);
 }
 
 void World::Work(Guest& guest) {
@@ -174,8 +174,20 @@ void World::Say(Guest& guest, decltype(scheduler::AgentSaid::what) what) {
 void World::Print(Guest& guest, const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) {
-    text += fmt::format("[{:5}.000000] {}\n", absl::ToUnixSeconds(clock_.now) % 100000, line);
+    text += fmt::format("[{:5}.000000] {}\n", absl::ToInt64Seconds(clock_.now - guest.booted), line);
   }
+  PrintRaw(guest, text);
+}
+
+void World::PrintBoot(Guest& guest) {
+  guest.booted = clock_.now;
+  PrintRaw(guest, fmt::format("[    0.000000] Linux version 6.1.0 (builder@lk) (gcc 12)\n"
+                              "[    0.000000] Command line: quiet\n"
+                              "[    0.{:06}] smp: Brought up 1 node, 4 CPUs\n",
+                              100'000 + dice_.Below(800'000)));
+}
+
+void World::PrintRaw(Guest& guest, std::string_view text) {
   guest.console += text;
   if (guest.sink) guest.sink->on_bytes(text);
 }
@@ -184,7 +196,7 @@ void World::Print(Guest& guest, const std::vector<std::string>& lines) {
 void World::PrintNmi(Guest& guest) {
   if (dice_.Chance(0.5)) Tell(guest, Kind::kPanicked);
   Print(guest, Headed("Kernel panic - not syncing: NMI: Not continuing"));
-  if (dice_.Chance(0.2)) Print(guest, {"Linux version 6.1.0 (builder@lk) (gcc 12)"});
+  if (dice_.Chance(0.2)) PrintBoot(guest);
 }
 
 }  // namespace lk::sim

@@ -72,7 +72,7 @@ Status Connection::Start(const vm::VmSpec& spec, vm::ConsoleSink console) {
   guest.next_connect = world_.clock_.now + dice.UpTo(20);
   guest.sink = std::move(console);
   world_.fates_[spec.run_id] = guest.fate;
-  world_.Print(guest, {"Linux version 6.1.0 (builder@lk) (gcc 12)"});
+  world_.PrintBoot(guest);
   return absl::OkStatus();
 }
 

@@ -122,6 +122,8 @@ class World final : public scheduler::AgentPort, public vm::Images {
   void Say(Guest& guest, decltype(scheduler::AgentSaid::what) what);
   // Prints complete lines, each with a timestamp as the kernel prints it.
   void Print(Guest& guest, const std::vector<std::string>& lines);
+  void PrintBoot(Guest& guest);
+  void PrintRaw(Guest& guest, std::string_view text);
   void PrintNmi(Guest& guest);
 
   Dice& dice_;

@@ -23,10 +23,14 @@ class Filler {
   void Fill(bool& value) { value = !value; }
   void Fill(absl::Time& value) { value = absl::FromUnixMicros(++count_); }
   void Fill(Histogram& value) { value.Record(++count_); }
-  // The store keeps only these two fields of the parsed campaign file.
+  void Fill(absl::CivilDay& value) { value = absl::CivilDay(2027, 1, 1) + ++count_; }
+  // The store keeps only these fields of the parsed campaign file.
   void Fill(campaign::CampaignSpec& spec) {
     Fill(spec.name);
     Fill(spec.labels);
+    std::vector<known::Problem> problems;
+    Fill(problems);
+    spec.known = known::List(std::move(problems));
   }
   template <typename T>
   requires std::is_enum_v<T>

@@ -1,5 +1,7 @@
 # Sourced by mutants.sh; $T/run.json is the run on the lab kernel.
-found "mutant of crash_hotplug: the elfcorehdr was not updated because kexec_trylock() failed" '.title | test("trylock")'
+# What the mutex prevented: crash_handle_hotplug_event() or crash_check_hotplug_support() finds the lock taken.
+found "mutant of crash_hotplug: the elfcorehdr was not updated because kexec_trylock() failed" \
+  '.title == "crash hp: kexec_trylock() failed, kdump image may be inaccurate"'
 check "crash_hotplug uses no emulation" run false $scenario '(.emulated // false) | not'
 # The counters of crash_hotplug match the kernel's own data: memory blocks (sysfs), uevents and the kernel log.
 check "memory blocks were onlined, and each was timed" latency attach_to_online '.count == $c.blocks_onlined and .count > 0'

@@ -1,6 +1,9 @@
 # Sourced by mutants.sh; $T/run.json is the run on the lab kernel.
-found "mutant of iommu_invalidation: a lockup while a submitter waits for its descriptor" \
-  "$stall and ($functions | any(test(\"qi_submit_sync\")))"
+# qi_submit_sync() waits, with interrupts off, for its wait descriptor, which reclaim_free_desc() of the mutant has freed.
+# A CPU that waits for one of its locks must not be named. RCU and the soft-lockup detector need a CPU that still handles
+# interrupts, and soon there is none.
+found "mutant of iommu_invalidation: the stuck CPU waits for its descriptor in qi_submit_sync()" \
+  '.title | IN("hang in qi_submit_sync", "BUG: hard lockup in qi_submit_sync", "BUG: CSD lock stall in qi_submit_sync")'
 # The counters of iommu_invalidation match the kernel's own statistics: requests (/proc/diskstats), and flushes for each
 # request. The kernel also reads the partition table whenever the spare disk is bound.
 check "each request reached a disk" counters '.requests > 0 and .guest_disk_requests >= .requests'

@@ -1,5 +1,9 @@
 # Sourced by mutants.sh; $T/run.json is the run on the lab kernel.
-found "mutant of ipi_low_memory: the findings name both sides of the cross-CPU call" "$functions | any(test(\"smp_call|csd\")) and any(test(\"mtrr|rendezvous\"))"
+# smp_call_function_many_cond() of the mutant waits for lk_handler(), which spins with interrupts off until its caller
+# opens the gate. CSD lock debugging reports this first; it names the CPU that runs lk_handler() and is called by
+# mtrr_ioctl() on the CPU that waits.
+found "mutant of ipi_low_memory: lk_handler() does not return, and mtrr_ioctl() waits for it" \
+  '.title == "BUG: CSD lock stall in lk_handler" and .culprit.function == "lk_handler" and .victim.function == "mtrr_ioctl"'
 # The counters of ipi_low_memory match the kernel's own data: cross-CPU call interrupts (/proc/interrupts) and CPUs that
 # went offline (kernel log).
 # A membarrier causes no interrupts if all threads are asleep.

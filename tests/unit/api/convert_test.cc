@@ -56,6 +56,42 @@ TEST(Convert, FindingsAreSentInFull) {
   EXPECT_EQ(proto.distrust(), "the VM was paused for 12s");
 }
 
+TEST(Convert, FindingsNameTheirParties) {
+  campaign::Finding finding = SomeFinding();
+  EXPECT_FALSE(ToProto(finding).has_victim());
+  finding.victim = {.cpu = -1, .task = "mount:812", .function = "f"};
+  finding.culprit = {.cpu = 3, .task = "", .function = "g"};
+  finding.architecture = "aarch64";
+  finding.modules = {"virtio_net", "btrfs"};
+  finding.known = "fix is queued";
+  const v1::Finding proto = ToProto(finding);
+  EXPECT_EQ(proto.victim().cpu(), -1);
+  EXPECT_EQ(proto.victim().task(), "mount:812");
+  EXPECT_EQ(proto.victim().function(), "f");
+  EXPECT_EQ(proto.culprit().cpu(), 3);
+  EXPECT_EQ(proto.culprit().function(), "g");
+  EXPECT_EQ(proto.architecture(), "aarch64");
+  EXPECT_THAT(proto.modules(), ElementsAre("virtio_net", "btrfs"));
+  EXPECT_EQ(proto.known(), "fix is queued");
+}
+
+TEST(Convert, CampaignsIncludeTheKnownProblemsExceptInEvents) {
+  campaign::Campaign campaign;
+  campaign.spec.known =
+      known::List({{"WARNING in f.*", detect::Kind::kWarning, "fix is queued", absl::CivilDay(2027, 3, 31)},
+                   {"BUG in g", std::nullopt, "bug 7", absl::CivilDay(2027, 3, 31)}});
+  const v1::Campaign proto = ToProto(campaign, {});
+  ASSERT_EQ(proto.known_size(), 2);
+  EXPECT_EQ(proto.known(0).title(), "WARNING in f.*");
+  EXPECT_EQ(proto.known(0).kind(), "warning");
+  EXPECT_EQ(proto.known(0).reason(), "fix is queued");
+  EXPECT_EQ(proto.known(0).until(), "2027-03-31");
+  EXPECT_EQ(proto.known(1).kind(), "");
+  v1::CampaignEvent event;
+  ASSERT_TRUE(event.ParseFromString(MakeAnnouncer().campaign(campaign, {}, absl::UnixEpoch())));
+  EXPECT_EQ(event.campaign().known_size(), 0);
+}
+
 TEST(Convert, MistakesSurviveARoundTrip) {
   const std::vector<campaign::SpecError> mistakes =
       FromProto(ToProto({{3, 7, "spec.repeats", "too many"}, {0, 0, "spec", "nothing to run"}}));

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
-TEST(HeldAgainstKernel, UnlessToleratedOrDistrusted) {
+TEST(HeldAgainstKernel, UnlessToleratedKnownOrDistrusted) {
   Finding finding;
   EXPECT_TRUE(HeldAgainstKernel(finding));
   EXPECT_TRUE(IsCompleteAndHeld(finding));
@@ -28,6 +28,14 @@ TEST(HeldAgainstKernel, UnlessToleratedOrDistrusted) {
   EXPECT_FALSE(HeldAgainstKernel(finding));
   EXPECT_FALSE(IsCompleteAndHeld(finding));
   EXPECT_TRUE(IsDistrusted(finding));
+  finding.known = "reported";
+  EXPECT_FALSE(IsDistrusted(finding)) << "a known finding is not also distrusted";
+  finding.distrust.clear();
+  EXPECT_FALSE(HeldAgainstKernel(finding));
+  EXPECT_FALSE(IsCompleteAndHeld(finding));
+  EXPECT_TRUE(IsKnown(finding));
+  finding.known.clear();
+  finding.distrust = "the VM was paused for 12s";
   finding.tolerated = true;
   EXPECT_FALSE(HeldAgainstKernel(finding));
   EXPECT_FALSE(IsDistrusted(finding)) << "a tolerated finding is not also distrusted";
@@ -350,6 +358,83 @@ TEST(AddFinding, DoesNotFoldAHangIntoADistrustedStall) {
   AddFinding(run, distrusted, Rest());
   AddFinding(run, AsHang(NmiPanic(500), "rest"), Rest());
   EXPECT_EQ(run.findings.size(), 2u);
+}
+
+// ---- known problems ----------------------------------------------------------------------------------------------
+
+TEST(AddFinding, MarksKnownFindings) {
+  const known::List list = Known("WARNING in f");
+  campaign::Run run;
+  AddFinding(run, Console(Kind::kWarning, "WARNING in f", 100), Rest(), Now(list));
+  AddFinding(run, Console(Kind::kWarning, "WARNING in g", 900), Rest(), Now(list));
+  EXPECT_EQ(run.findings.at(0).known, "reported");
+  EXPECT_EQ(run.findings.at(1).known, "");
+}
+
+TEST(AddFinding, AHangIsKnownByAnyTitleItsDetectorsGiveIt) {
+  const Finding rcu = Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 100, {"stall in f"});
+  const Finding soft = Console(Kind::kSoftLockup, "BUG: soft lockup in f", 900, {"stall in f"});
+  for (const char* title : {"INFO: rcu detected stall in f", "BUG: soft lockup in f", "stall in f"}) {
+    const known::List list = Known(title);
+    campaign::Run run;
+    AddFinding(run, rcu, Rest(), Now(list));
+    AddFinding(run, soft, Rest(), Now(list));
+    ASSERT_EQ(run.findings.size(), 1u);
+    EXPECT_EQ(run.findings[0].known, "reported") << title;
+  }
+}
+
+TEST(AddFinding, AKnownConsequenceDoesNotMakeItsCauseKnown) {
+  const known::List list = Known("WARNING in g");
+  campaign::Run run;
+  AddFinding(run, Console(Kind::kOops, "BUG: unable to handle page fault in f", 100), Rest(), Now(list));
+  AddFinding(run, Console(Kind::kWarning, "WARNING in g", 900, {"BUG: unable to handle page fault in f"}), Rest(),
+             Now(list));
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].known, "");
+  EXPECT_TRUE(HeldAgainstKernel(run.findings[0]));
+}
+
+TEST(AddFinding, AnUnknownFindingBeyondTheLimitCounts) {
+  const known::List list = Known("WARNING in f.*");
+  campaign::Run run;
+  for (uint64_t i = 1; i <= 100; ++i) {
+    AddFinding(run, Console(Kind::kWarning, "WARNING in f" + std::to_string(i), 1000 * i), Rest(), Now(list));
+  }
+  ASSERT_EQ(run.findings.back().known, "reported");
+  AddFinding(run, Console(Kind::kOops, "BUG in g", 200000), Rest(), Now(list));
+  ASSERT_EQ(run.findings.size(), 100u);
+  EXPECT_EQ(run.findings.back().known, "");
+}
+
+TEST(AddFinding, TheNmiShowsWhereAKnownStallIs) {
+  const known::List list = Known("BUG: soft lockup in f");
+  campaign::Run run;
+  AddFinding(run, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100), Rest(), Now(list));
+  Finding nmi = Console(Kind::kPanic, "kernel panic: NMI: Not continuing", 900);
+  nmi.nmi = true;
+  nmi.function = "g";
+  AddFinding(run, AsHang(nmi, "rest"), Rest(), Now(list));
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].known, "reported");
+  EXPECT_THAT(run.findings[0].alt_titles, testing::Contains("hang in g"));
+}
+
+TEST(AddFinding, ASilentHangGetsTheFactsOfALateStall) {
+  campaign::Run run;
+  AddFinding(run, From("agent", Kind::kHang, "hang in rest"), Rest());
+  Finding late = Console(Kind::kCommandTimeout, "ITS queue timeout", 900);
+  late.victim = {.cpu = 1, .task = "trigger:80", .function = "f"};
+  late.culprit = {.cpu = 2, .task = "", .function = "g"};
+  late.architecture = "aarch64";
+  late.modules = {"virtio_net"};
+  AddFinding(run, late, Rest());
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].kind, Kind::kHang);
+  EXPECT_EQ(run.findings[0].victim, late.victim);
+  EXPECT_EQ(run.findings[0].culprit, late.culprit);
+  EXPECT_EQ(run.findings[0].architecture, "aarch64");
+  EXPECT_THAT(run.findings[0].modules, ElementsAre("virtio_net"));
 }
 
 }  // namespace

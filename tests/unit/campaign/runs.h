@@ -53,6 +53,14 @@ inline Finding From(std::string witness, detect::Kind kind, std::string title,
   return finding;
 }
 
+// A list with one problem, for every kind, that has not ended.
+inline known::List Known(std::string title, std::string reason = "reported") {
+  return known::List({{std::move(title), std::nullopt, std::move(reason), absl::CivilDay(2027, 3, 31)}});
+}
+inline known::ListAt Now(const known::List& list) {
+  return {&list, absl::FromUnixSeconds(1800000000)};
+}
+
 // "verdict blame"
 inline std::string Words(const Judgement& judgement) {
   return std::string(ToString(judgement.verdict)) + " " + std::string(ToString(judgement.blame));

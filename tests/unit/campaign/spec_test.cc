@@ -75,6 +75,8 @@ spec:
   maxParallel: 4
   deadline: 90min
   notify: [ ci ]
+  known:
+    - { title: "WARNING in f.*", kind: warning, reason: fix is queued, until: 2027-03-31 }
 )");
   ASSERT_THAT(Errors(result), IsEmpty());
   const CampaignSpec& spec = result.spec;
@@ -124,6 +126,8 @@ spec:
   EXPECT_EQ(spec.max_parallel, 4u);
   EXPECT_EQ(spec.deadline, absl::Minutes(90));
   EXPECT_THAT(spec.notify, ElementsAre("ci"));
+  EXPECT_THAT(spec.known.problems(), ElementsAre(known::Problem{"WARNING in f.*", detect::Kind::kWarning,
+                                                                "fix is queued", absl::CivilDay(2027, 3, 31)}));
   ASSERT_EQ(result.notify_places.size(), 1u);
   EXPECT_EQ(result.notify_places[0].path, "spec.notify[0]");
   EXPECT_EQ(result.notify_places[0].line, 28u);
@@ -316,6 +320,20 @@ TEST(CheckParameter, ReturnsTheFormUsedInLeases) {
   EXPECT_FALSE(CheckParameter(parameters[1], "").ok());
   EXPECT_FALSE(CheckParameter(parameters[2], "5").ok());
   EXPECT_FALSE(CheckParameter(parameters[3], "yes").ok());
+}
+
+TEST(Spec, MistakesInKnownProblemsHavePositions) {
+  EXPECT_THAT(Errors(Parse(File("{ name: small }", "rest",
+                                "  known:\n"
+                                "    - { title: WARNING in f, until: tomorrow }\n"))),
+              ElementsAre("11:7 spec.known[0]: \"reason\" is missing",
+                          HasSubstr("11:37 spec.known[0].until: invalid date \"tomorrow\"")));
+}
+
+TEST(Spec, AFileWithKnownProblemsIsAnOverride) {
+  const std::string list = "- title: BUG in f\n  reason: bug 7\n  until: 2027-03-31\n- title: BUG in g\n";
+  EXPECT_THAT(Errors(Parse(File(), {"spec.known=" + list})),
+              ElementsAre("0:0 spec.known[1]: \"reason\" is missing", "0:0 spec.known[1]: \"until\" is missing"));
 }
 
 }  // namespace

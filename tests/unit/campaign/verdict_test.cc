@@ -270,5 +270,93 @@ TEST(CheckBudget, AcceptsKindsAndProbes) {
   EXPECT_FALSE(CheckBudget(Rest(), "attach_p99", "50ms").ok());
 }
 
+// ---- known problems ----------------------------------------------------------------------------------------------
+
+TEST(Judge, KnownFindingsDoNotMakeARunFailAndAreExplained) {
+  const known::List list = Known("WARNING in .*", "fix is queued");
+  campaign::Run run = Good();
+  AddFinding(run, Console(Kind::kWarning, "WARNING in f", 10), Rest(), Now(list));
+  Judgement judgement = Judge(run, Said("ok"), Rest(), {}, Now(list));
+  EXPECT_EQ(Words(judgement), "pass ");
+  EXPECT_EQ(judgement.reason, "12 operations; known: WARNING in f (fix is queued)");
+
+  AddFinding(run, Console(Kind::kWarning, "WARNING in g", 900), Rest(), Now(list));
+  EXPECT_EQ(Judge(run, Said("ok"), Rest(), {}, Now(list)).reason,
+            "12 operations; known: WARNING in f (fix is queued) and 1 more");
+
+  AddFinding(run, Console(Kind::kOops, "BUG in h", 1800), Rest(), Now(list));
+  judgement = Judge(run, Said("ok"), Rest(), {}, Now(list));
+  EXPECT_EQ(Words(judgement), "fail kernel");
+  EXPECT_EQ(judgement.reason, "BUG in h (seen by: console); known: WARNING in f (fix is queued) and 1 more");
+}
+
+TEST(Judge, AFindingCountsAgainOnceItsProblemHasEnded) {
+  const known::List list = Known("WARNING in f");
+  const known::ListAt later{&list, absl::FromCivil(absl::CivilDay(2027, 4, 1), absl::UTCTimeZone())};
+  campaign::Run run = Good();
+  AddFinding(run, Console(Kind::kWarning, "WARNING in f", 10), Rest(), later);
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {}, later)), "fail kernel");
+}
+
+TEST(Judge, AKnownProblemThatEndsTheRunIsAnError) {
+  const known::List list = Known("kernel panic: .*");
+  campaign::Run run = Good();
+  Finding panic = Console(Kind::kPanic, "kernel panic: f", 10);
+  panic.fatal = true;
+  AddFinding(run, panic, Rest(), Now(list));
+  const Judgement judgement = Judge(run, Ended(Ending::Kind::kFatalFinding), Rest(), {}, Now(list));
+  EXPECT_EQ(Words(judgement), "error test");
+  EXPECT_EQ(judgement.reason,
+            "ended early because of a finding that is not held against the kernel; known: kernel panic: f (reported)");
+}
+
+TEST(Judge, AKnownStallExplainsTheHangThatFollows) {
+  const known::List list = Known("BUG: soft lockup in f");
+  campaign::Run run = Good();
+  AddFinding(run, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 10), Rest(), Now(list));
+  EXPECT_TRUE(HangExplained(run, {{"soft_lockup", "0"}}));
+  const Judgement judgement = Judge(run, Ended(Ending::Kind::kHang, "no heartbeat"), Rest(), {}, Now(list));
+  EXPECT_EQ(Words(judgement), "error test");
+  EXPECT_EQ(run.findings.size(), 1u);
+  EXPECT_THAT(judgement.reason, HasSubstr("known: BUG: soft lockup in f (reported)"));
+
+  campaign::Run silent = Good();
+  EXPECT_EQ(Words(Judge(silent, Ended(Ending::Kind::kHang), Rest(), {}, Now(list))), "fail kernel");
+}
+
+TEST(Judge, ABroadPatternSilencesNeitherTheCanaryNorInvariants) {
+  const known::List list = Known(".*");
+  campaign::Run mute = Good();
+  mute.canary_console = false;
+  EXPECT_EQ(Words(Judge(mute, Said("ok"), Rest(), {}, Now(list))), "unproven infrastructure");
+
+  campaign::Run run = Good();
+  run.counters["blocks"].value = 1;
+  run.counters["trylock_failures"].value = 3;
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Swarm(), {}, Now(list))), "fail kernel");
+  const known::List named({{"invariant trylock", Kind::kInvariant, "reported", absl::CivilDay(2027, 3, 31)}});
+  run.findings.clear();
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Swarm(), {}, Now(named))), "pass ");
+}
+
+TEST(Judge, KnownFindingsDoNotUseUpABudget) {
+  const known::List list = Known("WARNING in f");
+  campaign::Run run = Good();
+  AddFinding(run, Console(Kind::kWarning, "WARNING in f", 10), Rest(), Now(list));
+  AddFinding(run, Console(Kind::kWarning, "WARNING in g", 900), Rest(), Now(list));
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {{"warning", "1"}}, Now(list))), "pass ");
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {{"warning", "0"}}, Now(list))), "fail kernel");
+}
+
+// ---- command time-outs -------------------------------------------------------------------------------------------
+
+TEST(Judge, ACommandTimeoutIsBlamedOnTheKernelAndExplainsAHang) {
+  campaign::Run run = Good();
+  AddFinding(run, Console(Kind::kCommandTimeout, "ITS queue timeout", 10), Rest());
+  EXPECT_TRUE(HangExplained(run, {}));
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {})), "fail kernel");
+  EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {{"command_timeout", "1"}})), "pass ");
+}
+
 }  // namespace
 }  // namespace lk::campaign

@@ -194,6 +194,22 @@ TEST_F(StarterTest, NotesKernelsWithoutRuns) {
   EXPECT_EQ(handed_over_, 1);
 }
 
+TEST_F(StarterTest, NotesKnownProblemsThatHaveEnded) {
+  const std::string known =
+      "  known:\n"
+      "    - { title: BUG in f, reason: bug 7, until: 2000-12-31 }\n"
+      "    - { title: BUG in g, reason: bug 8, until: 9999-12-31 }\n";
+  const auto started = Start({.spec_yaml = File("6.1.0-1", known)});
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_THAT(started->notes, ElementsAre("known problem \"BUG in f\" ended on 2000-12-31: it counts again"));
+  EXPECT_THAT(campaign_.spec.known.problems(), SizeIs(2));
+  Finish(campaign::Verdict::kFail);
+  EXPECT_THAT(store_->GetCampaign(campaign_.id)->spec.known.problems(), SizeIs(2));
+  const auto again = Rerun(started->campaign.id);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(again->notes, SizeIs(1));
+}
+
 TEST_F(StarterTest, LimitsTheRunsOfACampaign) {
   std::string kernels = "6.1.0-1";
   for (int i = 0; i < 50; ++i) {

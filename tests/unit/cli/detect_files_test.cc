@@ -3,8 +3,10 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <memory>
+#include <thread>
 
 #include "harness.h"
 
@@ -76,6 +78,94 @@ TEST(DetectFiles, FindingsInATruncatedFileAreShown) {
   EXPECT_THAT(result.err, HasSubstr(file + ": "));
 }
 
+// The files of the documents in `result`, relative to the directory.
+std::vector<std::string> Files(const Result& result, const TempDir& directory) {
+  std::vector<std::string> files;
+  for (const auto& document : result.lines())
+    files.push_back(std::filesystem::path(document["file"].get<std::string>()).lexically_relative(directory.path()));
+  return files;
+}
+
+TEST(DetectFiles, ADirectoryStandsForTheFilesUnderIt) {
+  const TempDir directory;
+  for (const char* name : {"b.log", "a/2.log", "a/1.log", "c.log", ".hidden.log", ".git/objects/x"})
+    directory.Write(name, kTwoReports);
+  const std::string odd = std::string("a/\n\x1b\xff|`<.log");
+  directory.Write(odd, "");
+  std::filesystem::create_symlink(directory.path() / "b.log", directory.path() / "link.log");
+  std::filesystem::create_directory_symlink(directory.path(), directory.path() / "loop");
+  ASSERT_EQ(mkfifo((directory.path() / "fifo").c_str(), 0600), 0);
+
+  const Result result = Lkctl({"-o", "json", "detect", directory.path().string()});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(Files(result, directory),
+              testing::ElementsAre("a/\n\x1b\xef\xbf\xbd|`<.log", "a/1.log", "a/2.log", "b.log", "c.log"));
+  EXPECT_THAT(Lkctl({"detect", directory.path().string()}).out, EndsWith("\n5 files: 8 findings in 4\n"));
+
+  const Result named = Lkctl({"-o", "json", "detect", (directory.path() / ".git").string(),
+                              (directory.path() / "link.log").string(), (directory.path() / "loop/a").string()});
+  EXPECT_THAT(Files(named, directory),
+              testing::ElementsAre(".git/objects/x", "link.log", testing::_, "loop/a/1.log", "loop/a/2.log"))
+      << "hidden files and links are read if they are named";
+}
+
+TEST(DetectFiles, AnUnreadableFileInADirectoryDoesNotHideTheOthers) {
+  const TempDir directory;
+  directory.Write("1.log", kTwoReports);
+  directory.Write("2.log.gz", Compress(kTwoReports, archive_write_add_filter_gzip).substr(0, 30));
+  directory.Write("3.log", kTwoReports);
+  const Result result = Lkctl({"detect", directory.path().string()});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, EndsWith("3 files: 4 findings in 2; 1 unreadable\n"));
+  EXPECT_THAT(result.err, AllOf(testing::StartsWith("lkctl: " + directory.path().string() + "/2.log.gz: "),
+                                HasSubstr("truncated")));
+}
+
+TEST(DetectFiles, AnEmptyDirectoryIsMentioned) {
+  const TempDir directory;
+  const std::string empty = (directory.path() / "empty").string();
+  std::filesystem::create_directory(empty);
+  const Result result = Lkctl({"-o", "json", "detect", empty});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err,
+            "lkctl: " + empty + ": no file to read in this directory (hidden files and symbolic links are skipped)\n");
+}
+
+TEST(DetectFiles, OutputIsInTheOrderOfTheArguments) {
+  const TempDir directory;
+  const std::string line = "[    2.000000] usb 1-1: New USB device found, with nothing to worry about at all.\n";
+  std::string text;
+  while (text.size() < 8 << 20) text += line;
+  std::vector<std::string> args = {"-o", "json", "detect", directory.Write("z-big.log", text + kTwoReports)};
+  for (int i = 0; i < 100; ++i)
+    args.push_back(directory.Write("small" + std::to_string(i), i % 3 == 0 ? kTwoReports : ""));
+  args.insert(args.begin() + 50, "/nonexistent/x.log");
+  const Result result = Lkctl(args);
+  std::vector<std::string> expected(args.begin() + 3, args.end());
+  std::erase(expected, "/nonexistent/x.log");
+  std::vector<std::string> files;
+  for (const auto& document : result.lines()) {
+    files.push_back(document["file"]);
+    const bool has_reports = files.size() == 1 || (files.size() - 2) % 3 == 0;
+    EXPECT_EQ(document["findings"].size(), has_reports ? 2u : 0u) << files.back();
+  }
+  EXPECT_EQ(files, expected);
+}
+
+TEST(DetectFiles, AFifoAmongOtherFilesIsReadToItsEnd) {
+  const TempDir directory;
+  const std::string log = directory.Write("console.log", kTwoReports);
+  const std::string fifo = (directory.path() / "fifo").string();
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(fifo) << kTwoReports; });
+  const Result result = Lkctl({"-o", "json", "detect", fifo, log});
+  writer.join();
+  EXPECT_THAT(Files(result, directory), testing::ElementsAre("fifo", "console.log"));
+  EXPECT_EQ(result.lines()[0]["findings"], result.lines()[1]["findings"]);
+}
+
 TEST(DetectFiles, BinaryDataHasNoFindings) {
   const TempDir directory;
   std::string binary(size_t{1} << 20, '\0');
@@ -130,7 +220,7 @@ TEST(DetectFiles, ATableHasARowPerFindingAndASummary) {
 
 TEST(DetectFiles, ProgressOfABigFileIsShownOnATerminal) {
   const TempDir directory;
-  const std::string line = "[    2.000000] systemd[1]: Started something or other, nothing to worry about at all.\n";
+  const std::string line = "[    2.000000] usb 1-1: New USB device found, with nothing to worry about at all.\n";
   std::string text;
   while (text.size() < 70 << 20) text += line;
   const std::string big = directory.Write("big.log", text);

@@ -23,7 +23,8 @@ constexpr char kSoftLockup[] =
 TEST(Detect, JsonHasTheDocumentedFields) {
   const TempDir directory;
   const std::string bad = directory.Write("bad.log", kSoftLockup);
-  const std::string good = directory.Write("good.log", "[    1.000000] Linux version 6.12.0\n");
+  const std::string good = directory.Write(
+      "good.log", "[    0.000000] Linux version 6.12.0 (build@host)\n[    0.000000] Command line: quiet\n");
   const Result result = Lkctl({"-o", "json", "detect", bad, good});
   EXPECT_EQ(result.code, 0);
   const auto items = result.lines();
@@ -45,7 +46,18 @@ TEST(Detect, JsonHasTheDocumentedFields) {
     EXPECT_TRUE(frame["offset"].is_number());
     EXPECT_TRUE(frame["module"].is_string());
   }
-  EXPECT_EQ(items[1], nlohmann::json({{"file", good}, {"findings", nlohmann::json::array()}}));
+  EXPECT_EQ(finding["architecture"], "x86_64");
+  EXPECT_TRUE(finding["modules"].is_array());
+  EXPECT_EQ(finding["victim"], nullptr);
+  EXPECT_EQ(finding["culprit"], nullptr);
+  EXPECT_EQ(items[0]["container"], "console");
+  EXPECT_EQ(items[0]["architecture"], "x86_64");
+  EXPECT_EQ(items[0]["kernelRelease"], "6.12.0");
+  EXPECT_EQ(items[1], nlohmann::json({{"file", good},
+                                      {"container", "console"},
+                                      {"architecture", ""},
+                                      {"kernelRelease", "6.12.0"},
+                                      {"findings", nlohmann::json::array()}}));
 }
 
 TEST(Detect, ReadsStdinAndShowsExcerpts) {
@@ -59,11 +71,10 @@ TEST(Detect, ReadsStdinAndShowsExcerpts) {
 TEST(Detect, ContinuesAfterAnUnreadableFile) {
   const TempDir directory;
   const std::string bad = directory.Write("bad.log", kSoftLockup);
-  const Result result = Lkctl({"-o", "json", "detect", "/nonexistent/x.log", directory.path().string(), bad});
+  const Result result = Lkctl({"-o", "json", "detect", "/nonexistent/x.log", bad});
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.lines().size(), 1u);
   EXPECT_THAT(result.err, HasSubstr("/nonexistent/x.log: No such file or directory"));
-  EXPECT_THAT(result.err, HasSubstr(directory.path().string() + ": Is a directory"));
 }
 
 TEST(Detect, AnEmptyFileHasNoFindings) {
@@ -71,6 +82,83 @@ TEST(Detect, AnEmptyFileHasNoFindings) {
   const Result result = Lkctl({"-o", "json", "detect", directory.Write("empty", "")});
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.json()["findings"].size(), 0u);
+}
+
+TEST(Detect, ExitStatusReportsFindings) {
+  const TempDir directory;
+  const std::string bad = directory.Write("bad.log", kSoftLockup);
+  const std::string good = directory.Write("good.log", "[    1.000000] Linux version 6.12.0\n");
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", good, bad}).code, 1);
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", good}).code, 0);
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", "--kind", "panic", bad}).code, 0);
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", "/nonexistent", good}).code, 2);
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", "/nonexistent", bad}).code, 1) << "what was found is certain";
+}
+
+TEST(Detect, SaysThatNoLineLooksLikeTheKernels) {
+  const TempDir directory;
+  const std::string prose = directory.Write("prose\x1b[2J.txt", "Dear all,\nplease find the log attached.\n");
+  const Result result = Lkctl({"detect", "--exit-status", prose, directory.Write("empty", ""),
+                               directory.Write("good.log", "[    1.000000] Linux version 6.12.0\n")});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "lkctl: " + directory.path().string() +
+                            "/prose\\x1b[2J.txt: no line looks like the kernel's (expected a kernel log: a console "
+                            "log, dmesg, journalctl -k, syslog)\n");
+  EXPECT_EQ(Lkctl({"-o", "json", "detect", prose}).json()["container"], "");
+}
+
+TEST(Detect, SarifAndMarkdownAreForDetectOnly) {
+  for (const std::string format : {"sarif", "markdown"}) {
+    const Result result = Lkctl({"-o", format, "campaign", "list"});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, HasSubstr(format + " requires the command detect (expected table, json or yaml)"));
+    EXPECT_EQ(Lkctl({"detect", "-o", format}, {.in = kSoftLockup}).code, 0);
+    EXPECT_EQ(Lkctl({"-o", format, "detect"}, {.in = kSoftLockup}).code, 0);
+  }
+}
+
+TEST(Detect, KnownProblemsAreShownWithTheirReasons) {
+  const TempDir directory;
+  const std::string known =
+      directory.Write("known.yaml", "- { title: \"BUG: soft lockup in spin_.*\", reason: bug 7, until: 9999-12-31 }\n");
+  const Result table = Lkctl({"detect", "--known", known, "-"}, {.in = kSoftLockup});
+  EXPECT_EQ(table.code, 0);
+  EXPECT_EQ(table.err, "");
+  EXPECT_THAT(table.out, HasSubstr("-: 1 finding, 1 known\n"));
+  EXPECT_EQ(Lkctl({"detect", "--exit-status", "--known", known}, {.in = kSoftLockup}).code, 0);
+  EXPECT_EQ(Lkctl({"-o", "sarif", "detect", "--known", known}, {.in = kSoftLockup})
+                .json()["runs"][0]["results"][0]["suppressions"][0]["justification"],
+            "bug 7");
+  EXPECT_THAT(Lkctl({"-o", "markdown", "detect", "--known", known}, {.in = kSoftLockup}).out,
+              HasSubstr("| `BUG: soft lockup in spin_forever (known: bug 7)` |"));
+  EXPECT_THAT(table.out, HasSubstr("BUG: soft lockup in spin_forever (known: bug 7)\n"));
+  EXPECT_THAT(Lkctl({"detect", "--show", "--known", known}, {.in = kSoftLockup}).out, HasSubstr("  known    bug 7\n"));
+  EXPECT_EQ(Lkctl({"-o", "json", "detect", "--known", known}, {.in = kSoftLockup}).json()["findings"][0]["known"],
+            "bug 7");
+  EXPECT_THAT(Lkctl({"-o", "yaml", "detect", "--known", known}, {.in = kSoftLockup}).out,
+              HasSubstr("known: \"bug 7\"\n"));
+  EXPECT_EQ(Lkctl({"-o", "json", "detect"}, {.in = kSoftLockup}).json()["findings"][0]["known"], "");
+}
+
+TEST(Detect, AKnownProblemThatHasEndedIsReported) {
+  const TempDir directory;
+  const std::string known = directory.Write("known.yaml", "- { title: .*, reason: bug 7, until: 2000-12-31 }\n");
+  const Result result = Lkctl({"detect", "--known", known}, {.in = kSoftLockup});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "lkctl: " + known + ": known problem \".*\" ended on 2000-12-31: it counts again\n");
+  EXPECT_THAT(result.out, HasSubstr("-: 1 finding\n"));
+}
+
+TEST(Detect, MistakesInKnownProblemsAreUsageErrors) {
+  const TempDir directory;
+  const std::string known = directory.Write("known.yaml", "- { title: a, reason: b, until: 2027 }\n- title: c(\n");
+  const Result result = Lkctl({"detect", "--known", known}, {.in = kSoftLockup});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("lkctl: " + known + ":1:33: [0].until: invalid date \"2027\""));
+  EXPECT_THAT(result.err, HasSubstr("\n" + known + ":2:10: [1].title: invalid pattern \"c(\""));
+  EXPECT_EQ(Lkctl({"detect", "--known", "/nonexistent/known.yaml"}).code, 2);
 }
 
 }  // namespace

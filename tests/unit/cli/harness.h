@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +18,8 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "support/file.h"
+#include "support/unique_fd.h"
 
 namespace lk::cli {
 
@@ -43,7 +47,10 @@ struct Setting {
 inline Result Lkctl(const std::vector<std::string>& args, const Setting& setting = {}) {
   std::istringstream in(setting.in);
   std::ostringstream out, err;
-  Io io{.in = in, .out = out, .err = err};
+  const UniqueFd in_fd(memfd_create("stdin", MFD_CLOEXEC));
+  EXPECT_FALSE(WriteAll(in_fd.get(), setting.in));
+  lseek(in_fd.get(), 0, SEEK_SET);
+  Io io{.in = in, .out = out, .err = err, .in_fd = in_fd.get()};
   io.out_terminal = setting.out_terminal;
   io.err_terminal = setting.err_terminal;
   Context context(io);

@@ -123,6 +123,14 @@ inline v1::Run SampleHungRun() {
   finding.set_title("hung task counter rose");
   finding.set_counted(true);
   *run.add_findings() = finding;
+  finding.set_counted(false);
+  finding.set_title("INFO: task hung in f");
+  finding.set_known("fix is queued");
+  finding.mutable_victim()->set_cpu(-1);
+  finding.mutable_victim()->set_task("mount:812");
+  finding.mutable_victim()->set_function("f");
+  finding.mutable_culprit()->set_cpu(3);
+  *run.add_findings() = finding;
   return run;
 }
 
@@ -179,6 +187,13 @@ inline v1::Campaign SampleCampaign() {
   mutant("6.12.95-quiet", "baseline", "survived", "120 operations", {"c00000000abc-10", "c00000000abc-11"});
   campaign.mutable_mutation_score()->set_killed(1);
   campaign.mutable_mutation_score()->set_all(2);
+
+  v1::KnownProblem& known = *campaign.add_known();
+  known.set_title("WARNING in tick_.*");
+  known.set_reason("fix is queued");
+  known.set_until("2027-03-31");
+  *campaign.add_known() = known;
+  campaign.mutable_known(1)->set_kind("warning");
 
   v1::Counts& counts = *campaign.mutable_counts();
   counts.set_total(7);

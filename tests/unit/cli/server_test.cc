@@ -97,6 +97,23 @@ TEST(Validate, PrintsRunsOrMistakes) {
   EXPECT_THAT(bad.err, HasSubstr("<stdin>:12:7: spec.profiles[0].memory: the unit is missing\n"));
 }
 
+TEST(Start, SendsAFileOfKnownProblems) {
+  FakeLkd lkd;
+  lkd.campaigns.campaign = SampleCampaign();
+  const TempDir directory;
+  const std::string list = "- title: BUG in f\n  reason: bug 7\n  until: 2027-03-31\n";
+  const std::string known = directory.Write("known.yaml", list);
+  EXPECT_EQ(lkd.Lkctl({"campaign", "start", "--known", known, "-"}, {.in = "spec: {}"}).code, 0);
+  EXPECT_THAT(lkd.campaigns.started.set(), ElementsAre("spec.known=" + list));
+
+  lkd.campaigns.started.Clear();
+  const Result bad = lkd.Lkctl({"campaign", "validate", "--known", directory.Write("bad.yaml", "- title: a\n"), "-"},
+                               {.in = "spec: {}"});
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.err, HasSubstr("bad.yaml:1:3: [0]: \"reason\" is missing\n"));
+  EXPECT_EQ(lkd.campaigns.started.spec_yaml(), "");
+}
+
 TEST(List, ReadsEveryPage) {
   FakeLkd lkd;
   for (int i = 0; i < 5; ++i) {

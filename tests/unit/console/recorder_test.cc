@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/console/recorder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -140,13 +141,18 @@ TEST_F(RecorderTest, FullLogIsMarkedOnceAndDetectionContinues) {
 }
 
 TEST_F(RecorderTest, RebootIsAFindingUnlessAnnounced) {
-  constexpr std::string_view kBoot = "[    0.000000] Linux version 6.12.0 (a@b) (gcc) #1\n";
+  const auto boot = [](int micros) {
+    return fmt::format(
+        "[    0.000000] Linux version 6.12.0 (a@b) (gcc) #1\n[    0.000000] Command line: quiet\n"
+        "[    0.{:06}] smp: Brought up 1 node, 4 CPUs\n",
+        micros);
+  };
   const auto recorder = Open();
-  recorder->OnBytes(kBoot);
+  recorder->OnBytes(boot(100'001));
   recorder->AnnounceBoot();
-  recorder->OnBytes(kBoot);
+  recorder->OnBytes(boot(100'002));
   EXPECT_THAT(findings_, IsEmpty());
-  recorder->OnBytes(kBoot);
+  recorder->OnBytes(boot(100'003));
   ASSERT_EQ(findings_.size(), 1u);
   EXPECT_EQ(findings_[0].kind, detect::Kind::kUnexpectedReboot);
 }

@@ -31,7 +31,11 @@ constexpr std::string_view kPanic =
     "[   10.000009] ---[ end Kernel panic - not syncing: softlockup: hung tasks ]---\n";
 constexpr std::string_view kCanary =
     "[   10.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 0s! [lk-canary-0123456789abcdef:1]\n";
-constexpr std::string_view kBoot = "[    0.000000] Linux version 6.1.0-lab (me@here) (gcc) #1 SMP\n";
+constexpr std::string_view kBoot =
+    "[    0.000000] Linux version 6.1.0-lab (me@here) (gcc) #1 SMP\n"
+    "[    0.000000] Command line: quiet\n";
+constexpr std::string_view kUp = "[    0.123456] smpboot: CPU0: up\n";
+constexpr std::string_view kUpAgain = "[    0.123457] smpboot: CPU0: up\n";
 
 std::string Join(std::initializer_list<std::string_view> parts) {
   std::string all;
@@ -89,8 +93,8 @@ TEST_F(EngineTest, FindingContainsTheDetailsOfTheReport) {
   ASSERT_EQ(findings_.size(), 1u);
   const Finding& f = findings_[0];
   EXPECT_EQ(f.kind, Kind::kSoftLockup);
-  EXPECT_EQ(f.title, "BUG: soft lockup in sys_read");
-  EXPECT_THAT(f.alt_titles, ElementsAre("stall in sys_read"));
+  EXPECT_EQ(f.title, "BUG: soft lockup in spin");
+  EXPECT_THAT(f.alt_titles, ElementsAre("stall in spin", "BUG: soft lockup in sys_read"));
   EXPECT_EQ(f.start_offset, 23u);
   EXPECT_EQ(f.end_offset, 23u + kSoftLockup.size());
   EXPECT_EQ(f.excerpt, kSoftLockup);
@@ -127,9 +131,10 @@ TEST_F(EngineTest, HeaderIsReportedOnceItsLineIsComplete) {
 TEST_F(EngineTest, PanicAfterALockupBelongsToIt) {
   engine_.Feed(Join({kSoftLockup, "[   10.000007] message from a driver\n", kPanic}));
   ASSERT_EQ(findings_.size(), 1u) << "the report is complete at the end marker, without Flush";
-  EXPECT_EQ(findings_[0].title, "BUG: soft lockup in sys_read");
+  EXPECT_EQ(findings_[0].title, "BUG: soft lockup in spin");
   EXPECT_TRUE(findings_[0].fatal);
-  EXPECT_THAT(findings_[0].alt_titles, ElementsAre("stall in sys_read", "kernel panic: softlockup: hung tasks"));
+  EXPECT_THAT(findings_[0].alt_titles,
+              ElementsAre("stall in spin", "BUG: soft lockup in sys_read", "kernel panic: softlockup: hung tasks"));
   EXPECT_THAT(findings_[0].excerpt, HasSubstr("message from a driver"));
 }
 
@@ -184,7 +189,7 @@ TEST_F(EngineTest, CanaryWithinAReportDoesNotDisturbIt) {
   engine_.Feed(Join({kSoftLockup.substr(0, kHeader), kCanary, kSoftLockup.substr(kHeader)}));
   engine_.Finish();
   EXPECT_THAT(canaries_, ElementsAre("0123456789abcdef"));
-  EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in sys_read"));
+  EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in spin"));
 }
 
 TEST_F(EngineTest, UserTextIsIgnoredOnceTheKernelPrintsTimestamps) {
@@ -200,20 +205,21 @@ TEST_F(EngineTest, KernelWithoutTimestampsIsSupported) {
 }
 
 TEST_F(EngineTest, UnannouncedBootsAreFindings) {
-  engine_.Feed(kBoot);
+  engine_.Feed(Join({kBoot, kUp}));
   engine_.AnnounceBoot();
-  engine_.Feed(kBoot);
+  engine_.Feed(Join({kBoot, kUpAgain}));
   EXPECT_THAT(findings_, IsEmpty());
-  engine_.Feed(kBoot);
+  engine_.Feed(Join({kBoot, "[    0.123458] smpboot: CPU0: up\n"}));
   ASSERT_EQ(findings_.size(), 1u);
   EXPECT_EQ(findings_[0].kind, Kind::kUnexpectedReboot);
-  EXPECT_EQ(findings_[0].start_offset, 2 * kBoot.size());
-  EXPECT_EQ(findings_[0].end_offset, 3 * kBoot.size());
+  const size_t third = 2 * (kBoot.size() + kUp.size());
+  EXPECT_EQ(findings_[0].start_offset, third);
+  EXPECT_EQ(findings_[0].end_offset, third + kBoot.find('\n') + 1);
 }
 
 TEST_F(EngineTest, BootCompletesThePreviousReport) {
-  engine_.Feed(Join({kBoot, kSoftLockup, kBoot}));
-  EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in sys_read", "unexpected reboot"));
+  engine_.Feed(Join({kBoot, kUp, kSoftLockup, kBoot, kUpAgain}));
+  EXPECT_THAT(Titles(), ElementsAre("BUG: soft lockup in spin", "unexpected reboot"));
 }
 
 TEST_F(EngineTest, ExcerptIsBoundedAndPrintable) {
@@ -251,7 +257,7 @@ TEST_F(InvariantTest, EveryHitIsAFindingWithTheSameTitle) {
 }
 
 TEST(Detect, FindingsDoNotDependOnWhereTheLogIsSplit) {
-  const std::string log = Join({kBoot, kCanary, kSoftLockup, kPanic, kBoot, "\r\n", kSoftLockup});
+  const std::string log = Join({kBoot, kUp, kCanary, kSoftLockup, kPanic, kBoot, "\r\n", kUpAgain, kSoftLockup});
   const auto whole = Detect(log);
   ASSERT_EQ(whole.size(), 3u);
   for (size_t at = 1; at < log.size(); ++at) {

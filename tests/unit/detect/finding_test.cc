@@ -7,7 +7,7 @@ namespace lk::detect {
 namespace {
 
 TEST(Kind, IsParsedFromItsWord) {
-  for (int i = 0; i <= static_cast<int>(Kind::kAgentLost); ++i) {
+  for (int i = 0; i <= static_cast<int>(kLastKind); ++i) {
     const auto kind = static_cast<Kind>(i);
     Kind parsed = kind == Kind::kHang ? Kind::kPanic : Kind::kHang;
     ASSERT_TRUE(ParseKind(ToString(kind), parsed)) << ToString(kind);
@@ -15,6 +15,7 @@ TEST(Kind, IsParsedFromItsWord) {
   }
   EXPECT_EQ(ToString(Kind::kSoftLockup), "soft_lockup");
   EXPECT_EQ(ToString(Kind::kAgentLost), "agent_lost");
+  EXPECT_EQ(ToString(Kind::kCommandTimeout), "command_timeout");
 }
 
 TEST(Kind, UnknownWordsAreRejected) {

@@ -125,6 +125,23 @@ TEST(Fold, OopsesWithTheSamePanicAreNotMerged) {
             2u);
 }
 
+// Others know all of these reports by the same title.
+TEST(Fold, LockupsOfDifferentWorkFunctionsAreNotMerged) {
+  EXPECT_EQ(
+      Fold({FindingAt(Kind::kWorkqueueLockup, "BUG: workqueue lockup in f", {"stall in f", "BUG: workqueue lockup"}),
+            FindingAt(Kind::kWorkqueueLockup, "BUG: workqueue lockup in g", {"stall in g", "BUG: workqueue lockup"})})
+          .size(),
+      2u);
+}
+
+TEST(Fold, StallsInTheSameSystemCallAreNotMerged) {
+  EXPECT_EQ(
+      Fold({FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f", "BUG: soft lockup in sys_ioctl"}),
+            FindingAt(Kind::kSoftLockup, "BUG: soft lockup in g", {"stall in g", "BUG: soft lockup in sys_ioctl"})})
+          .size(),
+      2u);
+}
+
 TEST(Fold, StacksOfOtherCpusAreMerged) {
   Finding first = FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f");
   first.cpu = 0;
@@ -138,6 +155,18 @@ TEST(Fold, StacksOfOtherCpusAreMerged) {
   ASSERT_EQ(folded[0].others.size(), 2u);
   EXPECT_EQ(folded[0].others[0].function, "a");
   EXPECT_EQ(folded[0].others[1].function, "c");
+}
+
+TEST(Fold, AStallIsKnownIfAnyOfItsReportsIs) {
+  Finding rcu = FindingAt(Kind::kRcuStall, "INFO: rcu detected stall in f", {"stall in f"});
+  Finding soft = FindingAt(Kind::kSoftLockup, "BUG: soft lockup in f", {"stall in f"});
+  soft.known = "reported";
+  EXPECT_EQ(Fold({rcu, soft}).at(0).known, "reported");
+  Finding oops = FindingAt(Kind::kOops, "BUG in f");
+  Finding warning = FindingAt(Kind::kWarning, "WARNING in g", {"BUG in f"});
+  warning.known = "reported";
+  ASSERT_EQ(Fold({oops, warning}).size(), 1u);
+  EXPECT_EQ(Fold({oops, warning})[0].known, "") << "a known consequence does not make its cause known";
 }
 
 }  // namespace

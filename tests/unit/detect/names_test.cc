@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace lk::detect {
 namespace {
 
@@ -14,6 +17,22 @@ TEST(Names, MatchesWholeNamesAndPrefixes) {
   for (const std::string_view name : {"", "schedule_work", "di", "do", "__xy", "zzz", "a"}) {
     EXPECT_FALSE(names.Has(name)) << name;
   }
+}
+
+TEST(Names, MatchesSuffixes) {
+  const Names names = {"*_ioctl", "*panic_fmt"};
+  for (const std::string_view name : {"tide_ioctl", "_ioctl", "_RNvNtCs_4core9panicking9panic_fmt"}) {
+    EXPECT_TRUE(names.Has(name)) << name;
+  }
+  for (const std::string_view name : {"ioctl", "tide_ioctl_old", "panic"}) EXPECT_FALSE(names.Has(name)) << name;
+}
+
+TEST(Names, FindsTheValuesOfAllPatternsThatMatch) {
+  const Names names(std::vector<Names::Pattern>{{"do_tide", 1}, {"do_*", 2}, {"*_tide", 4}, {"do_tide_*", 8}});
+  const std::pair<std::string_view, uint16_t> cases[] = {
+      {"do_tide", 1 | 2 | 4}, {"do_tide_once", 2 | 8}, {"do_ebb", 2}, {"a_tide", 4}, {"tide", 0}, {"d", 0}, {"", 0},
+  };
+  for (const auto& [name, value] : cases) EXPECT_EQ(names.Find(name), value) << name;
 }
 
 }  // namespace

@@ -3,74 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <initializer_list>
+#include <sstream>
+#include <string>
+#include <utility>
 
 #include "server/detect/title.h"
-#include "server/detect/walk.h"
 
 namespace lk::detect {
 namespace {
-
-Stack StackOf(std::initializer_list<const char*> functions) {
-  Stack stack;
-  for (const char* function : functions)
-    stack.frames.push_back({.function = function, .offset = 1, .module = "", .location = ""});
-  return stack;
-}
-
-TEST(NameOf, StallIsNamedByTheFrameBeforeTheAnchor) {
-  EXPECT_EQ(
-      NameOf(StackOf({"native_halt", "default_idle", "do_idle", "cpu_startup_entry", "start_secondary"}), Walk::kStall),
-      "do_idle");
-  EXPECT_EQ(NameOf(StackOf({"spin", "vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"}),
-                   Walk::kStall),
-            "sys_write");
-  EXPECT_EQ(
-      NameOf(StackOf({"spin", "__arm64_sys_madvise", "invoke_syscall", "el0_svc_common.constprop.0"}), Walk::kStall),
-      "sys_madvise");
-  EXPECT_EQ(NameOf(StackOf({"spin", "my_work", "process_one_work", "worker_thread", "kthread", "ret_from_fork"}),
-                   Walk::kStall),
-            "my_work");
-  EXPECT_EQ(NameOf(StackOf({"spin", "my_init", "do_one_initcall", "kernel_init"}), Walk::kStall), "my_init");
-}
-
-TEST(NameOf, StallWithoutAnchorIsNamedByTheCallerOfACrossCall) {
-  EXPECT_EQ(NameOf(StackOf({"csd_lock_wait", "smp_call_function_many_cond", "on_each_cpu_cond_mask", "mtrr_set", "x"}),
-                   Walk::kStall),
-            "mtrr_set");
-}
-
-TEST(NameOf, StopperIsNamedByItsHandlerUnlessTheStopperWaits) {
-  EXPECT_EQ(NameOf(StackOf({"delay_tsc", "rendezvous", "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn"}),
-                   Walk::kStall),
-            "rendezvous");
-  for (const char* loop : {"stop_machine_yield", "rcu_momentary_eqs", "multi_cpu_stop"}) {
-    EXPECT_EQ(
-        NameOf(StackOf({loop, "multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn", "kthread"}), Walk::kStall),
-        "cpu_stopper_thread")
-        << loop;
-  }
-}
-
-TEST(NameOf, HungTaskIsNamedByTheWaiter) {
-  EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "schedule_timeout", "__wait_for_common", "kernel_clone",
-                            "__do_sys_vfork", "do_syscall_64"}),
-                   Walk::kBlocked),
-            "kernel_clone");
-  EXPECT_EQ(
-      NameOf(StackOf({"__schedule", "schedule", "rwsem_down_write_slowpath", "down_write", "do_mmap", "do_syscall_64"}),
-             Walk::kBlocked),
-      "do_mmap");
-  // There are only waits above the anchor.
-  EXPECT_EQ(NameOf(StackOf({"__schedule", "schedule", "synchronize_rcu", "do_syscall_64"}), Walk::kBlocked),
-            "synchronize_rcu");
-}
-
-TEST(NameOf, FaultIsNamedByTheFirstFrameThatIsNotAHelper) {
-  EXPECT_EQ(NameOf(StackOf({"dump_stack_lvl", "__might_resched", "rt_spin_lock", "its_cpu_init"}), Walk::kFault),
-            "its_cpu_init");
-  EXPECT_EQ(NameOf(StackOf({"memcpy_erms", "copy_it"}), Walk::kFault), "copy_it");
-}
 
 TEST(StackReader, GuessesAreIgnoredExceptAfterEoi) {
   StackReader reader;
@@ -94,6 +34,228 @@ TEST(StackReader, OtherMessagesInATraceDoNotEndIt) {
   EXPECT_EQ(reader.Read("usb 1-1: new device"), StackReader::Line::kOther);
   reader.Read(" below+0x1/0x2");
   EXPECT_EQ(reader.stacks()[0].frames.size(), 2u);
+}
+
+// The functions of the stacks in a text, with ! after those that have a location; "|" separates stacks.
+std::string FunctionsIn(std::string_view text) {
+  StackReader reader;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    reader.Read(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  std::string functions;
+  for (const Stack& stack : reader.stacks()) {
+    if (!functions.empty()) functions += "| ";
+    for (const Frame& frame : stack.frames) {
+      functions.append(frame.function).append(frame.location.empty() ? " " : "! ");
+    }
+  }
+  return functions;
+}
+
+struct StackCase {
+  std::string_view what, text, functions;
+};
+
+TEST(StackReader, ReadsTheStacksOfEachArchitecture) {
+  const StackCase cases[] = {
+      {"x86", R"(
+CPU: 1 PID: 7 Comm: cat Not tainted 6.1.0 #1
+RIP: 0010:inner+0x1/0x2 [tide]
+Code: 90 90
+RSP: 0018:ffffb2c9c0a3bd48 EFLAGS: 00000246
+Call Trace:
+ <IRQ>
+ ? guess+0x1/0x2
+ </IRQ>
+ <TASK>
+ outer+0x1/0x2 [tide]
+ </TASK>
+RIP: 0033:0x7f3c1d2e4b8f
+)",
+       "inner outer "},
+      {"x86, before 4.10", R"(
+RIP: 0010:[<ffffffff81234567>]  [<ffffffff81234567>] inner+0x1/0x2
+Call Trace:
+ [<ffffffff81234568>] outer+0x1/0x2
+ [<ffffffff81234569>] ? guess+0x1/0x2
+)",
+       "inner outer "},
+      {"i386", R"(
+EIP: inner+0x1/0x2
+EAX: 00000000 EBX: 00000001 ECX: 00000002 EDX: 00000003
+Call Trace:
+ outer+0x1/0x2
+)",
+       "inner outer "},
+      {"i386, before 4.13", R"(
+EIP is at inner+0x1/0x2
+Call Trace:
+ [<c1234567>] outer+0x1/0x2
+)",
+       "inner outer "},
+      {"arm64", R"(
+pc : inner+0x1/0x2
+lr : return_address_is_no_frame+0x1/0x2
+sp : ffff800012345678
+x29: ffff800012345678 x28: ffff000012345678 x27: 0000000000000000
+Call trace:
+ inner+0x1/0x2 (P)
+ outer+0x1/0x2 (L)
+ guess+0x1/0x2 (unreliable)
+ last+0x1/0x2
+)",
+       "inner outer last "},
+      {"arm", R"(
+PC is at inner+0x1/0x2
+LR is at outer+0x1/0x2
+pc : [<80123456>]    lr : [<80234567>]    psr: 60000013
+Stack: (0xf0a61eb0 to 0xf0a62000)
+1ea0:                                     c04abcde 00000000 c1a2b3c4 f0a61f68
+ inner from outer+0x1/0x2
+ outer [tide] from last+0x1/0x2 [tide]
+ last from ret_fast_syscall+0x0/0x54
+)",
+       "inner outer last "},
+      {"arm, before 5.19", R"(
+PC is at inner+0x1/0x2
+[<80123456>] (inner) from [<80234567>] (outer+0x1/0x2)
+[<80234567>] (outer [tide]) from [<80345678>] (last+0x1/0x2)
+ r5:00000000 r4:c1a2b3c4
+[<80345678>] (last) from [<80100000>] (ret_fast_syscall+0x0/0x54)
+)",
+       "inner outer last "},
+      {"powerpc", R"(
+NIP:  c008000001fa0254 LR: c008000001fa0240 CTR: c008000001fa0210
+REGS: c0000000118f38e0 TRAP: 0900   Not tainted  (6.12.0)
+NIP [c008000001fa0254] inner+0x1/0x2 [tide]
+LR [c008000001fa0240] return_address_is_no_frame+0x1/0x2 [tide]
+Call Trace:
+[c0000000118f3b80] [c008000001fa0240] guess+0x1/0x2 [tide] (unreliable)
+[c0000000118f3bb0] [c008000001fa03a8] outer+0x1/0x2 [tide]
+--- interrupt: 3000 at 0x7fffb0d54c30
+NIP:  00007fffb0d54c30 LR: 00007fffb0d54c30 CTR: 0000000000000000
+)",
+       "inner outer "},
+      {"s390", R"(
+Krnl PSW : 0704e00180000000 000003ff803d1a2c (inner+0x1/0x2 [tide])
+           R:0 T:1 IO:1 EX:1 Key:0 M:1 W:0 P:0 AS:3 CC:2 PM:0 RI:0 EA:3
+Krnl GPRS: 0000000000000006 6b6b6b6b6b6b6b6b 0000000000000011 000000008d2f4c00
+Call Trace:
+ [<000003ff803d1a2c>] inner+0x1/0x2 [tide]
+([<000003ff803d1b5a>] outer+0x1/0x2 [tide])
+ [<000001c7a2f0a1d2>] last+0x1/0x2
+Last Breaking-Event-Address:
+ [<000003ff803d1b76>] branch_is_no_frame+0x1/0x2 [tide]
+)",
+       "inner outer last "},
+      {"riscv", R"(
+epc : inner+0x1/0x2
+ ra : return_address_is_no_frame+0x1/0x2
+epc : ffffffff8020f0a2 ra : ffffffff801e9f40 sp : ffffffc60039be10
+status: 0000000200000120 badaddr: 0000000000000008 cause: 000000000000000d
+[<ffffffff8020f0a2>] inner+0x1/0x2
+[<ffffffff80a6e1c2>] outer+0x1/0x2
+Code: 1101 ec22
+)",
+       "inner outer "},
+      {"mips", R"(
+$ 0   : 00000000 00000001 00000000 77c50010
+$28   : 83a1a000 83a1be58 00000000 c01d2d70
+epc   : c01d2c38 inner+0x1/0x2 [tide]
+ra    : c01d2d70 return_address_is_no_frame+0x1/0x2 [tide]
+Call Trace:
+[<c01d2c38>] inner+0x1/0x2 [tide]
+[<c01d2d70>] outer+0x1/0x2
+)",
+       "inner outer "},
+      {"loongarch", R"(
+pc 9000000000223038 ra 900000000022a4c8 tp 9000000100170000 sp 9000000100173c90
+   ra: 900000000022a4c8 return_address_is_no_frame+0x1/0x2
+  ERA: 9000000000223038 inner+0x1/0x2
+ CRMD: 000000b0 (PLV0 -IE -DA +PG DACF=CC DACM=CC -WE)
+Call Trace:
+[<9000000000223038>] inner+0x1/0x2
+[<900000000022a4c8>] outer+0x1/0x2
+)",
+       "inner outer "},
+      {"Xen", R"(
+RIP:    e008:[<ffff82d040234567>] common/sched/core.c#inner+0x1/0x2
+Xen call trace:
+   [<ffff82d040234567>] R common/sched/core.c#inner+0x1/0x2
+   [<ffff82d040345677>] S common/sched/core.c#guess+0x1/0x2
+   [<ffff82d040345678>] F outer+0x1/0x2
+)",
+       "inner outer "},
+      {"with locations", R"(
+RIP: 0010:inner+0x1/0x2 drivers/tide/core.c:12
+Call Trace:
+ <TASK>
+ inlined drivers/tide/core.h:5 [inline]
+ outer+0x1/0x2 drivers/tide/core.c:34
+ far+0x1/0x2 [tide] (drivers/tide/far.c:56 (discriminator 2))
+ last (drivers/tide/last.c:78)
+ </TASK>
+)",
+       "inner! outer! far! last! "},
+      {"two CPUs", R"(
+NMI backtrace for cpu 1
+CPU: 1 PID: 7 Comm: cat Not tainted 6.1.0 #1
+RIP: 0010:inner+0x1/0x2
+Call Trace:
+ outer+0x1/0x2
+NMI backtrace for cpu 2 skipped: idling at default_idle+0x1/0x2
+NMI backtrace for cpu 3
+CPU: 3 PID: 8 Comm: dog Not tainted 6.1.0 #1
+RIP: 0010:second+0x1/0x2
+Call Trace:
+ last+0x1/0x2
+)",
+       "inner outer | second last "},
+      {"other stacks of a report", R"(
+Call Trace:
+ inner+0x1/0x2
+Allocated by task 7:
+ kmalloc_is_no_frame+0x1/0x2
+)",
+       "inner "},
+  };
+  for (const StackCase& c : cases) EXPECT_EQ(FunctionsIn(c.text), c.functions) << c.what;
+}
+
+TEST(StackReader, KeepsBothEndsOfADeepStack) {
+  std::string text = "Call Trace:\n";
+  for (int i = 0; i < 200; ++i) text.append(" f").append(std::to_string(i)).append("+0x1/0x2\n");
+  StackReader reader;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) reader.Read(line);
+  ASSERT_EQ(reader.stacks().size(), 1u);
+  const auto& frames = reader.stacks()[0].frames;
+  ASSERT_EQ(frames.size(), Stack::kMaxFrames);
+  EXPECT_EQ(frames.front().function, "f0");
+  EXPECT_EQ(frames[Stack::kMaxFrames - Stack::kOutermost - 1].function, "f47");
+  EXPECT_EQ(frames[Stack::kMaxFrames - Stack::kOutermost].function, "f184");
+  EXPECT_EQ(frames.back().function, "f199");
+}
+
+TEST(StackReader, FindsTheTask) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"CPU: 1 PID: 77 Comm: a b: c Not tainted 6.1.0 #1", "a b: c:77"},
+      {"CPU: 1 UID: 0 PID: 77 Comm: cat Tainted: G           O        6.12.0 #1", "cat:77"},
+      {"CPU: 1 PID: 77 Comm: cat Kdump: loaded Tainted: G           OE    --------- -  - 4.18.0-553.el8.x86_64 #1",
+       "cat:77"},
+      {"CPU: 1 PID: 77 Comm: cat Kdump: loaded Not tainted 5.14.0 #1", "cat:77"},
+      {"task:a state: b     state:D stack:0     pid:77    tgid:77    ppid:1      flags:0x00004000", "a state: b:77"},
+      {"cat             D12345    77      1 0x00000004", "cat:77"},
+  };
+  for (const auto& [line, task] : cases) {
+    StackReader reader;
+    reader.Read(line);
+    ASSERT_EQ(reader.stacks().size(), 1u) << line;
+    EXPECT_EQ(reader.stacks()[0].task, task) << line;
+    EXPECT_EQ(reader.stacks()[0].pid, 77) << line;
+  }
 }
 
 TEST(Title, IsNormalisedAndTruncated) {

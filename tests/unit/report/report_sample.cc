@@ -245,6 +245,15 @@ CampaignReport SampleReport() {
   warning.tolerated = true;
   tolerated.findings = {warning};
   tolerated.repeat = 2;
+  Run& known = sample.Add(new_kernel, "ipi_low_memory", "hotplug", Verdict::kPass);
+  Finding hung;
+  hung.kind = detect::Kind::kHungTask;
+  hung.title = "INFO: task hung in drain_pages";
+  hung.known = std::string("fix is queued ") + kMarkup;
+  hung.victim = {.cpu = -1, .task = "sync:812", .function = "drain_pages"};
+  hung.culprit = {.cpu = 1, .task = std::string("kworker ") + kMarkup, .function = ""};
+  known.findings = {hung};
+  known.repeat = 3;
   return std::move(sample.report());
 }
 

@@ -13,6 +13,7 @@ using campaign::Verdict;
 using detect::Kind;
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Live, AReportIsAnnouncedImmediatelyAndAgainWhenItIsComplete) {
@@ -100,6 +101,40 @@ TEST(Witness, TheKernelIsNotBlamedForADeadAgent) {
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kError);
   EXPECT_EQ(world.run().blame, Blame::kTest);
+}
+
+TEST(Known, IsDecidedByTheDayOnWhichTheRunStarts) {
+  const absl::CivilDay day(2027, 1, 15);
+  for (const bool ended : {false, true}) {
+    CampaignAdded added = WithoutRetries();
+    added.campaign.spec.known = known::List({{"WARNING in f", std::nullopt, "fix is queued", ended ? day - 1 : day}});
+    World world;
+    world.now = added.campaign.created = absl::FromCivil(day + 1, absl::UTCTimeZone()) - absl::Seconds(5);
+    world.ToRunning(added);
+    world.BringCanary();
+    Beat(world, absl::Seconds(10), true);
+    world.Step(ReportSeen{"c-1", Report(Kind::kWarning, "WARNING in f")});
+    world.Said("c-1", AgentDone{"ok", "", 5, {}});
+    EXPECT_THAT(world.Gone(), Contains(ended ? "save c-1 done fail" : "save c-1 done pass"));
+    ASSERT_EQ(world.run().findings.size(), 1u);
+    EXPECT_EQ(world.run().findings[0].known, ended ? "" : "fix is queued");
+  }
+}
+
+TEST(Known, SurvivesARestart) {
+  CampaignAdded added = WithoutRetries();
+  added.campaign.spec.known =
+      known::List({{"WARNING in f", std::nullopt, "fix is queued", absl::CivilDay(2027, 1, 15)}});
+  World old;
+  old.ToRunning(added);
+  old.BringCanary();
+  Restarted world(old);
+  world.Step(VmReattached{"c-1"});
+  world.Connect("boot-1");
+  world.Step(ReportSeen{"c-1", Report(Kind::kWarning, "WARNING in f")});
+  world.Said("c-1", AgentDone{"ok", "", 5, {}});
+  EXPECT_THAT(world.Gone(), Contains("save c-1 done pass"));
+  EXPECT_THAT(world.run().reason, HasSubstr("known: WARNING in f (fix is queued)"));
 }
 
 }  // namespace

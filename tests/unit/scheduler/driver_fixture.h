@@ -199,6 +199,13 @@ class DriverTest : public testing::Test {
     Connect();
     ASSERT_EQ(run().state, campaign::RunState::kRunning);
   }
+  // The first lines of a boot; each boot has another time.
+  std::string Boot() {
+    return fmt::format(
+        "[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n[    0.000000] Command line: quiet\n"
+        "[    0.{:06}] smp: Brought up 1 node, 4 CPUs\n",
+        100'000 + ++boots_);
+  }
   void Print(const std::string& text, const std::string& run_id = "c-1") {
     host().consoles.at("lk-" + run_id).on_bytes(text);
     Settle();
@@ -244,6 +251,7 @@ class DriverTest : public testing::Test {
   std::filesystem::path state_;
   v1::ScenarioDescriptor descriptor_ = Descriptor();
   Limits limits_;
+  int boots_ = 0;
   Log log_;     // what was stored and requested, in order
   Log events_;  // events for watchers of campaigns
   TestClock clock_{kEpoch};

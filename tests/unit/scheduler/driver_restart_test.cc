@@ -236,13 +236,13 @@ TEST_F(DriverRestartTest, BootsAnnouncedBeforeTheRestartAreNotFindings) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Say(RebootAnnounced{"kexec", absl::Seconds(60)});
-  Print("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n");
+  Print(Boot());
   HasVm("c-1");
   RestartLkd();
   Settle();
-  Print("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n");
+  Print(Boot());
   EXPECT_THAT(run().findings, IsEmpty());
-  Print("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n");
+  Print(Boot());
   EXPECT_EQ(run().findings.size(), 1u) << "the second boot was not announced";
 }
 

@@ -379,11 +379,11 @@ TEST_F(DriverVmTest, AReportIsClosedWhenTheConsoleIsQuiet) {
 TEST_F(DriverVmTest, AnAnnouncedBootIsNotAFinding) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
-  Print(kLinux);
+  Print(Boot());
   Say(RebootAnnounced{"kexec", absl::Seconds(60)});
-  Print(kLinux);
+  Print(Boot());
   EXPECT_THAT(run().findings, IsEmpty());
-  Print(kLinux);
+  Print(Boot());
   EXPECT_EQ(run().findings.size(), 1u);
 }
 
