@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "server/detect/functions.h"
-#include "server/detect/names.h"
 
 namespace lk::detect {
 namespace {
@@ -22,10 +21,8 @@ bool OfAStuckCpu(Kind kind) {
 }
 
 bool WaitsForGracePeriod(const Finding& hung) {
-  static const Names names = {"__wait_rcu_gp*",   "wait_rcu_gp*",     "synchronize_rcu*",
-                              "rcu_barrier*",     "_rcu_barrier*",    "exp_funnel_lock*",
-                              "wait_rcu_exp_gp*", "synchronize_net*", "cond_synchronize_*"};
-  return std::ranges::any_of(hung.frames, [](const Frame& frame) { return names.Has(frame.function); });
+  return std::ranges::any_of(hung.frames,
+                             [](const Frame& frame) { return RolesOf(frame.function).Any(Role::kGracePeriod); });
 }
 
 bool LeadsTo(const Finding& stall, const Finding& effect) {

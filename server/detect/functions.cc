@@ -120,6 +120,7 @@ constexpr Functions kTable[] = {
      "exit_to_usermode_loop prepare_exit_to_usermode __prepare_exit_to_usermode syscall_exit_to_user_mode* "
      "__syscall_exit_to_user_mode* syscall_return_slowpath irqentry_exit* work_pending ret_to_user* "
      "ret_slow_syscall do_work_pending"},
+    {kReturn, "the way back to user space", "exit_to_user* syscall_* prepare_exit_to* irqentry_exit*"},
     {kDispatch, "starting a program, and mapping memory for it",
      "do_execve* __do_execve* bprm_execve* exec_binprm search_binary_handler load_elf_binary load_script elf_map "
      "elf_load kernel_execve run_init_process call_usermodehelper* vm_mmap* do_mmap* __mmap_region __mmap_new_vma "
@@ -182,12 +183,14 @@ constexpr Functions kTable[] = {
      "sched_clock* native_sched_clock local_clock* cpu_relax"},
     {kWait | kWaitFor, "the lock of the network's configuration", "rtnl_lock* __rtnl_lock"},
     {kWait | kWaitFor, "the lock of a socket", "lock_sock_nested __lock_sock"},
-    {kWait, "the inside of a wait for a grace period", "wait_rcu_* __wait_rcu_gp exp_funnel_lock __synchronize_*"},
-    {kWait | kWaitFor, "a grace period, or queued work",
-     "synchronize_rcu* synchronize_srcu* synchronize_net* synchronize_sched synchronize_sched_expedited "
-     "synchronize_irq* synchronize_hardirq synchronize_shrinkers "
-     "rcu_barrier* srcu_barrier* flush_work* __flush_work* flush_workqueue* __flush_workqueue "
-     "drain_workqueue cancel_work_sync cancel_delayed_work_sync __cancel_work* flush_delayed_work"},
+    {kWait | kGracePeriod, "the inside of a wait for a grace period", "wait_rcu_* __wait_rcu_gp exp_funnel_lock"},
+    {kWait, "the inside of a wait for a grace period of SRCU", "__synchronize_*"},
+    {kGracePeriod, "a wait for a grace period that is named, since it is rare", "_rcu_barrier* cond_synchronize_*"},
+    {kWait | kWaitFor | kGracePeriod, "a grace period", "synchronize_rcu* synchronize_net* rcu_barrier*"},
+    {kWait | kWaitFor, "a grace period of SRCU or of old kernels, interrupts, or queued work",
+     "synchronize_srcu* synchronize_sched synchronize_sched_expedited synchronize_irq* synchronize_hardirq "
+     "synchronize_shrinkers srcu_barrier* flush_work* __flush_work* flush_workqueue* __flush_workqueue drain_workqueue "
+     "cancel_work_sync cancel_delayed_work_sync __cancel_work* flush_delayed_work"},
     {kCrossCall | kWaitFor, "waits for the handler on other CPUs", "smp_call_function* on_each_cpu* smp_call_on_cpu"},
     {kCrossCall, "the inside of such a wait; waits for other stoppers, or flushes TLBs of other CPUs",
      "generic_exec_single csd_lock_wait* __csd_lock_wait stop_machine* stop_one_cpu stop_two_cpus stop_cpus "

@@ -9,20 +9,22 @@
 namespace lk::detect {
 
 enum class Role : uint16_t {
-  kEntry = 1 << 0,       // where the kernel is entered and its threads begin
-  kInterrupt = 1 << 1,   // where an interrupt, NMI or exception is taken; the frames below it were interrupted
-  kDispatch = 1 << 2,    // hands over to a handler of some subsystem
-  kTick = 1 << 3,        // the tick, which runs everywhere and detects stalls
-  kReporter = 1 << 4,    // inspects or reports a CPU, from an interrupt or NMI on it
-  kPreempt = 1 << 5,     // the code below was preempted
-  kIdle = 1 << 6,        // the idle loop
-  kHelper = 1 << 7,      // checks, reports, copies, locks, allocates or frees for its caller
-  kSpin = 1 << 8,        // takes a spinning lock
-  kWait = 1 << 9,        // sleeps for its caller
-  kWaitFor = 1 << 10,    // like kWait; its name says what is waited for
-  kWorker = 1 << 12,     // an entry that takes locks and frees objects itself, between the calls
-  kMachinery = 1 << 13,  // with kHelper: of the checks, reports, allocators and locks that all of the kernel uses
-  kCrossCall = 1 << 11   // makes another CPU run a function, and waits for it
+  kEntry = 1 << 0,         // where the kernel is entered and its threads begin
+  kReturn = 1 << 1,        // on the way back to user space
+  kInterrupt = 1 << 2,     // where an interrupt, NMI or exception is taken; the frames below it were interrupted
+  kDispatch = 1 << 3,      // hands over to a handler of some subsystem
+  kTick = 1 << 4,          // the tick, which runs everywhere and detects stalls
+  kReporter = 1 << 5,      // inspects or reports a CPU, from an interrupt or NMI on it
+  kPreempt = 1 << 6,       // the code below was preempted
+  kIdle = 1 << 7,          // the idle loop
+  kHelper = 1 << 8,        // checks, reports, copies, locks, allocates or frees for its caller
+  kSpin = 1 << 9,          // takes a spinning lock
+  kWait = 1 << 10,         // sleeps for its caller
+  kWaitFor = 1 << 11,      // like kWait; its name says what is waited for
+  kGracePeriod = 1 << 12,  // waits for all CPUs to leave RCU's read-side sections
+  kCrossCall = 1 << 13,    // makes another CPU run a function, and waits for it
+  kWorker = 1 << 14,       // an entry that takes locks and frees objects itself, between the calls
+  kMachinery = 1 << 15     // with kHelper: of the checks, reports, allocators and locks that all of the kernel uses
 };
 
 // A set of roles.

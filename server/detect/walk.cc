@@ -18,31 +18,38 @@ bool Is(const Frame& frame, Roles roles) {
   return RolesOf(frame.function).Any(roles);
 }
 
+// The innermost frame that has one of the roles; the end if there is none.
+Frames::iterator Find(Frames frames, Roles roles) {
+  return std::ranges::find_if(frames, [&](const Frame& f) { return Is(f, roles); });
+}
+
+// The frames below this one and those of the same roles that follow it; none if they are the outermost.
+Frames Below(Frames frames, Frames::iterator frame, Roles roles) {
+  return {std::find_if_not(frame, frames.end(), [&](const Frame& f) { return Is(f, roles); }), frames.end()};
+}
+
 // The frames of the interrupted code, below the interrupt that the reporter runs in.
 Frames WithoutReporter(Frames frames) {
   while (true) {
-    const auto entry = std::ranges::find_if(frames, [](const Frame& f) { return Is(f, kInterrupt); });
-    if (entry == frames.end() || std::none_of(frames.begin(), entry, [](const Frame& f) { return Is(f, kReporter); })) {
-      return frames;
-    }
-    const auto rest = std::find_if_not(entry, frames.end(), [](const Frame& f) { return Is(f, kInterrupt); });
-    if (rest == frames.end()) return frames;
-    frames = Frames(rest, frames.end());
+    const auto entry = Find(frames, kInterrupt);
+    if (entry == frames.end() || Find({frames.begin(), entry}, kReporter) == entry) return frames;
+    const Frames rest = Below(frames, entry, kInterrupt);
+    if (rest.empty()) return frames;
+    frames = rest;
   }
 }
 
 // The frames of the code that was preempted, below the scheduler and the interrupt in which that happened.
 Frames WithoutPreemption(Frames frames) {
-  const auto preempt = std::ranges::find_if(frames, [](const Frame& f) { return Is(f, kPreempt); });
+  const auto preempt = Find(frames, kPreempt);
   if (preempt == frames.end()) return frames;
   // Something else than the scheduler above it: the task has run again since.
   if (!std::all_of(frames.begin(), preempt, [](const Frame& f) { return Is(f, kWait | kHelper | kReporter); }) &&
       std::none_of(frames.begin(), preempt, [](const Frame& f) { return PlainFunction(f.function) == "__schedule"; })) {
     return frames;
   }
-  const auto rest =
-      std::find_if_not(preempt, frames.end(), [](const Frame& f) { return Is(f, kPreempt | kInterrupt); });
-  return rest == frames.end() ? frames : Frames(rest, frames.end());
+  const Frames rest = Below(frames, preempt, kPreempt | kInterrupt);
+  return rest.empty() ? frames : rest;
 }
 
 // Whether the function is what a system call does, under another name: do_rmdir, called by __x64_sys_rmdir.
@@ -94,7 +101,7 @@ const Frame* EntryOfTask(Frames frames) {
 // The innermost frame that has none of the roles; if all have one, the worker that has called them, or the outermost
 // before an entry.
 const Frame& FirstWithout(Frames frames, Roles roles) {
-  const auto entry = std::ranges::find_if(frames, [](const Frame& f) { return Is(f, kEntry); });
+  const auto entry = Find(frames, kEntry);
   const auto named = std::find_if(frames.begin(), entry, [&](const Frame& f) { return !Is(f, roles); });
   if (named != entry || (entry != frames.end() && Is(*entry, kWorker))) return *named;
   return entry == frames.begin() ? frames.front() : *std::prev(entry);
@@ -102,13 +109,40 @@ const Frame& FirstWithout(Frames frames, Roles roles) {
 
 // The frames of the code that faulted, below the exception in which the fault is reported.
 Frames WithoutFault(Frames frames) {
-  for (auto frame = frames.begin(); frame != frames.end(); ++frame) {
-    if (!Is(*frame, kHelper | kReporter | kInterrupt)) break;
-    if (!Is(*frame, kInterrupt)) continue;
-    const auto rest = std::find_if_not(frame, frames.end(), [](const Frame& f) { return Is(f, kInterrupt); });
-    return rest == frames.end() ? frames : Frames(rest, frames.end());
+  const auto entry = Find(frames, kInterrupt);
+  const bool reports = std::all_of(frames.begin(), entry, [](const Frame& f) { return Is(f, kHelper | kReporter); });
+  const Frames rest = reports ? Below(frames, entry, kInterrupt) : Frames();
+  return rest.empty() ? frames : rest;
+}
+
+// The frame that names a stack.
+const Frame& NamedFrame(Frames frames, Walk walk) {
+  switch (walk) {
+    case Walk::kStall:
+      frames = WithoutPreemption(WithoutReporter(frames));
+      if (const Frame* const named = EntryOfSubsystem(frames)) return *named;
+      break;
+    case Walk::kOverflow:
+      if (const Frame* const named = EntryOfTask(frames)) return *named;
+      break;
+    case Walk::kSpin:
+      return FirstWithout(WithoutReporter(frames), kHelper | kCrossCall | kSpin | kWait);
+    case Walk::kBlocked:
+      return FirstWithout(frames, kWait | kCrossCall | kHelper);
+    case Walk::kFault:
+    case Walk::kLock:
+    case Walk::kNone:
+      break;
   }
-  return frames;
+  return FirstWithout(WithoutFault(frames), kHelper | kCrossCall);
+}
+
+// The function of the first frame that is wanted, if only frames with the roles precede it; otherwise empty.
+template <typename Wanted>
+std::string FirstPast(Frames frames, Roles roles, Wanted wanted) {
+  const auto frame =
+      std::ranges::find_if(frames, [&](const Frame& f) { return wanted(RolesOf(f.function)) || !Is(f, roles); });
+  return frame == frames.end() || !wanted(RolesOf(frame->function)) ? "" : PlainFunction(frame->function);
 }
 
 }  // namespace
@@ -146,51 +180,23 @@ bool IsInUserMode(const Stack& stack) {
          std::ranges::any_of(stack.frames, [](const Frame& f) { return Is(f, kReporter); });
 }
 
-const Frame& NamedFrame(const Stack& stack, Walk walk) {
-  Frames frames = stack.frames;
-  switch (walk) {
-    case Walk::kStall:
-      frames = WithoutPreemption(WithoutReporter(frames));
-      if (const Frame* const named = EntryOfSubsystem(frames)) return *named;
-      break;
-    case Walk::kOverflow:
-      if (const Frame* const named = EntryOfTask(frames)) return *named;
-      break;
-    case Walk::kSpin:
-      return FirstWithout(WithoutReporter(frames), kHelper | kCrossCall | kSpin | kWait);
-    case Walk::kBlocked:
-      return FirstWithout(frames, kWait | kCrossCall | kHelper);
-    case Walk::kFault:
-    case Walk::kLock:
-    case Walk::kNone:
-      break;
-  }
-  return FirstWithout(WithoutFault(frames), kHelper | kCrossCall);
-}
-
 std::string NameOf(const Stack& stack, Walk walk) {
-  return PlainFunction(NamedFrame(stack, walk).function);
+  return PlainFunction(NamedFrame(stack.frames, walk).function);
 }
 
 std::string InterruptedNameOf(const Stack& stack) {
   const Frames frames = WithoutPreemption(WithoutReporter(stack.frames));
-  const auto interrupt = std::ranges::find_if(frames, [](const Frame& f) { return Is(f, kInterrupt); });
-  const auto rest = std::find_if_not(interrupt, frames.end(), [](const Frame& f) { return Is(f, kInterrupt); });
-  if (interrupt == frames.begin() || rest == frames.end()) return "";
-  const Frame* const named = EntryOfSubsystem(Frames(rest, frames.end()));
+  const auto interrupt = Find(frames, kInterrupt);
+  if (interrupt == frames.begin()) return "";
+  const Frame* const named = EntryOfSubsystem(Below(frames, interrupt, kInterrupt));
   return named == nullptr || Is(*named, kIdle) ? "" : PlainFunction(named->function);
 }
 
 std::string TaskEntryOf(const Stack& stack) {
-  for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
-    if (Is(*frame, kIdle)) return "";
-    const std::string name = PlainFunction(frame->function);
-    if (!Is(*frame, kEntry | kInterrupt | kCrossCall) && !name.starts_with("exit_to_user") &&
-        !name.starts_with("syscall_") && !name.starts_with("prepare_exit_to") && !name.starts_with("irqentry_exit")) {
-      return name;
-    }
-  }
-  return "";
+  const auto frame = std::find_if(stack.frames.rbegin(), stack.frames.rend(), [](const Frame& f) {
+    return Is(f, kIdle) || !Is(f, kEntry | kInterrupt | kCrossCall | kReturn);
+  });
+  return frame == stack.frames.rend() || Is(*frame, kIdle) ? "" : PlainFunction(frame->function);
 }
 
 std::string InnermostNameOf(const Stack& stack) {
@@ -199,21 +205,13 @@ std::string InnermostNameOf(const Stack& stack) {
 }
 
 std::string CrossCallOf(const Stack& stack) {
-  for (const Frame& frame : WithoutReporter(stack.frames)) {
-    const Roles roles = RolesOf(frame.function);
-    if (roles.Any(kCrossCall) && roles.Any(kWaitFor)) return PlainFunction(frame.function);
-    if (!roles.Any(kHelper | kCrossCall)) break;
-  }
-  return "";
+  return FirstPast(WithoutReporter(stack.frames), kHelper | kCrossCall,
+                   [](Roles roles) { return roles.Any(kCrossCall) && roles.Any(kWaitFor); });
 }
 
 std::string WaitOf(const Stack& stack) {
-  for (const Frame& frame : WithoutReporter(stack.frames)) {
-    const Roles roles = RolesOf(frame.function);
-    if (roles.Any(kWaitFor | kCrossCall)) return PlainFunction(frame.function);
-    if (!roles.Any(kWait | kHelper)) break;
-  }
-  return "";
+  return FirstPast(WithoutReporter(stack.frames), kWait | kHelper,
+                   [](Roles roles) { return roles.Any(kWaitFor | kCrossCall); });
 }
 
 }  // namespace lk::detect

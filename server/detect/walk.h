@@ -10,9 +10,8 @@
 
 namespace lk::detect {
 
-// Returns the frame that names a stack according to `walk`. The stack must have at least one frame.
-const Frame& NamedFrame(const Stack& stack, Walk walk);
-// Its function, in the form of PlainFunction.
+// Returns the function that names a stack according to `walk`, in the form of PlainFunction. The stack must have at
+// least one frame.
 std::string NameOf(const Stack& stack, Walk walk);
 
 // Other names under which the same stall may be known; empty if there is none.
