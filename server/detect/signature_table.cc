@@ -13,6 +13,11 @@ constexpr std::string_view kAccessAlt = "bad-access in {f}";
 constexpr std::string_view kFreeAlt = "invalid-free in {f}";
 constexpr std::string_view kOverflowAlt = "stack-overflow in {f}";
 
+// A warning follows what the kernel says about it, and an oops follows what has led to it.
+constexpr Kinds kIntoMessage = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep);
+constexpr Kinds kIntoAnyMessage = kIntoMessage | Bit(Kind::kOops);
+constexpr Kinds kIntoFault = Bit(Kind::kOops) | Bit(Kind::kSanitizer);
+
 // A symbol name as printed by %ps and %pS, without the offset.
 #define LK_FUNC R"((?P<func>[A-Za-z_][\w.]*))"
 
@@ -38,6 +43,17 @@ constexpr std::string_view kOopsBody =
     "Faulting instruction address*|Failing address*|Fault in *|AS:*|badaddr*|Kernel attempted*|"
     "kernel tried to execute*|unable to execute*|Machine check*|kernel BUG*";
 
+// Lines of single sanitizers.
+constexpr std::string_view kKfenceBody = "kfence-#*";
+constexpr std::string_view kKcsanBody = "value changed: *|Reported by Kernel Concurrency*";
+constexpr std::string_view kKmsanBody = "Uninit was*|Local variable *|Bytes *|Memory access *";
+constexpr std::string_view kUbsanBody =
+    "load of *|index *|member access *|signed *|unsigned *|shift exponent *|division by *";
+constexpr std::string_view kSlubBody =
+    "Slab 0x*|Object *|Redzone *|Padding *|FIX *|INFO: 0x*|INFO: Slab *|INFO: Object *|INFO: Allocated in*|"
+    "INFO: Freed in*|Allocated in *|Freed in *|bytes skipped*|Bytes b4*|Data corrupted *";
+constexpr std::string_view kLeakBody = "comm \"*|hex dump*|backtrace*";
+
 constexpr Family kFamilies[] = {
     {Kind::kSoftLockup, "smp: *|csd: *"},
     {Kind::kHardLockup, "smp: *|csd: *"},
@@ -46,7 +62,7 @@ constexpr Family kFamilies[] = {
     {Kind::kWorkqueueLockup, "workqueue *|pool *|CPU#*", ReadPool},
     {Kind::kSpinlockLockup, "lock: *"},
     {Kind::kCsdStall, "smp: *|csd: *", ReadCsd},
-    {Kind::kSleepInAtomic, "-----*|=====*", ReadLeakedLock},
+    {Kind::kSleepInAtomic, "-----*|=====*"},
     {Kind::kLockdep,
      "-----*|=====*|->*|... *|stack backtrace:*|other info*|the existing *|which lock*|but task is*|and this task*|"
      "RCU used illegally*|rcu_scheduler_active*|the code is fine*|turning off the locking*|you didn't initialize*|"
@@ -55,14 +71,10 @@ constexpr Family kFamilies[] = {
     {Kind::kOops, kOopsBody},
     {Kind::kSanitizer,
      "Oops*|#PF: *|PGD *|Mem abort info*|Data abort info*|Internal error: *|invalid opcode: *|page: *|page:*|head:*|"
-     "page dumped*|page_owner *|raw: *|flags: *|KASAN: *|kernel BUG*|"
-     "Read of size*|Read at addr*|Write at addr*|Write of size*|Allocated by*|Freed by*|allocated by*|freed by*|"
-     "Free of addr*|Last potentially*|Second to last*|The buggy*|Memory state*|kfence-#*|load of *|index *|"
-     "member access *|signed *|unsigned *|shift exponent *|division by *|value changed: *|"
-     "Reported by Kernel Concurrency*|Uninit was*|Local variable *|Bytes *|Memory access *|Slab 0x*|Object 0x*|"
-     "Object *|Redzone *|Padding *|FIX *|INFO: 0x*|INFO: Slab *|INFO: Object *|INFO: Allocated in*|INFO: Freed in*|"
-     "Allocated in *|Freed in *|comm \"*|hex dump*|backtrace*|-----*|=====*|addr *|this frame has *|Pointer tag*|"
-     "Memory tag*|bytes skipped*|Bytes b4*|Data corrupted *|Disabling *",
+     "page dumped*|page_owner *|raw: *|flags: *|KASAN: *|kernel BUG*|Read of size*|Read at addr*|Write at addr*|"
+     "Write of size*|Allocated by*|Freed by*|allocated by*|freed by*|Free of addr*|Last potentially*|"
+     "Second to last*|The buggy*|Memory state*|Object at *|-----*|=====*|addr *|this frame has *|Pointer tag*|"
+     "Memory tag*|Disabling *",
      ReadAccess},
 };
 constexpr Family kNoFamily{Kind::kPanic, ""};
@@ -190,7 +202,8 @@ constexpr Signature kTable[] = {
      .literal = "BUG: workqueue leaked",
      .pattern = R"(BUG: workqueue leaked (?P<text>lock or atomic|atomic, lock or RCU): )",
      .walk = Walk::kFault,
-     .title = "BUG: workqueue leaked {text} in {f}"},
+     .title = "BUG: workqueue leaked {text} in {f}",
+     .read = ReadLeakedLock},
     // kernel/locking/spinlock_debug.c
     {.kind = Kind::kSpinlockLockup,
      .literal = "BUG: spinlock lockup suspected",
@@ -420,32 +433,37 @@ constexpr Signature kTable[] = {
      .walk = Walk::kFault,
      .title = "KFENCE: {text} in {f}",
      .cause = kAccessAlt,
-     .joins = Bit(Kind::kSanitizer)},
+     .joins = Bit(Kind::kSanitizer),
+     .body = kKfenceBody},
     {.kind = Kind::kSanitizer,
      .literal = "BUG: KCSAN",
      .pattern = R"(BUG: KCSAN: (?P<text>data-race|assert: race) in (?P<func>[A-Za-z_][\w.]*(?: / [A-Za-z_][\w.]*)?))",
      .walk = Walk::kFault,
-     .title = "KCSAN: {text} in {f}"},
+     .title = "KCSAN: {text} in {f}",
+     .body = kKcsanBody},
     {.kind = Kind::kSanitizer,
      .literal = "BUG: KMSAN",
      .pattern = R"(BUG: KMSAN: (?P<text>[\w -]+?) in )" LK_FUNC,
      .walk = Walk::kFault,
      .title = "KMSAN: {text} in {f}",
      .joins = Bit(Kind::kSanitizer),
-     .stack_follows = true},
+     .stack_follows = true,
+     .body = kKmsanBody},
     // mm/slub.c (slab_bug)
     {.kind = Kind::kSanitizer,
      .literal = "BUG ",
      .pattern = R"(BUG \S.* \((?:Not tainted|Tainted: [\w ]+)\): (?P<text>[^.]*))",
      .walk = Walk::kFault,
      .title = "SLUB: {text} in {f}",
-     .also = "BUG: {text}"},
+     .also = "BUG: {text}",
+     .body = kSlubBody},
     // The same, of which the beginning is lost
     {.kind = Kind::kSanitizer,
      .literal = "INFO: Allocated in",
      .pattern = R"(INFO: (?P<text>Allocated|Freed) in )" LK_FUNC R"(\+0x\S* age=)",
      .title = "INFO: {text} in {f}",
-     .joins = Bit(Kind::kSanitizer)},
+     .joins = Bit(Kind::kSanitizer),
+     .body = kSlubBody},
     // lib/ubsan.c, kernel/cfi.c
     // lib/list_debug.c (a BUG or WARN follows, which is part of it)
     {.kind = Kind::kSanitizer,
@@ -466,13 +484,15 @@ constexpr Signature kTable[] = {
      .literal = "UBSAN: Undefined",
      .pattern = R"(UBSAN: Undefined behaviour in )",
      .walk = Walk::kFault,
-     .title = "UBSAN: undefined-behaviour in {f}"},
+     .title = "UBSAN: undefined-behaviour in {f}",
+     .body = kUbsanBody},
     {.kind = Kind::kSanitizer,
      .literal = "UBSAN: ",
      .pattern = R"(UBSAN: (?P<text>[\w -]+) in )",
      .walk = Walk::kFault,
      .title = "UBSAN: {text} in {f}",
-     .joins = Bit(Kind::kSanitizer)},
+     .joins = Bit(Kind::kSanitizer),
+     .body = kUbsanBody},
     {.kind = Kind::kSanitizer,
      .literal = "CFI failure at",
      .pattern = "CFI failure at " LK_FUNC,
@@ -528,7 +548,7 @@ constexpr Signature kTable[] = {
      .walk = Walk::kFault,
      .title = "general protection fault in {f}",
      .cause = kAccessAlt,
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     // mm/usercopy.c (a BUG follows, which is part of it)
     {.kind = Kind::kSanitizer,
      .literal = "ernel memory ",
@@ -540,21 +560,21 @@ constexpr Signature kTable[] = {
      .pattern = R"(kernel BUG at mm/usercopy\.c:\d+!)",
      .walk = Walk::kFault,
      .title = "BUG: bad usercopy in {f}",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kSanitizer,
      .literal = "BUG at lib/list_debug.c",
      .pattern = R"(kernel BUG at lib/list_debug\.c:\d+!)",
      .walk = Walk::kFault,
      .title = "BUG: corrupted list in {f}",
      .cause = kAccessAlt,
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kOops,
      .literal = "kernel BUG at",
      .pattern = R"(kernel BUG at (?:(?P<text>[^/ ]\S*?)|\S.*?):\d+!)",
      .walk = Walk::kFault,
      .title = "kernel BUG in {f}",
      .also = "kernel BUG at {text}:LINE!",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kOops,
      .literal = " stack guard page was hit",
      .pattern = R"(BUG: (?:\w+ )?stack guard page was hit at)",
@@ -705,7 +725,7 @@ constexpr Signature kTable[] = {
      .pattern = R"(Kernel BUG at )" LK_FUNC R"(\+0x)",
      .walk = Walk::kFault,
      .title = "kernel BUG in {f}",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kOops,
      .literal = "Internal error:",
      .pattern = R"(Internal error: (?P<text>.+?)(?:: [0-9a-f]+)? \[#\d+\])",
@@ -713,13 +733,13 @@ constexpr Signature kTable[] = {
      .title = "Internal error: {text} in {f}",
      .cause = kAccessAlt,
      .also = "Internal error in {f}",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kOops,
      .literal = "Oops:",
      .pattern = R"((?:Oops: )?Oops: [0-9a-f]+ \[#\d+\])",
      .walk = Walk::kFault,
      .title = "Oops in {f}",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     {.kind = Kind::kOops,
      .literal = "divide",
      .pattern = R"((?:Oops: )?divide[_ ]error: [0-9a-f]+ \[#\d+\])",
@@ -738,7 +758,7 @@ constexpr Signature kTable[] = {
      .unless = R"(\bip:|segfault)",
      .walk = Walk::kFault,
      .title = "{text} in {f}",
-     .joins = Bit(Kind::kOops) | Bit(Kind::kSanitizer)},
+     .joins = kIntoFault},
     // mm/page_alloc.c, mm/memory.c, kernel/fork.c, fs/dcache.c: the stack only shows where the bad state was noticed
     {.kind = Kind::kOops,
      .literal = "BUG: Bad page",
@@ -782,13 +802,15 @@ constexpr Signature kTable[] = {
      .literal = "BUG: memory leak",
      .pattern = "BUG: memory leak",
      .walk = Walk::kFault,
-     .title = "memory leak in {f}"},
+     .title = "memory leak in {f}",
+     .body = kLeakBody},
     {.kind = Kind::kSanitizer,
      .literal = "unreferenced object 0x",
      .pattern = R"((?:kmemleak: )?unreferenced object 0x[0-9a-f]+ \(size \d+\):)",
      .walk = Walk::kFault,
      .title = "memory leak in {f}",
-     .joins = Bit(Kind::kSanitizer)},
+     .joins = Bit(Kind::kSanitizer),
+     .body = kLeakBody},
     // Command queues of IOMMUs and interrupt controllers that the hardware does not serve: drivers/iommu/intel/dmar.c,
     // drivers/iommu/amd/iommu.c, drivers/iommu/arm/arm-smmu-v3, drivers/irqchip/irq-gic-v3*.c
     {.kind = Kind::kCommandTimeout,
@@ -829,50 +851,50 @@ constexpr Signature kTable[] = {
      .pattern = LK_WARN_AT("lib/refcount\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: refcount bug in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kSanitizer,
      .literal = "mm/usercopy.c:",
      .pattern = LK_WARN_AT("mm/usercopy\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: bad usercopy in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kSanitizer,
      .literal = "lib/debugobjects.c:",
      .pattern = LK_WARN_AT("lib/debugobjects\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: ODEBUG bug in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kSanitizer,
      .literal = "lib/list_debug.c:",
      .pattern = LK_WARN_AT("lib/list_debug\\.c"),
      .walk = Walk::kFault,
      .title = "BUG: corrupted list in {f}",
      .cause = kAccessAlt,
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kWarning,
      .literal = "fs/proc/generic.c:",
      .pattern = LK_WARN_AT("fs/proc/generic\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: proc registration bug in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kWarning,
      .literal = "lib/kobject.c:",
      .pattern = LK_WARN_AT("lib/kobject\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: kobject bug in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kLockdep,
      .literal = "kernel/locking/lockdep.c:",
      .pattern = LK_WARN_AT("kernel/locking/lockdep\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING: locking bug in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kWarning,
      .literal = "drivers/usb/core/urb.c:",
      .pattern = LK_WARN_AT("drivers/usb/core/urb\\.c"),
      .walk = Walk::kFault,
      .title = "WARNING in {f}/usb_submit_urb",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep)},
+     .joins = kIntoMessage},
     {.kind = Kind::kWarning,
      .literal = " kmalloc_slab",
      .pattern = LK_WARN_AT(R"(mm/\w+\.c)") R"( (?:at )?kmalloc_slab)",
@@ -895,21 +917,21 @@ constexpr Signature kTable[] = {
      .pattern = R"(WARNING: CPU: (?P<cpu>\d+) PID: (?P<pid>\d+) at (?:\S+:\d+ ?)?(?:)" LK_FUNC R"(\+0x)?)",
      .walk = Walk::kFault,
      .title = "WARNING in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep) | Bit(Kind::kOops)},
+     .joins = kIntoAnyMessage},
     // Before 3.11
     {.kind = Kind::kWarning,
      .literal = "WARNING: at ",
      .pattern = R"(WARNING: at \S+:\d+ )" LK_FUNC R"((?:\+0x|\())",
      .walk = Walk::kFault,
      .title = "WARNING in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep) | Bit(Kind::kOops)},
+     .joins = kIntoAnyMessage},
     {.kind = Kind::kWarning,
      .literal = ", CPU#",
      .pattern = R"(WARNING: (?:.* )?at (?:0x[0-9a-f]+|)" LK_FUNC
                 R"(\+0x\S+(?: \[\w+\])?), CPU#(?P<cpu>\d+): (?P<task>.*)/(?P<pid>\d+))",
      .walk = Walk::kFault,
      .title = "WARNING in {f}",
-     .joins = Bit(Kind::kSanitizer) | Bit(Kind::kWarning) | Bit(Kind::kLockdep) | Bit(Kind::kOops)},
+     .joins = kIntoAnyMessage},
 
     // init/main.c prints it once per boot
     {.kind = Kind::kUnexpectedReboot,
