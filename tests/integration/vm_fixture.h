@@ -219,7 +219,9 @@ class VmTest : public ::testing::Test {
   }
 
   VmSpec spec_;
-  Witness witness_;  // outlives the hypervisor
+  // All outlive the hypervisor, which calls them until it has gone.
+  Witness witness_;
+  Witness second_;
   Witness cleaner_;
   std::unique_ptr<Hypervisor> hypervisor_;
 };
