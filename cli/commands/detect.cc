@@ -34,6 +34,7 @@
 #include "server/detect/engine.h"
 #include "server/detect/fold.h"
 #include "server/symbols/symbols.h"
+#include "server/yaml/node.h"
 
 namespace lk::cli {
 namespace {
@@ -261,6 +262,8 @@ class Command {
         return absl::InvalidArgumentError("no input: pass a log file, or - to read standard input");
       arguments = {"-"};
     }
+    if (std::ranges::count(arguments, "-") > 1)
+      return absl::InvalidArgumentError("duplicate input \"-\": standard input can be read once");
     std::vector<std::filesystem::path> debug(args_.vmlinux.begin(), args_.vmlinux.end());
     debug.insert(debug.end(), args_.debug.begin(), args_.debug.end());
     if (!debug.empty()) {
@@ -365,10 +368,10 @@ class Command {
         if (!wait(fd, context_.silence)) {
           detector.Flush();
           print();
-          wait(fd, absl::InfiniteDuration());
+          if (context_.io.out.good()) wait(fd, absl::InfiniteDuration());
         }
       }
-      return !interrupt.raised();
+      return !interrupt.raised() && context_.io.out.good();
     });
     Done done;
     done.status = Feed(**reader, detector, nullptr);
@@ -412,9 +415,11 @@ class Command {
 
 std::string CheckKind(const std::string& word) {
   detect::Kind kind{};
-  return detect::ParseKind(word, kind)
-             ? ""
-             : fmt::format("invalid finding kind \"{}\" (expected soft_lockup, panic, ...)", word);
+  if (detect::ParseKind(word, kind)) return "";
+  std::vector<std::string> kinds;
+  for (int i = 0; i <= static_cast<int>(detect::kLastKind); ++i)
+    kinds.emplace_back(detect::ToString(static_cast<detect::Kind>(i)));
+  return yaml::Unknown("finding kind", word, kinds);
 }
 
 }  // namespace

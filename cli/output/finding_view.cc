@@ -147,22 +147,21 @@ class TablePrinter final : public FindingPrinter {
     context_.io.out.flush();
   }
   void End(const Totals& totals) override {
-    if (totals.files <= 1) return;
-    context_.io.out << fmt::format("{} files: {} findings in {}{}\n", totals.files, totals.findings,
-                                   totals.with_findings,
-                                   totals.unreadable == 0 ? "" : fmt::format("; {} unreadable", totals.unreadable));
+    if (totals.files > 1) context_.io.out << Summary(totals) << '\n';
   }
 
  private:
   static std::vector<std::string> Titles(bool located) {
     std::vector<std::string> titles = {">  OFFSET", "KIND", ">CPU", "TASK", ">COUNT", "TITLE"};
     if (located) titles.emplace_back("AT");
+    titles.emplace_back("NOTE");
     return titles;
   }
   Table::Row Row(const detect::Finding& finding) const {
     Table::Row row = {fmt::format("  {}", finding.start_offset), detect::ToString(finding.kind), Cpu(finding.cpu),
-                      finding.task.empty() ? "-" : finding.task, std::to_string(finding.count),  TitleOf(finding)};
+                      finding.task.empty() ? "-" : finding.task, std::to_string(finding.count),  finding.title};
     if (style_.located) row.emplace_back(LocationOf(finding));
+    row.emplace_back(NoteOf(finding));
     return row;
   }
 
@@ -216,9 +215,17 @@ bool NeedsLines(Format format) {
   return format == Format::kSarif || format == Format::kMarkdown;
 }
 
-std::string TitleOf(const detect::Finding& finding) {
-  return finding.title + (finding.corrupted ? " (unreliable stack)" : "") +
-         (finding.known.empty() ? "" : fmt::format(" (known: {})", finding.known));
+std::string NoteOf(const detect::Finding& finding) {
+  std::vector<std::string> notes;
+  if (finding.corrupted) notes.emplace_back("unreliable stack");
+  if (!finding.known.empty()) notes.push_back("known: " + finding.known);
+  return fmt::format("{}", fmt::join(notes, "; "));
+}
+
+std::string Summary(const Totals& totals) {
+  return fmt::format("{} files: {} {} in {}{}", totals.files, totals.findings,
+                     totals.findings == 1 ? "finding" : "findings", totals.with_findings,
+                     totals.unreadable == 0 ? "" : fmt::format("; {} unreadable", totals.unreadable));
 }
 
 std::string LocationOf(const detect::Finding& finding) {

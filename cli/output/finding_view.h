@@ -58,8 +58,10 @@ std::unique_ptr<FindingPrinter> MakeFindingPrinter(LocalContext& context, Findin
 // Whether the format shows line numbers.
 bool NeedsLines(Format format);
 
-// The title with its reservations: "BUG: soft lockup in f (unreliable stack) (known: bug 7)".
-std::string TitleOf(const detect::Finding& finding);
+// Reservations about a finding: "unreliable stack; known: bug 7". Apart from the title, which people copy.
+std::string NoteOf(const detect::Finding& finding);
+// "3 files: 1 finding in 1; 1 unreadable"
+std::string Summary(const Totals& totals);
 
 // The location of the function named in the title; otherwise, of the innermost frame that has one.
 std::string LocationOf(const detect::Finding& finding);

@@ -52,6 +52,7 @@ class MarkdownPrinter final : public FindingPrinter {
       std::vector<std::pair<const char*, const char*>> columns = {
           {"Finding", "---"}, {"Kind", "---"}, {"Line", "---:"}, {"CPU", "---:"}, {"Task", "---"}, {"Count", "---:"}};
       if (style_.located) columns.emplace_back("At", "---");
+      columns.emplace_back("Note", "---");
       for (const auto& column : columns) out_ << "| " << column.first << ' ';
       out_ << "|\n";
       for (const auto& column : columns) out_ << "| " << column.second << ' ';
@@ -63,22 +64,18 @@ class MarkdownPrinter final : public FindingPrinter {
     out_.flush();
   }
   void End(const Totals& totals) override {
-    if (totals.files > 1) {
-      out_ << fmt::format("{} files: {} findings in {}{}\n", totals.files, totals.findings, totals.with_findings,
-                          totals.unreadable == 0 ? "" : fmt::format("; {} unreadable", totals.unreadable));
-    }
+    if (totals.files > 1) out_ << Summary(totals) << '\n';
   }
 
  private:
   void Row(const LogReport& log, const detect::Finding& finding) {
     const auto lines = log.lines.find(finding.start_offset);
     const auto code = [](const std::string& text) { return text.empty() ? "" : MarkdownCode(text); };
-    out_ << fmt::format("| {} | {} | {} | {} | {} | {} |", MarkdownCode(TitleOf(finding)),
-                        detect::ToString(finding.kind),
+    out_ << fmt::format("| {} | {} | {} | {} | {} | {} |", MarkdownCode(finding.title), detect::ToString(finding.kind),
                         lines == log.lines.end() ? "" : std::to_string(lines->second.first),
                         finding.cpu < 0 ? "" : std::to_string(finding.cpu), code(finding.task), finding.count);
     if (style_.located) out_ << ' ' << code(LocationOf(finding)) << " |";
-    out_ << '\n';
+    out_ << ' ' << code(NoteOf(finding)) << " |\n";
   }
   void Details(const detect::Finding& finding) {
     // The blank lines make the block Markdown again within HTML.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
 #include <sstream>
@@ -40,9 +41,14 @@ std::optional<YAML::Node> LoadDocument(const std::string& text, Mistakes& mistak
   try {
     const size_t documents = Documents(text).size();
     if (documents == 1) return YAML::Load(text);
-    mistakes.Add("", fmt::format("expected a single YAML document, found {}", documents));
+    mistakes.Add("", documents == 0 ? "the file is empty (expected a YAML document)"
+                                    : fmt::format("expected a single YAML document, found {}", documents));
   } catch (const YAML::Exception& e) {
-    mistakes.AddAt(e.mark, "", fmt::format("invalid YAML: {}", e.msg));
+    // The usual one, since titles such as "BUG: soft lockup in f" contain a colon.
+    const bool colon = e.msg == YAML::ErrorMsg::MAP_VALUE;
+    mistakes.AddAt(
+        e.mark, "",
+        fmt::format("invalid YAML: {}{}", e.msg, colon ? "; put quotes around a text that contains \": \"" : ""));
   }
   return std::nullopt;
 }

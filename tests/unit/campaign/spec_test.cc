@@ -189,7 +189,7 @@ TEST(Spec, ReportsEachMistake) {
   const std::vector<Mistake> mistakes = {
       {File() + "  - x\n", "10:3 ", "invalid YAML"},
       {File() + "\tx: 1\n", "10:1 ", "invalid YAML"},
-      {"", "0:0 ", "expected a single YAML document, found 0"},
+      {"", "0:0 ", "the file is empty (expected a YAML document)"},
       {"- a", "1:1 : ", "expected a mapping (key: value), found a list"},
       {File() + "extra: 1\n", "10:1 extra", "unknown key \"extra\""},
       {File("{ name: small, name: other }"), "7:22 spec.profiles[0].name", "duplicate key \"name\""},

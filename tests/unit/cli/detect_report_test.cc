@@ -208,9 +208,9 @@ TEST(Markdown, HasATableAndTheReports) {
   EXPECT_THAT(result.out,
               testing::StartsWith("### `-`: 1 finding\n"
                                   "\n"
-                                  "| Finding | Kind | Line | CPU | Task | Count |\n"
-                                  "| --- | --- | ---: | ---: | --- | ---: |\n"
-                                  "| `BUG: soft lockup in spins` | soft_lockup | 1 | 1 | `tester:77` | 1 |\n"
+                                  "| Finding | Kind | Line | CPU | Task | Count | Note |\n"
+                                  "| --- | --- | ---: | ---: | --- | ---: | --- |\n"
+                                  "| `BUG: soft lockup in spins` | soft_lockup | 1 | 1 | `tester:77` | 1 |  |\n"
                                   "\n"
                                   "<details><summary><code>BUG&#58; soft lockup in spins</code></summary>\n"
                                   "\n"));
@@ -235,7 +235,7 @@ TEST(Markdown, HostileTextIsText) {
   for (std::string line; std::getline(in, line);) {
     if (!line.starts_with("| ")) continue;
     ++rows;
-    EXPECT_EQ(std::count(line.begin(), line.end(), '|'), 8) << line;
+    EXPECT_EQ(std::count(line.begin(), line.end(), '|'), 9) << line;
   }
   EXPECT_EQ(rows, 3u);
   size_t details = 0;

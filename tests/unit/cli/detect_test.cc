@@ -130,9 +130,11 @@ TEST(Detect, KnownProblemsAreShownWithTheirReasons) {
   EXPECT_EQ(Lkctl({"-o", "sarif", "detect", "--known", known}, {.in = kSoftLockup})
                 .json()["runs"][0]["results"][0]["suppressions"][0]["justification"],
             "bug 7");
-  EXPECT_THAT(Lkctl({"-o", "markdown", "detect", "--known", known}, {.in = kSoftLockup}).out,
-              HasSubstr("| `BUG: soft lockup in spin_forever (known: bug 7)` |"));
-  EXPECT_THAT(table.out, HasSubstr("BUG: soft lockup in spin_forever (known: bug 7)\n"));
+  EXPECT_THAT(
+      Lkctl({"-o", "markdown", "detect", "--known", known}, {.in = kSoftLockup}).out,
+      HasSubstr("| `BUG: soft lockup in spin_forever` | soft_lockup | 2 | 1 | `trigger:77` | 1 | `known: bug 7` |\n"));
+  EXPECT_THAT(table.out, HasSubstr("  TITLE                             NOTE\n"));
+  EXPECT_THAT(table.out, HasSubstr("  BUG: soft lockup in spin_forever  known: bug 7\n"));
   EXPECT_THAT(Lkctl({"detect", "--show", "--known", known}, {.in = kSoftLockup}).out, HasSubstr("  known    bug 7\n"));
   EXPECT_EQ(Lkctl({"-o", "json", "detect", "--known", known}, {.in = kSoftLockup}).json()["findings"][0]["known"],
             "bug 7");

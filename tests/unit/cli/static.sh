@@ -56,4 +56,29 @@ same "known problems" --exit-status --known "$dir/known.yaml" "$log"
 grep -q 'known: bug 7' "$dir/found" || fail "--known does not apply"
 same "a missing file" "$dir/none"
 "$detect" <"$log" --version >/dev/null
+
+# Standard streams that cannot be used. writes NAME ERROR ARGS...: with standard output as it is.
+writes() {
+  local name=$1 error=$2 code=0
+  shift 2
+  timeout 60 "$@" 2>"$dir/err" || code=$?
+  [ "$code" = 2 ] || fail "$name: exit code $code (expected 2)"
+  grep -qx "[a-z-]*: standard output: $error" "$dir/err" || fail "$name: $(cat "$dir/err")"
+}
+for program in "$lkctl detect" "$detect"; do
+  for args in "$log" --help; do
+    writes "$program $args on a full disk" "No space left on device" $program $args >/dev/full
+    writes "$program $args without output" "Bad file descriptor" $program $args >&-
+  done
+  code=0
+  timeout 60 $program - <&- >"$dir/found" 2>"$dir/err" || code=$?
+  [ "$code" = 2 ] || fail "$program without input: exit code $code (expected 2)"
+  grep -q ': -: Bad file descriptor$' "$dir/err" || fail "$program without input: $(cat "$dir/err")"
+  writes "$program for a log that grows" "No space left on device" $program - < <(cat "$log"; exec sleep 100) >/dev/full
+  kill $!
+  # A reader that has gone, with and without the signal.
+  (trap '' PIPE; sleep 0.3; $program "$log" 2>"$dir/err"; echo $? >"$dir/code") | true
+  [ "$(cat "$dir/code")" = 0 ] || fail "$program for a reader that has gone: exit code $(cat "$dir/code")"
+  [ ! -s "$dir/err" ] || fail "$program for a reader that has gone: $(cat "$dir/err")"
+done
 [ "$("$detect" -o json - <"$log" | grep -c '"file":"-"')" = 1 ] || fail "standard input is not read"

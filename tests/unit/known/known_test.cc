@@ -154,7 +154,10 @@ TEST(ParseList, ATitleOfAnInvariantRequiresItsKind) {
 }
 
 TEST(ParseList, TheFileIsOneList) {
-  EXPECT_THAT(Mistakes(""), ElementsAre("0:0 : expected a single YAML document, found 0"));
+  EXPECT_THAT(Mistakes(""), ElementsAre("0:0 : the file is empty (expected a YAML document)"));
+  EXPECT_THAT(
+      Mistakes("- title: BUG: bad page state\n"),
+      ElementsAre(testing::AllOf(HasSubstr("1:13 "), HasSubstr("; put quotes around a text that contains \": \""))));
   EXPECT_THAT(Mistakes("known: []"), ElementsAre("1:1 : expected a list, found a mapping"));
   EXPECT_THAT(Mistakes("- { title"), ElementsAre(HasSubstr("invalid YAML: ")));
   EXPECT_THAT(Mistakes("[ { title: '', reason: a, until: 2027-03-31 } ]"),
