@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "lk/v1/scenario.pb.h"
-#include "server/detect/fold.h"
 #include "support/quantity.h"
 
 namespace lk::campaign {
@@ -16,7 +15,6 @@ namespace {
 using detect::Kind;
 
 constexpr size_t kMaxFindings = 100;
-constexpr size_t kMaxOtherCpus = 64;
 
 // A kernel counter or taint flag that stands for `counted` may have been raised by an event that is reported as
 // `reported`: reports of several kinds set TAINT_WARN, an oops or a bad page sets its own flag (kernel/panic.c), and a
@@ -78,6 +76,11 @@ bool IsLesser(const Finding& lesser, const Finding& fuller) {
   return CountsAs(lesser, fuller) || Explains(fuller, lesser);
 }
 
+// Whether it is the same report on the console, read again.
+bool SameReport(const Finding& a, const Finding& b) {
+  return a.kind == b.kind && a.start_offset == b.start_offset && a.title == b.title;
+}
+
 bool IsHang(const Finding& finding) {
   return IsStall(finding.kind) || finding.kind == Kind::kHang;
 }
@@ -120,6 +123,17 @@ void TakePlace(Finding& kept, Finding& more) {
   std::swap(kept, more);
 }
 
+// Folds everything except the text and the count.
+void FoldRest(Finding& kept, const Finding& more) {
+  FoldTitles(kept, more);
+  FoldSeen(kept, more);
+  kept.fatal = kept.fatal || more.fatal;
+  kept.tolerated = kept.tolerated && more.tolerated;
+  kept.counted = kept.counted && more.counted;
+  if (IsHang(kept) && IsHang(more)) FoldKnown(kept, more);
+  if (more.distrust.empty()) kept.distrust.clear();
+}
+
 // Folds a report of the same event, from the same or another witness. The console has the most detail. If the agent and
 // the console both report an event, it happened only once, so counts are added only if the witness is the same.
 void FoldSame(Finding& kept, Finding more) {
@@ -128,13 +142,7 @@ void FoldSame(Finding& kept, Finding more) {
   } else if (OnConsole(kept) == OnConsole(more) && Includes(kept.witnesses, more.witnesses)) {
     kept.count += more.count;
   }
-  FoldTitles(kept, more);
-  FoldSeen(kept, more);
-  kept.fatal = kept.fatal || more.fatal;
-  kept.tolerated = kept.tolerated && more.tolerated;
-  kept.counted = kept.counted && more.counted;
-  if (IsHang(kept) && IsHang(more)) FoldKnown(kept, more);
-  if (more.distrust.empty()) kept.distrust.clear();
+  FoldRest(kept, more);
 }
 
 // Folds a less detailed report of the same event with the full one, whichever came first. The less detailed one adds
@@ -168,11 +176,14 @@ void FoldShown(Finding& kept, Finding shown) {
   } else if (shown.cpu >= 0 && shown.cpu != kept.cpu) {
     shown.others.insert(shown.others.begin(), {shown.cpu, shown.task, shown.function, shown.frames});
   }
-  for (detect::CpuStack& stack : shown.others) {
-    const auto known = std::ranges::find(kept.others, stack.cpu, &detect::CpuStack::cpu);
-    if (stack.cpu == kept.cpu || (stack.cpu >= 0 && known != kept.others.end())) continue;
-    if (kept.others.size() < kMaxOtherCpus) kept.others.push_back(std::move(stack));
-  }
+  AddStacks(kept, std::move(shown.others));
+}
+
+// Replaces what was known from the console with the finding from the whole console.
+void FoldConsole(Finding& kept, Finding whole) {
+  TakePlace(kept, whole);
+  FoldRest(kept, whole);
+  AddStacks(kept, std::move(whole.others));
 }
 
 // The latest stall or hang that shows a fault. The output of an NMI belongs to it.
@@ -259,16 +270,31 @@ Finding AsHang(Finding nmi, const std::string& scenario) {
   return nmi;
 }
 
+const detect::Cause& ConsoleReports::Add(const Finding& report) {
+  const bool again =
+      std::ranges::any_of(reports_, [&](const detect::Cause& known) { return SameReport(known.finding, report); });
+  if (!again) {
+    reports_.push_back({report, {report.start_offset}});
+    causes_ = detect::Fold(reports_);
+    if (reports_.size() >= folded_ + std::max(kUnfolded, folded_)) {
+      reports_ = causes_;
+      for (detect::Cause& kept : reports_) kept.reports = {kept.finding.start_offset};
+      folded_ = reports_.size();
+    }
+  }
+  return *std::ranges::find_if(causes_, [&](const detect::Cause& cause) {
+    return std::ranges::find(cause.reports, report.start_offset) != cause.reports.end();
+  });
+}
+
 const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
                           const known::ListAt& known) {
   finding.open = false;
   finding.tolerated = IsTolerated(finding, descriptor);
   finding.known = known.ReasonFor(finding);
   if (OnConsole(finding)) {
-    const auto same = std::ranges::find_if(evidence.findings, [&](const Finding& kept) {
-      return OnConsole(kept) && kept.kind == finding.kind && kept.start_offset == finding.start_offset &&
-             kept.title == finding.title;
-    });
+    const auto same = std::ranges::find_if(
+        evidence.findings, [&](const Finding& kept) { return OnConsole(kept) && SameReport(kept, finding); });
     if (same != evidence.findings.end()) {
       // The console log is being reread from the beginning: the reports that were folded into `same` will follow,
       // and are counted again.
@@ -308,6 +334,42 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
   if (finding.known.empty()) last.known.clear();
   if (finding.distrust.empty()) last.distrust.clear();
   return &last;
+}
+
+const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding report,
+                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known) {
+  if (evidence.findings.size() >= kMaxFindings) return AddFinding(evidence, std::move(report), descriptor, known);
+  report.open = false;
+  report.tolerated = IsTolerated(report, descriptor);
+  report.known = known.ReasonFor(report);
+  const auto again = std::ranges::find_if(
+      evidence.findings, [&](const Finding& kept) { return OnConsole(kept) && SameReport(kept, report); });
+  if (again != evidence.findings.end()) {
+    report.first_seen = again->first_seen;
+    report.last_seen = again->last_seen;
+  }
+  const detect::Cause& cause = console.Add(report);
+  const auto other = [&](const Finding& kept) {
+    return !OnConsole(kept) || std::ranges::find(cause.reports, kept.start_offset) == cause.reports.end();
+  };
+  const auto kept = std::ranges::find_if_not(evidence.findings, other);
+  if (kept == evidence.findings.end()) return AddFinding(evidence, std::move(report), descriptor, known);
+
+  const Finding before = *kept;
+  // A hang remains one, so that a budget for this kind of stall does not apply to it.
+  if (kept->kind == Kind::kHang) {
+    kept->fatal = kept->fatal || report.fatal;
+    FoldShown(*kept, std::move(report));
+  } else {
+    FoldConsole(*kept, cause.finding);
+  }
+  const auto also = std::stable_partition(kept + 1, evidence.findings.end(), other);
+  for (auto one = also; one != evidence.findings.end(); ++one) {
+    FoldRest(*kept, *one);
+    AddStacks(*kept, std::move(one->others));
+  }
+  evidence.findings.erase(also, evidence.findings.end());
+  return *kept == before ? nullptr : &*kept;
 }
 
 }  // namespace lk::campaign

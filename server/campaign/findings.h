@@ -4,6 +4,7 @@
 
 #include "server/campaign/descriptor_fwd.h"
 #include "server/campaign/types.h"
+#include "server/detect/fold.h"
 
 namespace lk::campaign {
 
@@ -61,5 +62,27 @@ Finding AsHang(Finding nmi, const std::string& scenario);
 // findings are kept; any more are only added to the count of the last one.
 const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
                           const known::ListAt& known = {});
+
+// The reports on a run's console so far.
+class ConsoleReports {
+ public:
+  // Keeps the report, unless it is being read again, and returns its cause with all that is known of it by now. The
+  // reference is valid until the next call.
+  const detect::Cause& Add(const Finding& report);
+
+ private:
+  // After this many new reports, or as many as there are causes, only what they have been folded into is kept.
+  static constexpr size_t kUnfolded = 64;
+
+  std::vector<detect::Cause> reports_;
+  std::vector<detect::Cause> causes_;
+  size_t folded_ = 0;
+};
+
+// Adds a report from the console. As in `lkctl detect`, detect::Fold decides for the whole console so far which reports
+// have the same cause. Findings that now have one cause become one, with what other witnesses add. A report of a new
+// cause is added as by AddFinding, which also folds, for example, the reboot after a panic.
+const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding report,
+                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known = {});
 
 }  // namespace lk::campaign

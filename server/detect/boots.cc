@@ -58,7 +58,8 @@ Boots::Result Boots::End() {
 
 Boots::Result Boots::Decide(Result result) {
   lines_ = 0;
-  if (result != Result::kCopy && next_) first_ = next_;
+  // The crash kernel may print the messages of the kernel before it.
+  if (result == Result::kBoot && next_) first_ = next_;
   return result;
 }
 

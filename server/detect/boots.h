@@ -51,7 +51,7 @@ class Boots {
   bool begun_ = false;
   bool reading_first_ = false;  // until first_ is known
   int first_lines_ = 0;
-  std::optional<Timed> first_;  // of the last boot
+  std::optional<Timed> first_;  // of the last boot, apart from crash kernels
   std::optional<Timed> next_;   // since the last Begin
   int lines_ = 0;               // since Begin, while pending
   int later_lines_ = 0;         // of these, with a time after that of first_

@@ -20,8 +20,9 @@ KernelLine Parse(const Unwrapped& unwrapped, bool plain) {
   return kernel;
 }
 
-bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t") == std::string_view::npos;
+// A line without text, or "..." and "[...]" instead of lines that have been left out.
+bool IsEllipsis(std::string_view text) {
+  return text.find_first_not_of(" \t.[]<>") == std::string_view::npos;
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ std::string_view ContainedLines::name() const {
 }
 
 bool ContainedLines::MustRead(uint64_t start) const {
-  return !timed_ || mail_.active() || (holds_ && (held_.more || held_.wraps || held_.literals)) || record_.text ||
-         dump_ || (wrapping_ != Wrapping::kNo && unwrapper_.may_wrap()) || Sampled(start);
+  return !timed_ || mail_.active() || unwrapper_.html() || (holds_ && (held_.more || held_.wraps || held_.literals)) ||
+         record_.text || dump_ || (wrapping_ != Wrapping::kNo && unwrapper_.may_wrap()) || Sampled(start);
 }
 
 uint64_t ContainedLines::NextSample(uint64_t offset) {
@@ -40,23 +41,30 @@ uint64_t ContainedLines::NextSample(uint64_t offset) {
 }
 
 void ContainedLines::Read(const Line& encoded, Literals found, const OnText& on_text) {
-  if (!mail_.active() && !unwrapper_.may_wrap()) return ReadDecoded(encoded, found, on_text);
+  if (mail_.Passes(encoded) || (!mail_.active() && (!unwrapper_.may_wrap() || !Learns(encoded)))) {
+    return ReadDecoded(encoded, found, on_text);
+  }
   const std::optional<Line> line = mail_.Read(encoded);
   if (line) ReadDecoded(*line, mail_.active() ? Literals::kUnknown : found, on_text);
 }
 
-void ContainedLines::ReadDecoded(const Line& line, Literals found, const OnText& on_text) {
-  const bool literals = found != Literals::kNone;
-  const bool learn = !timed_ || Sampled(line.start);
-  // Most lines that are read, in the most usual of containers.
-  if (!learn && wrapping_ == Wrapping::kNo && !holds_ && !record_.text && !dump_ && unwrapper_.IsBare(line.text)) {
-    const KernelLine kernel = ParseKernelLine(line.text, !literals);
-    if (kernel.level < kUserFacility) return Emit({.line = line, .kernel = kernel, .literals = found}, on_text);
+std::optional<KernelLine> ContainedLines::ParseBare(const Line& line) const {
+  if (Learns(line) || wrapping_ != Wrapping::kNo || holds_ || record_.text || dump_ || !mail_.Passes(line) ||
+      !unwrapper_.IsBare(line.text)) {
+    return std::nullopt;
   }
+  const KernelLine kernel = ParseKernelLine(line.text, true);
+  return kernel.level < kUserFacility ? std::optional(kernel) : std::nullopt;
+}
+
+void ContainedLines::ReadDecoded(const Line& line, Literals found, const OnText& on_text) {
+  const bool learn = Learns(line);
   // The line before may not have been read.
   if (learn && line.start != learned_to_ && wrapping_ == Wrapping::kNo) wrappable_ = 0;
   if (learn) learned_to_ = line.end;
   const Unwrapped unwrapped = unwrapper_.Unwrap(line.text, learn);
+  if (unwrapper_.html()) found = Literals::kUnknown;
+  const bool literals = found != Literals::kNone;
   if (unwrapped.part != Unwrapped::Part::kLine) return ReadRecord(line, unwrapped, literals, on_text);
   // If the line does not continue the record, the container may have changed.
   if (!unwrapped.stray || unwrapper_.BeginsRecord(line.text)) ReleaseRecord(on_text);
@@ -132,7 +140,7 @@ void ContainedLines::ReleaseRecord(const OnText& on_text) {
 // Whether the line continues the one that is held, and has been added to it.
 bool ContainedLines::Join(const Line& line, const KernelLine& kernel, bool literals, bool learn,
                           const OnText& on_text) {
-  const bool text = !kernel.marked && !kernel.replay && !IsBlank(kernel.text);
+  const bool text = !kernel.marked && !kernel.replay && !IsEllipsis(kernel.text);
   const bool continues = text && wrappable_ > 0 && ((timed_ && wrappable_ >= kSurelyFrom) || !Fits(kernel.text));
   if (learn) {
     if (continues && timed_) ++wrapped_lines_;
@@ -202,14 +210,15 @@ void ContainedLines::Sniff(const Line& line) {
 
 // Removes the indentation of an excerpt, so that headers begin the line. The excerpt begins with a header, or after an
 // empty line.
-void ContainedLines::Unindent(KernelLine& kernel, bool header) {
+void ContainedLines::Unindent(KernelLine& kernel, bool literals) {
   if (kernel.marked) return;
   const size_t blanks = std::min(kernel.text.size(), kernel.text.find_first_not_of(" \t"));
   if (blanks == kernel.text.size()) {
     indent_.reset();
     return;
   }
-  if (!indent_ || header) indent_ = blanks;
+  // Those of the line may be in what is around the text, or not be known.
+  if (!indent_ || (literals && has_literal_(kernel.text))) indent_ = blanks;
   kernel.text.remove_prefix(std::min(blanks, *indent_));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/detect/container.h"
@@ -35,13 +36,19 @@ class ContainedLines {
     Literals literals = Literals::kNone;
   };
   using OnText = std::function<void(const Text&)>;
+  // Whether one of the prefilter's literals is in a text.
+  using HasLiteral = std::function<bool(std::string_view text)>;
 
   // Beginnings of the lines that precede a part of a dump in pstore (kmsg_dump_reason_str, kernel/printk/printk.c).
   static constexpr std::string_view kDumpReasons[] = {"Panic#",   "Oops#",    "Emergency#", "Shutdown#",
                                                       "Unknown#", "Restart#", "Halt#",      "Poweroff#"};
 
-  // `literals`: of the line; unknown if it has hints (hints.h).
+  explicit ContainedLines(HasLiteral has_literal) : has_literal_(std::move(has_literal)) {}
+
+  // `literals`: of the line; unknown if it has hints (hints.h), or without the prefilter.
   void Read(const Line& line, Literals literals, const OnText& on_text);
+  // Parses a line without literals for which Read would do nothing else, as for most lines of a console.
+  std::optional<KernelLine> ParseBare(const Line& line) const;
   // No more lines are expected for now: what has been read may not be continued.
   void Flush(const OnText& on_text);
 
@@ -101,6 +108,7 @@ class ContainedLines {
   };
 
   static bool Sampled(uint64_t start) { return start < kPeriod || start % kPeriod < kSample; }
+  bool Learns(const Line& line) const { return !timed_ || Sampled(line.start); }
   static void Set(Held& held, const Line& line, const KernelLine& kernel, bool literals);
   // Format=flowed of mails ends a line with a blank if the next one continues it.
   static bool MayBeFlowed(std::string_view line) { return line.size() >= kSurelyFrom && line.ends_with(' '); }
@@ -114,12 +122,13 @@ class ContainedLines {
   void ReadProgram(const OnText& on_text);
   void Append(const Line& line, std::string_view text, bool literals);
   void Sniff(const Line& line);
-  void Unindent(KernelLine& kernel, bool header);
+  void Unindent(KernelLine& kernel, bool literals);
   void Release(const OnText& on_text);
   bool ReadDumpHead(std::string_view text, const OnText& on_text);
   void ReleaseDump(const OnText& on_text);
   void Emit(const Text& text, const OnText& on_text);
 
+  HasLiteral has_literal_;
   QuotedPrintable mail_;
   Unwrapper unwrapper_;
   bool timed_ = false;

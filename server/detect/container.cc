@@ -2,6 +2,7 @@
 #include "server/detect/container.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -359,13 +360,13 @@ void UnescapeJson(std::string_view text, std::string& out) {
 bool TakeJsonText(Cursor& c, const Attempt& a) {
   if (c.Skip('[')) {
     a.decoded.clear();
-    while (!c.Skip(']')) {
+    // As encoders write it, so that literals can be found in it (hints.cc).
+    const std::string_view list = c.rest().substr(0, c.rest().find(']'));
+    const std::string_view separator = list.find(", ") == std::string_view::npos ? "," : ", ";
+    for (bool first = true; !c.Skip(']'); first = false) {
       uint8_t byte = 0;
-      c.SkipBlanks();
-      if (!c.Take(byte)) return false;
+      if ((!first && !c.Skip(separator)) || !c.Take(byte)) return false;
       a.decoded += static_cast<char>(byte);
-      c.SkipBlanks();
-      c.Skip(',');
     }
     c = Cursor(a.decoded);
     return true;
@@ -426,9 +427,17 @@ bool TakeJournalJson(Cursor& c, const Attempt& a) {
   return true;
 }
 
-// Docker's json-file: {"log":"text\n","stream":"stdout","time":"2024-01-02T03:04:05.678901234Z"}
+// Docker's json-file: {"log":"text\n","stream":"stdout","time":"2024-01-02T03:04:05.678901234Z"}. Collectors of logs
+// add blanks and keys, and change the order.
 bool TakeDockerJson(Cursor& c, const Attempt& a) {
-  return c.Skip("{\"log\":") && TakeJsonText(c, a);
+  if (c.Skip("{\"log\":")) {
+    c.SkipBlanks();
+    return TakeJsonText(c, a);
+  }
+  if (c.peek() != '{') return false;
+  const std::string_view line = c.rest();
+  Cursor stream(line);
+  return FindKey(line, "\"log\"", c) && FindKey(line, "\"stream\"", stream) && TakeJsonText(c, a);
 }
 
 // Other logs of one JSON object a line, which have the text in "message" or "msg".
@@ -761,19 +770,78 @@ bool BeginsAlike(std::string_view text, std::string_view prefix) {
   return differs == 0;
 }
 
-// Whether there is nothing to decode in the line. Written so that compilers vectorise it.
+// Whether there is nothing to decode in the line.
 bool IsPlain(std::string_view line) {
-  uint8_t special = 0;
-  for (const char c : line) {
-    special |= static_cast<uint8_t>(c == '\x1b') | static_cast<uint8_t>(c == '\xc2') | static_cast<uint8_t>(c == '&');
-  }
-  return special == 0 && line.find("<br") == std::string_view::npos;
+  using Block [[gnu::vector_size(16)]] = char;
+  if (line.size() < sizeof(Block)) return line.find_first_of("\x1b\xc2&") == std::string_view::npos;
+  Block special{};
+  const auto search = [&](const char* at) {
+    Block block;
+    std::memcpy(&block, at, sizeof block);
+    special |= (block == '\x1b') | (block == '\xc2') | (block == '&');
+  };
+  const char* const last = line.data() + line.size() - sizeof(Block);
+  for (const char* at = line.data(); at < last; at += sizeof(Block)) search(at);
+  search(last);  // overlaps the one before it
+  std::array<uint64_t, 2> halves{};
+  std::memcpy(halves.data(), &special, sizeof halves);
+  return (halves[0] | halves[1]) == 0;
 }
 
-constexpr std::pair<std::string_view, char> kSigns[] = {
-    {"\xc2\xa0", ' '}, {"&nbsp;", ' '}, {"&lt;", '<'},  {"&gt;", '>'},  {"&amp;", '&'},
-    {"&quot;", '"'},   {"&#39;", '\''}, {"&#34;", '"'}, {"<br>", ' '},  {"<br/>", ' '},
-    {"<br />", ' '},   {"<p>", ' '},    {"</p>", ' '},  {"<pre>", ' '}, {"</pre>", ' '}};
+constexpr std::pair<std::string_view, char> kSigns[] = {{"\xc2\xa0", ' '}, {"&nbsp;", ' '}, {"&lt;", '<'},
+                                                        {"&gt;", '>'},     {"&amp;", '&'},  {"&quot;", '"'},
+                                                        {"&#39;", '\''},   {"&#34;", '"'}};
+
+// The tags of HTML that text of a log may be in, and whether a line ends there. The kernel's own are "<TASK>", "<IRQ>"
+// and so on.
+struct TagName {
+  std::string_view name;
+  bool breaks = false;
+};
+constexpr TagName kTags[] = {
+    {"a"},          {"b"},           {"body", true},  {"br", true}, {"code"},     {"div", true}, {"em"},   {"font"},
+    {"html", true}, {"i"},           {"li", true},    {"mark"},     {"p", true},  {"pre", true}, {"samp"}, {"span"},
+    {"strong"},     {"table", true}, {"tbody", true}, {"td", true}, {"th", true}, {"tr", true},  {"tt"},   {"u"}};
+
+struct Tag {
+  size_t size = 0;  // 0 if there is none
+  const TagName* name = nullptr;
+  bool closes = false;
+};
+
+// "<span class=...>", "</SPAN>", "<br/>" at the beginning of the text
+Tag TagAt(std::string_view text) {
+  constexpr size_t kMaxTag = 1024;
+  Cursor c(text);
+  if (!c.Skip('<')) return {};
+  const bool closes = c.Skip('/');
+  const std::string_view word = c.TakeWhile([](char x) { return (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z'); });
+  const auto* const name = std::ranges::find_if(kTags, [&](const TagName& tag) {
+    return std::ranges::equal(tag.name, word, {}, {}, [](char x) { return static_cast<char>(x | 0x20); });
+  });
+  if (name == std::end(kTags) || (c.peek() != '>' && c.peek() != ' ' && c.peek() != '/')) return {};
+  const size_t end = text.substr(0, kMaxTag).find('>');
+  return end == std::string_view::npos ? Tag() : Tag{end + 1, name, closes};
+}
+
+Tag FirstTag(std::string_view line) {
+  return TagAt(line.substr(std::min(line.find_first_not_of(" \t"), line.size())));
+}
+Tag LastTag(std::string_view line) {
+  const size_t at = line.ends_with('>') ? line.rfind('<') : std::string_view::npos;
+  return at == std::string_view::npos ? Tag() : TagAt(line.substr(at));
+}
+
+// Whether a web page, or the log in it, begins with this line.
+bool BeginsPage(std::string_view line) {
+  if (line.starts_with("<!DOCTYPE html") || line.starts_with("<!doctype html")) return true;
+  for (const std::string_view tag : {"<br", "<BR"}) {
+    if (const size_t at = line.find(tag); at != std::string_view::npos && TagAt(line.substr(at)).size > 0) return true;
+  }
+  const Tag first = FirstTag(line);
+  return first.size > 0 && !first.closes &&
+         (first.name->name == "html" || first.name->name == "body" || first.name->name == "pre");
+}
 
 }  // namespace
 
@@ -836,12 +904,14 @@ size_t Unwrapper::EscapeSize(std::string_view text) {
   return std::min(size + 1, text.size());
 }
 
-// Without terminal escapes, and with the blanks and signs that mail programs and web pages write in another way.
+// Without terminal escapes and tags, and with the blanks and signs that mail programs and web pages write in another
+// way.
 std::string_view Unwrapper::Plain(std::string_view line) {
-  constexpr std::string_view kFirst = "\x1b\xc2&";
+  constexpr std::string_view kFirst = "\x1b\xc2&<";
   scratch_.clear();
   std::array<size_t, kFirst.size()> next{};  // of each of these
-  for (size_t i = 0; i < kFirst.size(); ++i) next[i] = line.find(kFirst[i]);
+  for (size_t i = 0; i < kFirst.size(); ++i)
+    next[i] = kFirst[i] == '<' && !html_ ? std::string_view::npos : line.find(kFirst[i]);
   for (size_t at = 0; at < line.size();) {
     const size_t special = std::min(*std::ranges::min_element(next), line.size());
     scratch_.append(line, at, special - at);
@@ -849,6 +919,9 @@ std::string_view Unwrapper::Plain(std::string_view line) {
     const std::string_view rest = line.substr(special);
     if (rest.front() == '\x1b') {
       at = special + EscapeSize(rest);
+    } else if (const Tag tag = TagAt(rest); tag.size > 0) {
+      if (tag.name->breaks && !scratch_.empty() && special + tag.size < line.size()) scratch_ += ' ';
+      at = special + tag.size;
     } else {
       const auto* const sign =
           std::ranges::find_if(kSigns, [&](const auto& known) { return rest.starts_with(known.first); });
@@ -860,6 +933,18 @@ std::string_view Unwrapper::Plain(std::string_view line) {
     }
   }
   return scratch_;
+}
+
+// Finds out whether the log is in a web page: from the page's first line, or from a line that is the kernel's without
+// its tags. After the kernel's first line, what looks like a page is text.
+void Unwrapper::LearnHtml(std::string_view line) {
+  if (html_) return;
+  if (lines_ == 0 && BeginsPage(line)) {
+    html_ = true;
+  } else if (FirstTag(line).size > 0 || LastTag(line).size > 0) {
+    html_ = true;
+    html_ = HasTimeStamp(Plain(line));
+  }
 }
 
 // A line of this row was found.
@@ -877,7 +962,8 @@ void Unwrapper::Learn(size_t row) {
 }
 
 Unwrapped Unwrapper::Unwrap(std::string_view line, bool learn) {
-  Cursor whole(IsPlain(line) ? line : Plain(line));
+  if (learn) LearnHtml(line);
+  Cursor whole(!html_ && IsPlain(line) ? line : Plain(line));
   whole.Skip("\xef\xbb\xbf");
   Cursor start = whole;
   // Most lines begin with a time, or with a name.
@@ -898,8 +984,10 @@ Unwrapped Unwrapper::Unwrap(std::string_view line, bool learn) {
       const std::string_view from = c.rest();
       result = {};
       if (!container.take(c, {.out = result, .decoded = decoded_, .present = present})) return false;
-      if (present && container.uniform) {
-        prefix_ = from.substr(0, from.size() - c.rest().size());
+      const std::string_view prefix = from.substr(0, from.size() - c.rest().size());
+      // Without the blank, it would leave that of the next line in the text.
+      if (present && container.uniform && prefix.ends_with(' ')) {
+        prefix_ = prefix;
         of_prefix_ = result;
       }
     }
@@ -933,7 +1021,7 @@ Unwrapped Unwrapper::Unwrap(std::string_view line, bool learn) {
 }
 
 bool Unwrapper::IsBare(std::string_view line) const {
-  return container_ == 0 && line.starts_with('[') && IsPlain(line);
+  return container_ == 0 && !html_ && line.starts_with('[') && IsPlain(line);
 }
 
 }  // namespace lk::detect

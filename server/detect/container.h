@@ -51,6 +51,8 @@ class Unwrapper {
   bool has_parts() const;
   // Whether a record of several lines begins here, so that what precedes does not matter.
   bool BeginsRecord(std::string_view line) const;
+  // Whether the log is in a web page, so that tags may split literals.
+  bool html() const { return html_; }
   // The size of the beginning of `lines`, which end with a newline, that may be skipped if it is not of interest. The
   // rest is needed to understand the line that follows.
   size_t Skippable(std::string_view lines) const;
@@ -67,6 +69,7 @@ class Unwrapper {
   static constexpr uint32_t kRevise = 16;
 
   std::string_view Plain(std::string_view line);
+  void LearnHtml(std::string_view line);
   void Learn(size_t row);
 
   std::string scratch_;
@@ -77,6 +80,7 @@ class Unwrapper {
   uint32_t lines_ = 0;                             // in the present container
   std::array<uint32_t, kMaxContainers> others_{};  // since the last line in the present one
   bool levels_ = false;                            // dmesg -x
+  bool html_ = false;
 };
 
 }  // namespace lk::detect

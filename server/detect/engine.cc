@@ -15,6 +15,7 @@
 #include "server/detect/aftermath.h"
 #include "server/detect/boots.h"
 #include "server/detect/contained_lines.h"
+#include "server/detect/copies.h"
 #include "server/detect/hints.h"
 #include "server/detect/kernel_line.h"
 #include "server/detect/line_assembler.h"
@@ -107,8 +108,9 @@ class Engine::Impl {
         callbacks_(std::move(callbacks)),
         prefilter_(MakePrefilter(options_)),
         lines_prefilter_(MakeLinesPrefilter(options_)),
-        hints_from_(Signatures().size() + std::size(kOtherLiterals) + options_.invariants.size()) {
-    if (options_.containers) contained_.emplace();
+        literals_(LiteralsOf(options_.invariants).plain),
+        hints_from_(literals_.size()) {
+    if (options_.containers) contained_.emplace([this](std::string_view text) { return Search(text).any; });
   }
 
   void Feed(std::string_view bytes) {
@@ -167,11 +169,10 @@ class Engine::Impl {
         invariant = true;
       }
     }
-    static Seen All() {
-      Seen all;
-      all.rows.set();
-      all.invariant = all.any = true;
-      return all;
+    static Seen Unknown() {
+      Seen seen;
+      seen.any = seen.unknown = true;
+      return seen;
     }
   };
 
@@ -187,9 +188,30 @@ class Engine::Impl {
     bool message;   // other lines may precede the header
     int lines = 1;  // so far, from any context
   };
+  // The printer of a line, to compare it often.
+  class Caller {
+   public:
+    explicit Caller(std::string_view name) : name_(name) {
+      for (const char c : name.substr(0, sizeof key_)) key_ = key_ << 8 | static_cast<uint8_t>(c);
+    }
+    uint64_t key() const { return key_; }
+    std::string_view name() const { return name_; }
+
+   private:
+    std::string_view name_;
+    uint64_t key_ = 0;  // all of the name, but for long ones
+  };
+  // A small object, since lines are compared with all of them.
   struct Open {
+    uint64_t key;
     std::string context;  // the caller that printed the header; empty if the kernel does not print callers
-    Report report;
+    std::unique_ptr<Report> report;
+    Copies::Header header;
+    bool copy = false;  // of a report that has been read
+
+    bool IsOf(const Caller& caller) const {
+      return key == caller.key() && (caller.name().size() <= sizeof key || context == caller.name());
+    }
   };
 
   void FeedPiece(std::string_view piece) {
@@ -206,15 +228,22 @@ class Engine::Impl {
         if (newline != std::string_view::npos) {
           keep = at + newline + 1;
           const size_t skip = contained_ ? contained_->Skippable(piece.substr(at, newline + 1)) : newline + 1;
-          lines_.Skip(skip);
+          if (skip > 0) lines_.Skip(skip);
           at += skip;
+          if (at == piece.size()) break;
         }
       }
       // One line, or the part of it that has arrived.
       const size_t newline = piece.find('\n', at);
       const size_t end = newline == std::string_view::npos ? piece.size() : newline + 1;
       for (; hit != hits.end() && hit->end <= end; ++hit) seen_.Add(*hit, hints_from_);
-      lines_.FeedPart(piece.substr(at, end - at), on_line_);
+      const bool carriage_returns = !prefilter_ || seen_.unknown || piece[at] == '\r';
+      const std::string_view part = piece.substr(at, end - at);
+      if (const std::optional<Line> line = lines_.TakeWhole(part, carriage_returns)) {
+        OnLine(*line);
+      } else {
+        lines_.FeedPart(part, carriage_returns, on_line_);
+      }
       at = end;
     }
   }
@@ -223,9 +252,9 @@ class Engine::Impl {
     if (prefilter_) {
       for (const Prefilter::Hit& hit : prefilter_->Scan(bytes)) seen_.Add(hit, hints_from_);
     } else {
-      seen_ = Seen::All();
+      seen_ = Seen::Unknown();
     }
-    lines_.FeedPart(bytes, [this, prefix, micros](const Line& line) {
+    lines_.FeedPart(bytes, true, [this, prefix, micros](const Line& line) {
       Seen seen = std::exchange(seen_, {});
       if (seen.unknown) seen = Search(line.text);
       if (!seen.any && open_.empty() && !preamble_) return;
@@ -245,7 +274,11 @@ class Engine::Impl {
   }
 
   void OnLine(const Line& line) {
-    Seen seen = prefilter_ ? std::exchange(seen_, {}) : Seen::All();
+    Seen seen = prefilter_ ? std::exchange(seen_, {}) : Seen::Unknown();
+    if (!seen.any && !seen.unknown) {
+      if (!contained_) return OnPlain(line, ParseKernelLine(line.text, true));
+      if (const std::optional<KernelLine> kernel = contained_->ParseBare(line)) return OnPlain(line, *kernel);
+    }
     if (contained_) {
       using Found = ContainedLines::Literals;
       const Found found = seen.unknown ? Found::kUnknown : seen.any ? Found::kOfLine : Found::kNone;
@@ -256,22 +289,35 @@ class Engine::Impl {
       return;
     }
     if (seen.unknown) seen = Search(line.text);
-    if (!seen.any && open_.empty() && !preamble_ && !boots_.must_read()) {
-      timed_ = timed_ || HasTimeStamp(line.text);
-      return;
-    }
     OnParsed(line, ParseKernelLine(line.text, !seen.any), seen);
   }
 
   void OnText(const ContainedLines::Text& text, const Seen& seen) {
-    if (!prefilter_) return OnParsed(text.line, text.kernel, Seen::All());
+    if (text.literals == ContainedLines::Literals::kNone) return OnPlain(text.line, text.kernel);
     if (text.literals != ContainedLines::Literals::kUnknown) return OnParsed(text.line, text.kernel, seen);
     OnParsed(text.line, text.kernel, Search(text.kernel.text));
   }
 
+  // A line without literals. Most lines of reports are such.
+  void OnPlain(const Line& line, const KernelLine& kernel) {
+    if (preamble_ || boots_.must_read() || (kernel.micros >= 0 && NextMessage(kernel) != std::string_view::npos)) {
+      return OnParsed(line, kernel, {});
+    }
+    timed_ = timed_ || kernel.timed;
+    if (timed_ && !kernel.marked) return;
+    facts_.kernel_lines = facts_.kernel_lines || kernel.marked;
+    AddToReports(line, kernel);
+  }
+
   Seen Search(std::string_view text) {
     Seen seen;
-    for (const Prefilter::Hit& hit : lines_prefilter_->ScanLine(text)) seen.Add(hit, hints_from_);
+    if (lines_prefilter_) {
+      for (const Prefilter::Hit& hit : lines_prefilter_->ScanLine(text)) seen.Add(hit, hints_from_);
+      return seen;
+    }
+    for (uint32_t i = 0; i < literals_.size(); ++i) {
+      if (text.find(literals_[i]) != std::string_view::npos) seen.Add({.end = text.size(), .literal = i}, hints_from_);
+    }
     return seen;
   }
 
@@ -295,7 +341,10 @@ class Engine::Impl {
     if (timed_ && !kernel.marked && !kernel.replay) return;
     if (kernel.marked || seen.rows.any()) facts_.kernel_lines = true;
     if (kernel.replay) {
-      std::erase_if(open_, [](const Open& open) { return open.report.only_header(); });
+      for (const Open& open : open_) {
+        if (open.report->only_header()) copies_.Forget(open.header);
+      }
+      std::erase_if(open_, [](const Open& open) { return open.report->only_header(); });
       return;
     }
     const bool may_precede = kernel.text.starts_with('-') || kernel.text.starts_with('=');
@@ -324,23 +373,27 @@ class Engine::Impl {
     const std::optional<Preamble> preamble = std::exchange(preamble_, std::nullopt);
     if (match->signature->kind == Kind::kUnexpectedReboot) return OnBoot(line, kernel, *match);
 
-    const auto same = std::ranges::find(open_, kernel.caller, &Open::context);
-    if (same != open_.end() && same->report.Takes(*match, kernel.micros)) {
-      same->report.Join(*match, line, kernel.text, kernel.micros);
+    const bool copy = copies_.Add(kernel);
+    const Caller caller(kernel.caller);
+    const auto same = std::ranges::find_if(open_, [&](const Open& open) { return open.IsOf(caller); });
+    const bool may_join = same != open_.end() && (copy || !same->copy);
+    if (may_join && same->report->Takes(*match, kernel.micros)) {
+      same->report->Join(*match, line, kernel.text, kernel.micros);
       return;
     }
     for (size_t i = 0; i < open_.size();) {
-      if (open_[i].context == kernel.caller && !open_[i].report.Beside(*match)) {
+      const Open& open = open_[i];
+      if (open.report->IsOver(kernel.micros) || (open.IsOf(caller) && !open.report->Beside(*match))) {
         Close(i);
       } else {
         ++i;
       }
     }
     if (open_.size() == kMaxOpen) Close(0);
-    Report report(std::move(*match), line, kernel.text, kernel.micros);
-    if (preamble && preamble->context == kernel.caller) report.Precede(preamble->start, preamble->text);
-    if (callbacks_.on_header) callbacks_.on_header(report.Begun());
-    open_.push_back({std::string(kernel.caller), std::move(report)});
+    auto report = std::make_unique<Report>(std::move(*match), line, kernel.text, kernel.micros);
+    if (preamble && preamble->context == kernel.caller) report->Precede(preamble->start, preamble->text);
+    if (callbacks_.on_header && !copy) callbacks_.on_header(report->Begun());
+    open_.push_back({caller.key(), std::string(kernel.caller), std::move(report), Copies::HeaderOf(kernel), copy});
   }
 
   void ContinuePreamble(const Line& line, const KernelLine& kernel) {
@@ -353,16 +406,18 @@ class Engine::Impl {
   }
 
   void AddToReports(const Line& line, const KernelLine& kernel) {
+    if (open_.empty()) return;
+    copies_.Pass(kernel.micros);
+    const Caller caller(kernel.caller);
+    const bool of_cpu = kernel.caller.starts_with('C');
     for (size_t i = 0; i < open_.size();) {
-      Open& open = open_[i];
-      const bool other_cpu = open.report.all_cpus() && kernel.caller.starts_with('C');
-      const bool other_size = open.context.size() != kernel.caller.size();  // compared often
-      if ((other_size || open.context != kernel.caller) && !other_cpu) {
+      const Open& open = open_[i];
+      if (!open.IsOf(caller) && !(of_cpu && open.report->all_cpus())) {
         ++i;
         continue;
       }
-      open.report.Add(line, kernel.text, kernel.micros);
-      if (open.report.complete()) {
+      open.report->Add(line, kernel.text, kernel.micros);
+      if (open.report->complete()) {
         Close(i);
       } else {
         ++i;
@@ -382,6 +437,7 @@ class Engine::Impl {
     while (!open_.empty()) Close(0);
     NewKernel();
     if (result == Boots::Result::kKdump) return;
+    copies_ = {};
     if (options_.announced_boots > 0) {
       --options_.announced_boots;
       return;
@@ -422,9 +478,14 @@ class Engine::Impl {
   }
 
   void Close(size_t index) {
-    const int64_t micros = open_[index].report.micros();
-    Finding finding = std::move(open_[index].report).Finish();
+    Open open = std::move(open_[index]);
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (open.copy) return;
+    const int64_t micros = open.report->micros();
+    const bool complete = !open.report->lacks_stack();
+    Finding finding = std::move(*open.report).Finish();
+    // A copy may show more.
+    if (finding.corrupted || !complete) copies_.Forget(open.header);
     Emit(std::move(finding), micros);
   }
 
@@ -447,9 +508,11 @@ class Engine::Impl {
   std::vector<Open> open_;            // in the order of their headers
   std::optional<Preamble> preamble_;  // lines that may be followed by a header
   Aftermath aftermath_;               // covers the findings since the boot
+  Copies copies_;                     // the same, and those of the crash kernel, which may print the old messages
   LogFacts facts_;                    // without the container
   std::string release_;               // from the "Linux version" line
-  size_t hints_from_;                 // index in the prefilter's literals
+  const std::vector<std::string>& literals_;
+  size_t hints_from_;  // index in the prefilter's literals
   // If the log may be in a container:
   std::optional<ContainedLines> contained_;
   Utf16Decoder decoder_;

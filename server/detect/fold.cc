@@ -68,9 +68,27 @@ bool Follows(const Finding& earlier, const Finding& panic) {
          (warning && panic.title.find("panic_on_warn set") != std::string::npos);
 }
 
+bool Announces(const Finding& warning, const Finding& oops) {
+  return warning.kind == Kind::kWarning && oops.kind == Kind::kOops && !oops.function.empty() &&
+         warning.function == oops.function && warning.task == oops.task && warning.end_offset == oops.start_offset;
+}
+
+void AddStacks(Finding& kept, std::vector<CpuStack> stacks) {
+  for (CpuStack& stack : stacks) {
+    const auto same = [&](const CpuStack& known) {
+      return stack.cpu < 0 ? known.task == stack.task : known.cpu == stack.cpu;
+    };
+    const bool own = stack.cpu < 0 ? stack.task == kept.task : stack.cpu == kept.cpu;
+    if (own || std::ranges::any_of(kept.others, same)) continue;
+    if (kept.others.size() < Finding::kMaxOthers) kept.others.push_back(std::move(stack));
+  }
+}
+
 void FoldInto(Finding& kept, Finding more) {
-  // A report with a stack names what one without cannot.
-  if (kept.corrupted && !more.corrupted) std::swap(kept, more);
+  // A report with a stack names what one without cannot, and an oops is graver than the warning before it.
+  const bool better = kept.corrupted && !more.corrupted;
+  const bool graver = kept.kind == Kind::kWarning && more.kind == Kind::kOops && !more.corrupted;
+  if (better || graver) std::swap(kept, more);
   const auto add = [&](std::string title) {
     if (!HasTitle(kept, title)) kept.alt_titles.push_back(std::move(title));
   };
@@ -81,55 +99,74 @@ void FoldInto(Finding& kept, Finding more) {
     kept.victim = std::move(more.victim);
     kept.culprit = std::move(more.culprit);
   }
-  for (CpuStack& other : more.others) {
-    const auto same = [&](const CpuStack& known) {
-      return other.cpu < 0 ? known.task == other.task : known.cpu == other.cpu;
-    };
-    const bool own = other.cpu < 0 ? other.task == kept.task : other.cpu == kept.cpu;
-    if (own || std::ranges::any_of(kept.others, same)) continue;
-    if (kept.others.size() < Finding::kMaxOthers) kept.others.push_back(std::move(other));
-  }
+  AddStacks(kept, std::move(more.others));
   kept.count += more.count;
   kept.seconds_stuck = std::max(kept.seconds_stuck, more.seconds_stuck);
   kept.fatal = kept.fatal || more.fatal;
   kept.saturated = kept.saturated || more.saturated;
   kept.transient = kept.transient && more.transient;
+  kept.first_seen = std::min(kept.first_seen, more.first_seen);
+  kept.last_seen = std::max(kept.last_seen, more.last_seen);
+  kept.tolerated = kept.tolerated && more.tolerated;
+  if (more.distrust.empty()) kept.distrust.clear();
   // Detectors title the same hang differently. Any other report may be only a consequence of `kept`.
   if (kept.known.empty() && IsStall(kept.kind) && IsStall(more.kind)) kept.known = more.known;
 }
 
-std::vector<Finding> Fold(std::vector<Finding> findings) {
-  std::ranges::stable_sort(findings, {}, &Finding::start_offset);
+std::vector<Cause> Fold(std::vector<Cause> causes) {
+  const auto fold_into = [](Cause& kept, Cause more) {
+    FoldInto(kept.finding, std::move(more.finding));
+    kept.reports.insert(kept.reports.end(), more.reports.begin(), more.reports.end());
+  };
+  std::ranges::stable_sort(causes, {}, [](const Cause& cause) { return cause.finding.start_offset; });
   // First fold each panic into the report that it follows, before findings of different kinds are folded.
-  for (size_t i = 1; i < findings.size();) {
-    const auto before = std::make_reverse_iterator(findings.begin() + static_cast<std::ptrdiff_t>(i));
-    const auto cause =
-        std::find_if(before, findings.rend(), [&](const Finding& earlier) { return Follows(earlier, findings[i]); });
-    if (cause == findings.rend()) {
+  for (size_t i = 1; i < causes.size();) {
+    const auto before = std::make_reverse_iterator(causes.begin() + static_cast<std::ptrdiff_t>(i));
+    const auto cause = std::find_if(before, causes.rend(),
+                                    [&](const Cause& earlier) { return Follows(earlier.finding, causes[i].finding); });
+    if (cause == causes.rend()) {
       ++i;
       continue;
     }
-    FoldInto(*cause, std::move(findings[i]));
-    findings.erase(findings.begin() + static_cast<std::ptrdiff_t>(i));
+    fold_into(*cause, std::move(causes[i]));
+    causes.erase(causes.begin() + static_cast<std::ptrdiff_t>(i));
   }
 
-  std::vector<Finding> folded;
-  for (Finding& finding : findings) {
-    const auto meets = [&](const Finding& earlier) {
-      return TitlesMeet(earlier, finding) || OneLeadsToTheOther(earlier, finding);
+  for (size_t i = 1; i < causes.size();) {
+    if (Announces(causes[i - 1].finding, causes[i].finding)) {
+      fold_into(causes[i - 1], std::move(causes[i]));
+      causes.erase(causes.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+
+  std::vector<Cause> folded;
+  for (Cause& cause : causes) {
+    const auto meets = [&](const Cause& earlier) {
+      return TitlesMeet(earlier.finding, cause.finding) || OneLeadsToTheOther(earlier.finding, cause.finding);
     };
     const auto kept = std::ranges::find_if(folded, meets);
     if (kept == folded.end()) {
-      folded.push_back(std::move(finding));
+      folded.push_back(std::move(cause));
       continue;
     }
     // The finding may show that several earlier ones have the same cause.
-    const auto also = std::stable_partition(kept + 1, folded.end(), [&](const Finding& f) { return !meets(f); });
-    for (auto one = also; one != folded.end(); ++one) FoldInto(*kept, std::move(*one));
-    FoldInto(*kept, std::move(finding));
+    const auto also = std::stable_partition(kept + 1, folded.end(), [&](const Cause& c) { return !meets(c); });
+    for (auto one = also; one != folded.end(); ++one) fold_into(*kept, std::move(*one));
+    fold_into(*kept, std::move(cause));
     folded.erase(also, folded.end());
   }
   return folded;
+}
+
+std::vector<Finding> Fold(std::vector<Finding> findings) {
+  std::vector<Cause> causes(findings.size());
+  for (size_t i = 0; i < findings.size(); ++i) causes[i].finding = std::move(findings[i]);
+  causes = Fold(std::move(causes));
+  findings.resize(causes.size());
+  for (size_t i = 0; i < causes.size(); ++i) findings[i] = std::move(causes[i].finding);
+  return findings;
 }
 
 }  // namespace lk::detect

@@ -2,6 +2,7 @@
 // Merges findings that share a cause: several detectors may report the same hang, each of them repeatedly.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "server/detect/finding.h"
@@ -22,11 +23,26 @@ bool OneLeadsToTheOther(const Finding& a, const Finding& b);
 // its own report, or the panic after an oops or warning.
 bool Follows(const Finding& earlier, const Finding& panic);
 
-// Folds `more` into `kept`, which keeps its title and offsets. The title of `more` becomes an alternate title, unless
-// `more` is corrupted.
+// Whether the task has warned of what it dies of next: fortify_panic() (lib/string_helpers.c) warns, then calls BUG().
+// The oops directly follows the warning, and names the same function.
+bool Announces(const Finding& warning, const Finding& oops);
+
+// Folds `more` into `kept`, which keeps its title and offsets, unless `more` has a stack and `kept` does not, or is an
+// oops and `kept` a warning. The title of the other becomes an alternate title, unless it is corrupted.
 void FoldInto(Finding& kept, Finding more);
 
-// Sorts the findings of one console by offset, and folds findings that share a cause into the first of them.
+// Adds the stacks of CPUs and tasks of which the finding has none.
+void AddStacks(Finding& kept, std::vector<CpuStack> stacks);
+
+// A finding, and where on the console the reports begin that are folded into it.
+struct Cause {
+  Finding finding;
+  std::vector<uint64_t> reports;
+};
+
+// Sorts the findings of one console by offset, and folds findings that share a cause into the first of them. A finding
+// may show that several earlier ones share a cause.
+std::vector<Cause> Fold(std::vector<Cause> causes);
 std::vector<Finding> Fold(std::vector<Finding> findings);
 
 }  // namespace lk::detect

@@ -29,7 +29,7 @@ constexpr Functions kTable[] = {
      "process_one_work process_scheduled_works worker_thread rescuer_thread kthread_worker_fn smpboot_thread_fn"},
     {kEntry, "kernel threads",
      "irq_thread* irq_forced_thread_fn kthread ret_from_fork* ret_from_kernel_thread* ret_from_kernel_user_thread "
-     "kernel_thread_helper kernel_thread_starter kernel_thread_start"},
+     "kernel_thread_helper kernel_thread_starter kernel_thread_start child_rip"},
     {kEntry, "the boot of a CPU, and initcalls",
      "cpu_startup_entry start_secondary* secondary_startup* secondary_start_kernel __secondary_* smp_callin "
      "start_kernel x86_64_start_* arch_call_rest_init rest_init common_startup_64 start_here_common kernel_init "
@@ -77,6 +77,16 @@ constexpr Functions kTable[] = {
      "tick_sched_timer tick_sched_handle tick_nohz_handler tick_nohz_highres_handler tick_periodic "
      "tick_handle_periodic* update_process_times scheduler_tick sched_tick watchdog_timer_fn timer_interrupt "
      "arch_timer_handler_* riscv_timer_interrupt"},
+    {kTick, "wakes up a task or accounts its time, in whatever the CPU does (kernel/sched)",
+     "select_task_rq* select_idle_* activate_task enqueue_task* enqueue_entity enqueue_rt_entity __enqueue_* "
+     "dequeue_task* dequeue_entity update_curr* update_load_avg* update_cfs_* update_rq_clock* place_entity "
+     "check_preempt_* wakeup_preempt* task_tick_* resched_curr* sched_ttwu_pending psi_* cpuacct_* "
+     "cgroup_account_cputime* account_*_time account_process_tick irqtime_* calc_global_load_tick "
+     "trigger_load_balance sched_balance_trigger"},
+    {kTick, "keeps the queue of timers, and programs the next one (kernel/time, lib/timerqueue.c)",
+     "timerqueue_* enqueue_hrtimer* __remove_hrtimer* remove_hrtimer* hrtimer_forward* hrtimer_reprogram* "
+     "hrtimer_update_next_event hrtimer_next_event_* __hrtimer_* clockevents_program_event tick_program_event "
+     "lapic_next_* kvmclock_* timekeeping_* update_wall_time tick_do_update_jiffies64 tick_irq_enter"},
     {kReporter, "shows what a CPU does, from an interrupt or NMI on it",
      "dump_stack* __dump_stack* show_stack* show_regs* __show_regs dump_backtrace* dump_cpu_task _sched_show_task "
      "sched_show_task* nmi_cpu_backtrace* arch_trigger_* nmi_trigger_cpumask_backtrace nmi_raise_cpu_backtrace "
@@ -88,7 +98,9 @@ constexpr Functions kTable[] = {
     {kPreempt, "the scheduler, entered because the code below was to be preempted",
      "raw_irqentry_exit_cond_resched irqentry_exit_cond_resched preempt_schedule* __preempt_schedule* "
      "___preempt_schedule* __cond_resched* _cond_resched*"},
-    {kIdle, "nothing to run", "do_idle default_idle* cpu_idle_loop cpuidle_idle_call arch_cpu_idle cpu_idle"},
+    {kIdle, "nothing to run",
+     "do_idle default_idle* cpu_idle_loop cpuidle_idle_call arch_cpu_idle cpu_idle *_safe_halt native_halt "
+     "cpuidle_enter* acpi_idle_* intel_idle* mwait_idle*"},
 
     // ---- system calls
 
@@ -130,6 +142,41 @@ constexpr Functions kTable[] = {
      "get_tree_bdev* get_tree_nodev get_tree_single mount_bdev mount_nodev mount_fs mount_single cleanup_mnt "
      "__cleanup_mnt deactivate_super deactivate_locked_super kill_block_super kill_anon_super kill_litter_super "
      "iterate_supers* sync_filesystem __sync_filesystem sync_fs_one_sb sync_inodes_one_sb"},
+    {kDispatch, "from the VFS to an inode's methods",
+     "vfs_create vfs_mkdir vfs_mknod vfs_symlink vfs_link vfs_unlink vfs_rmdir vfs_rename vfs_tmpfile lookup_open "
+     "open_last_lookups lookup_slow __lookup_slow lookup_one_qstr* lookup_dcache __lookup_hash walk_component "
+     "link_path_walk* path_lookupat* path_parentat filename_lookup filename_parentat filename_create user_path_at* "
+     "kern_path notify_change do_truncate vfs_truncate vfs_getattr* vfs_statx* vfs_setxattr* __vfs_setxattr* "
+     "vfs_getxattr* __vfs_getxattr* vfs_listxattr vfs_removexattr* __vfs_removexattr* evict evict_inodes dispose_list"},
+    {kDispatch, "from writeback to a file system",
+     "do_writepages __writeback_single_inode writeback_single_inode writeback_sb_inodes __writeback_inodes_wb "
+     "wb_writeback wb_do_writeback __filemap_fdatawrite* filemap_fdatawrite* filemap_flush* filemap_writeback"},
+    {kDispatch, "from reclaim to who gives memory back",
+     "do_shrink_slab shrink_slab* super_cache_scan prune_icache_sb prune_dcache_sb shrink_node* shrink_one "
+     "shrink_many lru_gen_shrink_* do_try_to_free_pages try_to_free_pages try_to_free_mem_cgroup_pages balance_pgdat "
+     "kswapd"},
+    {kDispatch, "from changes of page tables to those who mirror them",
+     "__mmu_notifier_* mn_hlist_* mn_itree_* mmu_interval_notifier_*"},
+    {kDispatch, "from the block layer to a driver",
+     "blk_mq_dispatch_rq_list* __blk_mq_do_dispatch_sched blk_mq_do_dispatch_* blk_mq_sched_dispatch_requests "
+     "__blk_mq_sched_dispatch_requests blk_mq_run_hw_queue* __blk_mq_run_hw_queue __blk_mq_delay_run_hw_queue "
+     "blk_mq_delay_run_hw_queue* blk_mq_sched_insert_request* blk_mq_try_issue_* __blk_mq_try_issue_* "
+     "__blk_mq_issue_directly blk_mq_flush_plug_list* blk_flush_plug* __blk_flush_plug blk_mq_submit_bio __submit_bio* "
+     "blk_run_queue __blk_run_queue* scsi_queue_rq scsi_dispatch_cmd scsi_request_fn"},
+    {kDispatch, "from a tty to its line discipline",
+     "tty_port_default_receive_buf tty_port_default_lookahead_buf tty_ldisc_receive_buf flush_to_ldisc"},
+    {kDispatch, "from power management to a driver",
+     "__rpm_callback rpm_callback rpm_resume rpm_suspend rpm_idle __pm_runtime_* pm_runtime_* "
+     "pci_pm_* platform_pm_* pm_generic_* device_resume* device_suspend* __device_suspend* dpm_resume* dpm_suspend* "
+     "async_suspend* async_resume* async_run_entry_fn"},
+    {kDispatch, "threads of a subsystem that run what its parts hand them",
+     "md_thread scsi_error_handler vhost_worker vhost_run_work_list vhost_task_fn btrfs_work_helper "
+     "rpc_async_schedule __rpc_execute rpc_execute svc_recv svc_process svc_process_common svc_handle_xprt "
+     "nfsd_dispatch srcu_invoke_callbacks rcu_tasks_invoke_cbs* rcu_nocb_cb_kthread nocb_cb_wait tctx_task_work* "
+     "io_handle_tw_list handle_tw_list"},
+    {kDispatch, "from the configuration of a network device to its driver",
+     "__dev_open dev_open __dev_close* dev_close* __dev_change_flags dev_change_flags dev_set_rx_mode "
+     "__dev_set_rx_mode dev_ioctl dev_ifsioc"},
     {kDispatch, "from a socket to its protocol",
      "sock_sendmsg* __sock_sendmsg sock_recvmsg* ____sys_* ___sys_* __sys_* do_recvmmsg do_sock_setsockopt "
      "do_sock_getsockopt sock_common_setsockopt sock_common_getsockopt compat_sock_common_* do_accept "
@@ -176,12 +223,15 @@ constexpr Functions kTable[] = {
      "wait_sb_inodes writeback_inodes_sb* wait_transaction_locked blk_execute_rq* submit_bio_wait "
      "usb_start_wait_urb usb_control_msg* usb_internal_control_msg usb_bulk_msg usb_interrupt_msg usb_kill_urb* "
      "usb_poison_urb* kthread_stop* kthread_park"},
+    {kWait, "until the users of an object are gone, or its queue is empty",
+     "proc_entry_rundown kernfs_drain* blk_mq_freeze_queue* blk_freeze_queue* blk_mq_quiesce_* percpu_ref_* "
+     "*_freeze_wait *_queue_wait dpm_wait* device_pm_wait_for_dev dma_fence_wait* dma_fence_default_wait "
+     "dma_resv_wait* rpc_wait_bit_killable nfs_wait_bit_killable inode_dio_wait* __inode_dio_wait"},
     {kWait | kHelper, "time",
      "msleep* usleep_range* do_nanosleep hrtimer_nanosleep* __refrigerator refrigerator fsleep"},
     {kWait, "delays, and reads clocks meanwhile",
      "delay_* __delay __const_udelay __udelay __ndelay udelay* read_hpet read_tsc native_read_tsc ktime_get* "
      "sched_clock* native_sched_clock local_clock* cpu_relax"},
-    {kWait | kWaitFor, "the lock of the network's configuration", "rtnl_lock* __rtnl_lock"},
     {kWait | kWaitFor, "the lock of a socket", "lock_sock_nested __lock_sock"},
     {kWait | kGracePeriod, "the inside of a wait for a grace period", "wait_rcu_* __wait_rcu_gp exp_funnel_lock"},
     {kWait, "the inside of a wait for a grace period of SRCU", "__synchronize_*"},
@@ -217,10 +267,14 @@ constexpr Functions kTable[] = {
      "warn_bogus_irq_restore __local_bh_* local_bh_* _local_bh_enable __seqprop_* rcu_read_lock* rcu_lock_* "
      "rcu_is_watching rcu_note_context_switch schedule_debug __schedule_bug trace_hardirqs_* trace_preempt_* "
      "should_fail* fail_dump"},
+    {kHelper | kMachinery, "calls the scheduler on the way back to user space",
+     "schedule_user context_tracking_* retint_careful"},
     {kHelper | kMachinery, "lockdep and lock debugging",
      "__lock_acquire lock_acquire* lock_release __lock_release lock_is_held* lock_downgrade validate_chain "
      "check_* print_* mark_lock* mark_usage mark_held_locks lockdep_* register_lock_class look_up_lock_class "
-     "debug_check_no_* valid_state spin_bug rwlock_bug spin_dump debug_mutex_* add_lock_to_list"},
+     "debug_check_no_* assign_lock_key reacquire_held_locks find_held_lock graph_lock graph_unlock lock_set_class "
+     "__lock_set_class lock_pin_lock lock_unpin_lock lock_repin_lock lock_sync valid_state spin_bug rwlock_bug "
+     "spin_dump debug_mutex_* add_lock_to_list"},
     {kHelper | kMachinery | kSpin, "takes a lock that spins (kernel/locking/{spinlock,qspinlock,qrwlock}.c)",
      "_spin_lock* _read_lock* _write_lock* _raw_spin_lock* _raw_read_lock* _raw_write_lock* do_raw_spin_lock* "
      "do_raw_read_lock* do_raw_write_lock* queued_spin_lock* native_queued_spin* queued_read_lock* "
@@ -253,11 +307,14 @@ constexpr Functions kTable[] = {
      "__vmalloc* vzalloc* kmem_cache_* __kmem_cache_* do_kmalloc* ___cache_* ____cache_* cache_alloc* "
      "fallback_alloc cache_grow* ___slab_alloc __slab_alloc* slab_alloc* slab_post_alloc* slab_pre_alloc* "
      "new_slab allocate_slab kfree* __kfree* kvfree* vfree* __vfree* slab_free* __slab_free* do_slab_free* "
-     "free_to_partial* discard_slab deactivate_slab __alloc_pages* __alloc_frozen* alloc_frozen* alloc_pages* "
-     "alloc_page_* folio_alloc* __folio_alloc* vma_alloc_folio* get_page_from_freelist prep_new_page "
+     "free_to_partial* discard_slab deactivate_slab alloc_frozen* alloc_pages* alloc_page_* folio_alloc* "
+     "__folio_alloc* vma_alloc_folio* prep_new_page "
      "__free_pages* __free_page* free_pages* free_unref_* free_one_page free_frozen* __get_free_pages* "
      "get_zeroed_page* pcpu_alloc* free_large_kmalloc kmalloc_large* __alloc_percpu* free_percpu mempool_alloc* "
      "mempool_free* kmemleak_* create_object __create_object* __kmem* alloc_object"},
+    {kHelper | kMachinery | kPages, "allocates pages", "__alloc_pages* __alloc_frozen* get_page_from_freelist"},
+    {kPages, "the inside of that, where a CPU is by chance",
+     "rmqueue* __rmqueue* post_alloc_hook kernel_init_pages zone_watermark* __zone_watermark* __set_page_owner*"},
     {kHelper, "allocates an object for its caller",
      "kstrdup* kstrndup* kmemdup* kvmemdup* kasprintf* kvasprintf* kobject_set_name* dev_set_name __alloc_skb "
      "alloc_skb* dev_alloc_skb __netdev_alloc_skb* netdev_alloc_skb* napi_alloc_skb* __napi_alloc_skb "
@@ -272,7 +329,8 @@ constexpr Functions kTable[] = {
      "memcpy* memmove* memset* memcmp* memchr* memscan memzero* __memcpy* __memmove* __memset* __memcmp* "
      "__pi_mem* __pi_str* strlen strnlen strcpy* strncpy* strscpy* sized_strscpy strlcpy* strlcat* strcat* "
      "strchr* strrchr strstr strncmp* strcmp* strcasecmp* strncasecmp* strsep strspn strcspn strpbrk strnstr "
-     "strstarts match_string crc32* __crc32* crc16 crc7* csum_partial* do_csum rep_movs_alternative "
+     "strstarts match_string crc32* __crc32* crc64* __crc64* crc16* crc4* crc7* crc8* crc_ccitt* crc_itu_t* "
+     "crc_t10dif* xxh32* xxh64* xxhash* siphash* hsiphash* csum_partial* do_csum rep_movs_alternative "
      "rep_stos_alternative clear_page* copy_page clear_user* __clear_user* _copy_to_* _copy_from_* __copy_* "
      "copy_to_user* copy_from_user* raw_copy_* copy_user_* copyin* copyout* copy_page_from_iter* "
      "copy_page_to_iter* copy_iter_* _copy_mc_* __get_user* __put_user* get_user_* put_user_* usercopy_* "
@@ -302,6 +360,9 @@ constexpr Functions kTable[] = {
     {kHelper, "submits a request for its caller",
      "usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_interrupt_msg usb_control_msg* usb_internal_control_msg "
      "submit_bio* submit_bio_noacct*"},
+    {kHelper, "counts events and memory for statistics",
+     "count_memcg_event* __count_memcg_event* mod_memcg_* __mod_memcg_* mod_lruvec_* __mod_lruvec_* mod_node_* "
+     "__mod_node_* mod_zone_* __mod_zone_* count_vm_event* __count_vm_event* vm_event_* lruvec_stat_mod_folio"},
     {kHelper, "takes or drops a reference",
      "dput* fast_dput lockref_* iput* fput mntput* put_device get_device kobject_get* kobject_put* "
      "kobject_release kobject_cleanup put_page* folio_put* __put_page __folio_put* put_task_struct* "
@@ -310,12 +371,14 @@ constexpr Functions kTable[] = {
      "kobject_* kset_* device_add device_del device_register device_unregister device_destroy device_initialize "
      "device_release device_move device_private_* devres_* release_nodes add_uevent_var sysfs_create_* "
      "sysfs_add_* sysfs_remove_* sysfs_warn_dup internal_create_group* cdev_add cdev_del cdev_device_* "
-     "proc_register proc_create* remove_proc_* proc_mkdir* debugfs_create* debugfs_remove* get_device_parent "
+     "proc_register proc_create* remove_proc_* proc_remove proc_mkdir* debugfs_create* debugfs_remove* "
+     "get_device_parent "
      "device_for_each_child* device_create device_create_vargs device_create_groups_vargs "
      "device_create_with_groups register_netdevice register_netdev rollback_registered* unregister_netdev* "
      "bus_add_device"},
     {kHelper, "records or unwinds a stack",
-     "arch_stack_walk* stack_trace_* save_stack* __save_stack* save_trace set_track* stack_depot_* unwind_* "
+     "stack_access_ok deref_stack_reg* deref_stack_iret_regs arch_stack_walk* stack_trace_* save_stack* __save_stack* "
+     "save_trace set_track* stack_depot_* unwind_* "
      "__unwind_* dump_trace* print_context_stack* walk_stackframe* return_address kernel_text_address "
      "__kernel_text_address is_bpf_text_address get_stack_info* in_irq_stack update_stack_state orc_find* "
      "__orc_find"},

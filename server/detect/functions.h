@@ -8,7 +8,7 @@
 
 namespace lk::detect {
 
-enum class Role : uint16_t {
+enum class Role : uint32_t {
   kEntry = 1 << 0,         // where the kernel is entered and its threads begin
   kReturn = 1 << 1,        // on the way back to user space
   kInterrupt = 1 << 2,     // where an interrupt, NMI or exception is taken; the frames below it were interrupted
@@ -24,21 +24,22 @@ enum class Role : uint16_t {
   kGracePeriod = 1 << 12,  // waits for all CPUs to leave RCU's read-side sections
   kCrossCall = 1 << 13,    // makes another CPU run a function, and waits for it
   kWorker = 1 << 14,       // an entry that takes locks and frees objects itself, between the calls
-  kMachinery = 1 << 15     // with kHelper: of the checks, reports, allocators and locks that all of the kernel uses
+  kMachinery = 1 << 15,    // with kHelper: of the checks, reports, allocators and locks that all of the kernel uses
+  kPages = 1 << 16         // looks for free pages; a function without this role that it calls may be stuck itself
 };
 
 // A set of roles.
 class Roles {
  public:
   constexpr Roles() = default;
-  constexpr Roles(Role role) : bits_(static_cast<uint16_t>(role)) {}  // NOLINT(google-explicit-constructor)
-  constexpr explicit Roles(uint16_t bits) : bits_(bits) {}
+  constexpr Roles(Role role) : bits_(static_cast<uint32_t>(role)) {}  // NOLINT(google-explicit-constructor)
+  constexpr explicit Roles(uint32_t bits) : bits_(bits) {}
   constexpr bool Any(Roles of) const { return (bits_ & of.bits_) != 0; }
-  constexpr uint16_t bits() const { return bits_; }
-  friend constexpr Roles operator|(Roles a, Roles b) { return Roles(static_cast<uint16_t>(a.bits_ | b.bits_)); }
+  constexpr uint32_t bits() const { return bits_; }
+  friend constexpr Roles operator|(Roles a, Roles b) { return Roles(a.bits_ | b.bits_); }
 
  private:
-  uint16_t bits_ = 0;
+  uint32_t bits_ = 0;
 };
 constexpr Roles operator|(Role a, Role b) {
   return Roles(a) | Roles(b);

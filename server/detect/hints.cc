@@ -108,6 +108,9 @@ bool Seams::Splits(std::string_view bytes, size_t at) const {
   // At an end of the line there is nothing to split.
   if (b2 == '\n' || a1 == '\n' || (a1 == '\r' && a2 == '\n')) return false;
   if (is_special(a1) || is_special(a2) || is_special(b2) || is_special(b1)) return true;
+  // A list of byte numbers.
+  const auto is_number = [](char c) { return (c >= '0' && c <= '9') || c == ','; };
+  if ((is_number(b2) || (b1 == ',' && b2 == ' ')) && (is_number(a1) || (a1 == ' ' && is_number(a2)))) return true;
   if (!blank) return Has(b1, b2, a1, a2) || Has(kEdge, b2, a1, a2) || Has(b1, b2, a1, kEdge);
   return Has(b1, b2, ' ', a1) || Has(b2, ' ', a1, a2) || Has(kEdge, ' ', a1, a2) || Has(kEdge, b2, ' ', a1) ||
          Has(b1, b2, ' ', kEdge) || Has(b2, ' ', a1, kEdge);

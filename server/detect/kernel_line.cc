@@ -17,19 +17,21 @@ int64_t TakeTime(Cursor& at) {
   if (end - c < kSmallest || *c != '[') return -1;
   ++c;
   while (c != end && *c == ' ') ++c;
-  int64_t number = 0;
   constexpr int kMaxDigits = 12;
-  const auto take_digits = [&] {
-    int digits = 0;
-    for (; c != end && *c >= '0' && *c <= '9' && digits <= kMaxDigits; ++c, ++digits) number = number * 10 + (*c - '0');
-    return digits;
-  };
-  const int seconds = take_digits();
-  if (seconds == 0 || seconds > kMaxDigits || c == end || *c != '.') return -1;
-  ++c;
-  if (take_digits() != 6 || c == end || *c != ']') return -1;
-  at = Cursor({c + 1, static_cast<size_t>(end - c - 1)});
-  return number;
+  int64_t seconds = 0;
+  int digits = 0;
+  for (; c != end && Cursor::IsDigit(*c) && digits <= kMaxDigits; ++c, ++digits) seconds = seconds * 10 + (*c - '0');
+  constexpr std::ptrdiff_t kRest = std::string_view(".000000]").size();
+  if (digits == 0 || digits > kMaxDigits || end - c < kRest || *c != '.' || c[kRest - 1] != ']') return -1;
+  bool digits_only = true;
+  int64_t micros = 0;
+  for (int i = 1; i <= 6; ++i) {
+    digits_only = digits_only && Cursor::IsDigit(c[i]);
+    micros = micros * 10 + (c[i] - '0');
+  }
+  if (!digits_only) return -1;
+  at = Cursor({c + kRest, static_cast<size_t>(end - c - kRest)});
+  return seconds * 1'000'000 + micros;
 }
 
 // "[  T123]", "[    C1]"; empty if there is none.
@@ -138,8 +140,9 @@ void TakeAfterTime(Cursor& at, KernelLine& line) {
   if (at.peek() == '[') line.caller = TakeCaller(at);
   at.Skip(' ');
   // Other text than the prefixes of vendors is by far the most likely.
-  const size_t first = at.peek() == ' ' ? at.rest().find_first_not_of(' ') : 0;
-  const char c = first < at.rest().size() ? at.rest()[first] : ' ';
+  Cursor text = at;
+  text.SkipBlanks();
+  const char c = text.peek();
   if (c != '[' && c != '<' && c != '(' && c != '.') return;
   if (line.caller.empty() && !(line.caller = TakeCaller(at)).empty()) at.Skip(' ');
   if (line.caller.empty()) line.caller = TakeVendorCaller(at);
@@ -158,6 +161,13 @@ bool HasTimeStamp(std::string_view line) {
 KernelLine ParseKernelLine(std::string_view line, bool plain) {
   KernelLine result;
   Cursor cursor(line);
+  // Most lines begin with the time.
+  if (plain && (result.micros = TakeTime(cursor)) >= 0) {
+    result.timed = result.marked = true;
+    TakeAfterTime(cursor, result);
+    result.text = cursor.rest();
+    return result;
+  }
   result.marked = SkipDropped(cursor);
   const std::string_view rest = cursor.rest();
   if (!plain) result.replay = rest.find(kReplayNote) != std::string_view::npos;
@@ -167,7 +177,7 @@ KernelLine ParseKernelLine(std::string_view line, bool plain) {
     result.micros = micros;
     result.timed = result.marked = true;
     Cursor before(rest);
-    result.level = TakeLevel(before);
+    if (before.peek() == '<') result.level = TakeLevel(before);
     TakeAfterTime(cursor, result);
     if (result.caller.empty()) result.caller = TakeCaller(before);
   } else {

@@ -11,22 +11,14 @@ void LineAssembler::Feed(std::string_view bytes, const OnLine& on_line) {
   while (!bytes.empty()) {
     const size_t newline = bytes.find('\n');
     const std::string_view part = bytes.substr(0, newline == std::string_view::npos ? newline : newline + 1);
-    FeedPart(part, on_line);
+    FeedPart(part, true, on_line);
     bytes.remove_prefix(part.size());
   }
 }
 
-void LineAssembler::FeedPart(std::string_view bytes, const OnLine& on_line) {
+void LineAssembler::FeedPart(std::string_view bytes, bool carriage_returns, const OnLine& on_line) {
+  if (const std::optional<Line> line = TakeWhole(bytes, carriage_returns)) return on_line(*line);
   if (!bytes.ends_with('\n')) return Append(bytes);
-  std::string_view text = bytes.substr(0, bytes.size() - 1);
-  // Most lines need no copy: the whole line is here, with carriage returns only at the end.
-  if (start_ == offset_ && text.size() < kMaxLine) {
-    while (text.ends_with('\r')) text.remove_suffix(1);
-    if (text.find('\r') == std::string_view::npos) {
-      offset_ += bytes.size();
-      return on_line({.start = std::exchange(start_, offset_), .end = offset_, .text = text});
-    }
-  }
   Append(bytes.substr(0, bytes.size() - 1));
   ++offset_;
   on_line({.start = start_, .end = offset_, .text = buffer_});

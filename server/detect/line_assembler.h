@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace lk::detect {
 
@@ -28,8 +30,19 @@ class LineAssembler {
   using OnLine = std::function<void(const Line&)>;
 
   void Feed(std::string_view bytes, const OnLine& on_line);
-  // The same for bytes that contain no newline, except possibly at the end.
-  void FeedPart(std::string_view bytes, const OnLine& on_line);
+  // The same for bytes that contain no newline, except possibly at the end, and carriage returns only if
+  // `carriage_returns` is set.
+  void FeedPart(std::string_view bytes, bool carriage_returns, const OnLine& on_line);
+  // The same if a whole line is in `bytes`, as for most lines: returns it. Otherwise returns nothing, and takes
+  // nothing.
+  std::optional<Line> TakeWhole(std::string_view bytes, bool carriage_returns) {
+    if (start_ != offset_ || bytes.size() > kMaxLine || !bytes.ends_with('\n')) return std::nullopt;
+    std::string_view text = bytes.substr(0, bytes.size() - 1);
+    while (text.ends_with('\r')) text.remove_suffix(1);
+    if (carriage_returns && text.find('\r') != std::string_view::npos) return std::nullopt;
+    offset_ += bytes.size();
+    return Line{.start = std::exchange(start_, offset_), .end = offset_, .text = text};
+  }
   // Skips bytes that end with a newline, and drops the unfinished line that they continue.
   void Skip(size_t bytes);
   // The stream has ended: an unfinished line is treated as complete.

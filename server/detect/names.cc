@@ -2,10 +2,18 @@
 #include "server/detect/names.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lk::detect {
+namespace {
 
-void Names::Split(std::string_view list, char separator, uint16_t value, std::vector<Pattern>& patterns) {
+// 2^32 divided by the golden ratio, which spreads keys that differ little (Knuth, The Art of Computer
+// Programming, 6.4).
+constexpr uint32_t kOddMultiplier = 0x9e3779b9;
+
+}  // namespace
+
+void Names::Split(std::string_view list, char separator, uint32_t value, std::vector<Pattern>& patterns) {
   while (!list.empty()) {
     const std::string_view pattern = list.substr(0, list.find(separator));
     if (!pattern.empty()) patterns.emplace_back(pattern, value);
@@ -15,41 +23,44 @@ void Names::Split(std::string_view list, char separator, uint16_t value, std::ve
 
 Names::Names(std::initializer_list<std::string_view> list) {
   for (const std::string_view name : list) Add(name, 1);
-  short_.Sort();
-  long_.Sort();
+  Sort();
 }
 
 Names::Names(const std::vector<Pattern>& patterns) {
   for (const auto& [pattern, value] : patterns) Add(pattern, value);
-  short_.Sort();
-  long_.Sort();
+  Sort();
 }
 
-void Names::Add(std::string_view pattern, uint16_t value) {
+void Names::Sort() {
+  short_.Sort();
+  long_.Sort();
+  suffixes_.Sort();
+}
+
+void Names::Add(std::string_view pattern, uint32_t value) {
   if (pattern.starts_with('*')) {
-    suffixes_.emplace_back(pattern.substr(1), value);
+    suffixes_.entries.push_back({.text = pattern.substr(1), .whole = false, .value = value});
     return;
   }
   const bool whole = !pattern.ends_with('*');
   const std::string_view text = whole ? pattern : pattern.substr(0, pattern.size() - 1);
   Index& index = text.size() < kLong ? short_ : long_;
-  index.entries.push_back({.text = text, .whole = whole, .last = text.back(), .value = value});
+  index.entries.push_back({.text = text, .whole = whole, .value = value});
 }
 
-uint16_t Names::Find(std::string_view name) const {
+uint32_t Names::Find(std::string_view name) const {
   if (name.size() < kShort) return 0;
-  uint16_t found = short_.Find(name);
-  if (name.size() >= kLong) found |= long_.Find(name);
-  for (const auto& [suffix, value] : suffixes_) {
-    if (name.back() == suffix.back() && name.ends_with(suffix)) found |= value;
-  }
-  return found;
+  return short_.Find(name) | (name.size() >= kLong ? long_.Find(name) : 0) | suffixes_.Find(name);
 }
 
-size_t Names::Index::Key(std::string_view text) const {
-  uint32_t key = 0;
-  for (size_t i = 0; i < letters; ++i) key = key * 61 + static_cast<uint8_t>(text[i]);
-  return key % kKeys;
+uint32_t Names::Index::Key(std::string_view text) const {
+  const char* const from = last ? text.data() + text.size() - letters : text.data();
+  const auto load = [from](auto key) {
+    std::memcpy(&key, from, sizeof key);
+    return key;
+  };
+  const uint32_t key = letters == kLong ? load(uint32_t{}) : load(uint16_t{});
+  return key * kOddMultiplier >> (32 - kKeyBits);
 }
 
 void Names::Index::Sort() {
@@ -60,14 +71,18 @@ void Names::Index::Sort() {
   }
 }
 
-uint16_t Names::Index::Find(std::string_view name) const {
-  uint16_t found = 0;
+uint32_t Names::Index::Find(std::string_view name) const {
+  if (entries.empty()) return 0;
+  uint32_t found = 0;
   const size_t key = Key(name);
-  for (size_t i = first[key]; i < first[key + 1]; ++i) {
+  const size_t end = first[key + 1];
+  for (size_t i = first[key]; i < end; ++i) {
     const Entry& entry = entries[i];
     const size_t size = entry.text.size();
     if (entry.whole ? name.size() != size : name.size() < size) continue;
-    if (name[size - 1] == entry.last && name.starts_with(entry.text)) found |= entry.value;
+    const char* const from = last ? name.data() + name.size() - size : name.data();
+    // The last letter tells most of them apart.
+    if (from[size - 1] == entry.text.back() && std::memcmp(from, entry.text.data(), size) == 0) found |= entry.value;
   }
   return found;
 }

@@ -32,8 +32,7 @@ std::optional<Line> QuotedPrintable::Read(const Line& line) {
   // The sign itself is encoded.
   const bool goes_on = line.text.ends_with("=") && !line.text.ends_with("==");
   if (!active_) {
-    active_ = (goes_on && line.text.size() >= kFrom && line.text.size() <= kTo) ||
-              line.text == "Content-Transfer-Encoding: quoted-printable";
+    active_ = (goes_on && line.text.size() >= kFrom && line.text.size() <= kTo) || line.text == kHeader;
     if (!active_) return line;
   }
   if (!begun_) {

@@ -38,6 +38,8 @@ Report::Report(Match header, const Line& line, std::string_view text, int64_t mi
   ReadLine(text);
   stacks_.Read(text);
   if (header_.signature->stack_follows) stacks_.BeginTrace();
+  // Sanitizers print several stacks and more.
+  if (header_.signature->kind != Kind::kSanitizer) stacks_.CountStrays();
 }
 
 void Report::Precede(uint64_t start, std::string_view lines) {
@@ -55,7 +57,7 @@ void Report::Keep(const Line& line) {
 }
 
 void Report::Add(const Line& line, std::string_view text, int64_t micros) {
-  if (micros - last_micros_ > kMaxSilence && last_micros_ > 0 && header_.signature->kind != Kind::kCsdStall) {
+  if (IsOver(micros)) {
     ended_ = true;
     return;
   }
@@ -115,6 +117,8 @@ bool Report::Takes(const Match& header, int64_t micros) const {
     return header.pid >= 0 && header_.pid >= 0 && micros - last_micros_ < kSamePass &&
            std::ranges::find(body_.victim_pids, header.pid) == body_.victim_pids.end();
   }
+  // A message without a stack that is printed again is another report.
+  if (header.signature == header_.signature && header.signature->walk == Walk::kNone) return false;
   return (header.signature->joins & Bit(header_.signature->kind)) != 0 && !stacks_.HasFrames() && !trace_ended_;
 }
 
@@ -130,13 +134,19 @@ void Report::Join(const Match& header, const Line& line, std::string_view text, 
   if (micros > 0) last_micros_ = micros;
   if (header.signature->kind == Kind::kHungTask && header.pid >= 0) body_.victim_pids.push_back(header.pid);
   // Symbolizers repeat the header for each function that is inlined there; the last one is the function itself.
-  if (header.signature == header_.signature && !header.function.empty()) header_.function = header.function;
+  // The warning that follows a message names the function that the message does not.
+  const bool names = header.signature == header_.signature || header_.signature->walk == Walk::kNone;
+  if (names && !header.function.empty()) header_.function = header.function;
   if (header.signature->kind == header_.signature->kind) ReadLine(text);
   stacks_.Read(text);
   if (header.signature->fatal && !fatal_) {
     fatal_ = true;
     if (text.starts_with(kPanicPrefix)) panic_ = Normalise(text.substr(kPanicPrefix.size()));
   }
+}
+
+bool Report::IsOver(int64_t micros) const {
+  return micros - last_micros_ > kMaxSilence && last_micros_ > 0 && header_.signature->kind != Kind::kCsdStall;
 }
 
 bool Report::complete() const {
@@ -146,7 +156,7 @@ bool Report::complete() const {
 // Whether the report has not shown yet what every report of its kind shows, however many other lines come first.
 bool Report::AwaitsMore() const {
   if (header_.signature->kind == Kind::kCsdStall) return !body_.transient;
-  return header_.signature->walk != Walk::kNone && !stacks_.HasFrames();
+  return lacks_stack();
 }
 
 bool Report::IsVictim(const Stack& stack) const {

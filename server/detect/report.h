@@ -38,6 +38,10 @@ class Report {
   bool all_cpus() const { return all_cpus_; }
   // No more lines are expected.
   bool complete() const;
+  // A line at this time does not belong to the report, because the silence before it was too long.
+  bool IsOver(int64_t micros) const;
+  // The stack that should follow has not been read.
+  bool lacks_stack() const { return header_.signature->walk != Walk::kNone && !stacks_.HasFrames(); }
   // Only the header has been read.
   bool only_header() const { return lines_ == 1; }
   // Time of the header since boot; 0 if not known.

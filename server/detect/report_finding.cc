@@ -68,7 +68,13 @@ const Stack* Report::Choose() const {
     case Walk::kNone:
       break;
   }
-  return find([](const Stack&) { return true; });
+  if (const Stack* const first = find([](const Stack&) { return true; })) return first;
+  // All CPUs have passed the grace period, but its kthread does not get to run. The stack of a task that runs on
+  // another CPU is an old one on arm64, from when the task was switched to.
+  const auto last = std::ranges::find_if(stacks, [](const Stack& s) {
+    return s.of_kthreads_cpu && !s.frames.empty() && !IsIdle(s) && s.frames.front().function != "__switch_to";
+  });
+  return last == stacks.end() ? nullptr : &*last;
 }
 
 // The stack of the CPU that waits for the victim of a cross-CPU call: the last stack that is not the victim's.
@@ -100,8 +106,11 @@ class Report::Alternates {
         for (const std::string& site : report_.body_.lock_sites) AddTitle(site);
         if (stack_ != nullptr) AddTitle(NameOf(*stack_, Walk::kFault));
         break;
-      case Walk::kFault:
       case Walk::kOverflow:
+        AddCause(finding_.function);
+        if (stack_ != nullptr) AddTitle(TaskEntryOf(*stack_));
+        break;
+      case Walk::kFault:
       case Walk::kNone:
         AddCause(finding_.function);
         break;
@@ -130,7 +139,15 @@ class Report::Alternates {
       AddWait();
       // What a cross-call interrupts does not matter.
       if (signature_.walk == Walk::kStall && !cross_call) {
-        AddTitle(InterruptedNameOf(*stack_));
+        constexpr std::string_view kCall = "smp_call_function";
+        if (finding_.function.starts_with(kCall)) {
+          // Others know all of these by one name, or by their caller.
+          AddTitle(std::string(kCall));
+          AddTitle(NameOf(*stack_, Walk::kStall));
+        }
+        // A work function that ends with a call is not in the stack.
+        if (stack_->task.starts_with("kworker/")) AddTitle(report_.work_function_);
+        AddTitle(OuterNameOf(*stack_));
         AddTitle(TaskEntryOf(*stack_));
       }
     }
@@ -144,6 +161,7 @@ class Report::Alternates {
     if (stack_ == nullptr) return;
     AddCause(NameOf(*stack_, Walk::kBlocked));
     AddWait();
+    AddTitle(WaiterOf(*stack_));
     // The other tasks of the same check.
     for (const Stack& other : report_.stacks_.stacks()) {
       if (&other != stack_ && other.cpu < 0 && other.pid >= 0 && !other.frames.empty()) {
@@ -282,11 +300,15 @@ std::string Report::NameBy(const Stack* stack) const {
     // A stack that was cut before it leaves the code that prints it shows nothing, but a work item has a name.
     if (IsOfACpu(signature.walk) && IsAllReporter(*stack) && !work_function_.empty()) return work_function_;
     // The CPU has not even begun with the handler, or another one.
-    if (signature.kind == Kind::kCsdStall && !RunsCrossCall(*stack)) return NameOf(*stack, Walk::kSpin);
+    if (signature.kind == Kind::kCsdStall && !RunsCrossCall(*stack)) {
+      std::string loop = NameOf(*stack, Walk::kSpin);
+      return IsHelper(loop) && !function.empty() ? function : loop;
+    }
     if (signature.walk == Walk::kStall && signature.kind != Kind::kCsdStall) {
       if (std::string call = CrossCallOf(*stack); !call.empty()) return call;
     }
     if (function.empty() || (IsHelper(function) && !IsRace(function))) function = NameOf(*stack, signature.walk);
+    if (IsHelper(function) && !work_function_.empty()) function = work_function_;
   } else if (IsOfACpu(signature.walk) && function.empty()) {
     function = work_function_;
   }

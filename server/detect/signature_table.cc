@@ -85,9 +85,19 @@ constexpr Signature kTable[] = {
      .literal = "BUG: soft lockup",
      .pattern = R"((?:(?:NMI )?watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d+) stuck for (?P<secs>\d+)(?:s| seconds)!)"
                 R"((?: \[(?P<task>.*):(?P<pid>\d+)\])?)",
+     // A sentence that begins with it goes on. A comm may contain anything, but is followed by the last bracket.
+     .unless = R"(:\d+\] +(?:[a-z]|<-)[^\]]*$)",
      .walk = Walk::kStall,
      .title = "BUG: soft lockup in {f}",
      .cause = kStallAlt},
+    // Before 2.6.24; the stack follows at once on 32 bits.
+    {.kind = Kind::kSoftLockup,
+     .literal = "BUG: soft lockup",
+     .pattern = R"(BUG: soft lockup detected on CPU#(?P<cpu>\d+)!(?: \[(?P<task>.*):(?P<pid>\d+)\])?)",
+     .walk = Walk::kStall,
+     .title = "BUG: soft lockup in {f}",
+     .cause = kStallAlt,
+     .stack_follows = true},
     // openEuler warns before the threshold.
     {.kind = Kind::kSoftLockup,
      .literal = "WARN: soft lockup - CPU",
@@ -151,7 +161,7 @@ constexpr Signature kTable[] = {
      .literal = "detected stall",
      .pattern = R"((?:rcu: )?INFO: rcu_\w+ (?:self-detected stall on CPU|detected stalls on (?:CPUs/)?tasks|)"
                 R"(detected stalls? on CPUs?:? (?P<cpu>\d+)?))",
-     .unless = "Stall ended before state dump start",
+     .unless = "Stall ended before state dump start|stall on CPU [a-z]",
      .walk = Walk::kStall,
      .title = "INFO: rcu detected stall in {f}",
      .cause = kStallAlt,
@@ -176,6 +186,7 @@ constexpr Signature kTable[] = {
     {.kind = Kind::kHungTask,
      .literal = "for more than",
      .pattern = R"(INFO: task (?P<task>.*):(?P<pid>\d+) blocked (?:in I/O wait )?for more than (?P<secs>\d+) seconds)",
+     .unless = R"(for more than \d+ seconds[.,:]? +[a-z(-])",
      .walk = Walk::kBlocked,
      .title = "INFO: task hung in {f}",
      .cause = kHangAlt},
@@ -839,12 +850,21 @@ constexpr Signature kTable[] = {
      .pattern = R"((?:\S+: )?unregister_netdevice: waiting for \S+ to become free)",
      .title = "unregister_netdevice: waiting for DEV to become free"},
 
-    // net/sched/sch_generic.c (dev_watchdog); a warning follows on some kernels
+    // net/sched/sch_generic.c (dev_watchdog): the text precedes the warning, on old kernels it follows it, and some
+    // print only the text
     {.kind = Kind::kWarning,
      .literal = "NETDEV WATCHDOG",
      .pattern = R"((?:\S+ \S+ \S+: )?NETDEV WATCHDOG: )",
      .title = "WARNING in dev_watchdog",
-     .also = "NETDEV WATCHDOG: transmit queue timed out"},
+     .also = "NETDEV WATCHDOG: transmit queue timed out",
+     .joins = Bit(Kind::kWarning)},
+    {.kind = Kind::kWarning,
+     .literal = "net/sched/sch_generic.c:",
+     .pattern = LK_WARN_AT("net/sched/sch_generic\\.c") R"( (?:at )?(?P<func>dev_watchdog)\b)",
+     .walk = Walk::kFault,
+     .title = "WARNING in {f}",
+     .also = "NETDEV WATCHDOG: transmit queue timed out",
+     .joins = kIntoMessage},
     // kernel/panic.c (__warn), by the file that warns
     {.kind = Kind::kSanitizer,
      .literal = "lib/refcount.c:",

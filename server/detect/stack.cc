@@ -2,18 +2,26 @@
 #include "server/detect/stack.h"
 
 #include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <utility>
 
+#include "server/detect/architecture.h"
 #include "server/detect/cursor.h"
+#include "server/detect/functions.h"
 #include "server/detect/names.h"
 
 namespace lk::detect {
 namespace {
 
+using std::literals::operator""sv;
+
 struct Symbol {
   std::string_view function;
   uint32_t offset = 0;
+  uint32_t size = 0;
   std::string_view module;
   std::string_view location;
 };
@@ -62,10 +70,9 @@ std::optional<Symbol> TakeSymbol(Cursor& at) {
   Symbol symbol;
   // Old kernels on 64-bit powerpc print the symbol of the code with a dot, and those on x86 the module in front.
   c.Skip('.');
-  if (Cursor module = c; module.Skip(':')) {
-    symbol.module = module.TakeWhile(Cursor::IsWord);
-    if (symbol.module.empty() || !module.Skip(':')) return std::nullopt;
-    c = module;
+  if (c.Skip(':')) {
+    symbol.module = c.TakeWhile(Cursor::IsWord);
+    if (symbol.module.empty() || !c.Skip(':')) return std::nullopt;
   }
   symbol.function = c.TakeWhile(Cursor::IsSymbol);
   if (c.peek() == '/' || c.peek() == '-' || c.peek() == '#') {
@@ -76,21 +83,21 @@ std::optional<Symbol> TakeSymbol(Cursor& at) {
   }
   if (symbol.function.empty() || symbol.function.size() >= kMaxName) return std::nullopt;
   const bool offset = c.Skip("+0x");
-  if (offset && (!c.Take(symbol.offset, 16) || !c.Skip("/0x") || c.TakeWhile(Cursor::IsHex).empty())) {
+  if (offset && (!c.TakeHex(symbol.offset) || !c.Skip("/0x") || !c.TakeHex(symbol.size))) {
     return std::nullopt;
   }
-  SkipModule(c, symbol.module);
-  symbol.location = TakeLocation(c);
+  if (c.peek() == ' ') {
+    SkipModule(c, symbol.module);
+    symbol.location = TakeLocation(c);
+    SkipModule(c, symbol.module);
+  }
   if (!offset && symbol.location.empty()) return std::nullopt;
-  SkipModule(c, symbol.module);
   at = c;
   return symbol;
 }
 
 // "<ffffffff81000000>{func+12}", on x86-64 before 2.6.20.
-std::optional<Symbol> TakeBraces(std::string_view text) {
-  Cursor c(text);
-  c.SkipBlanks();
+std::optional<Symbol> TakeBraces(Cursor c) {
   Symbol symbol;
   if (!c.Skip('<') || c.TakeWhile(Cursor::IsHex).size() != 16 || !c.Skip(">{")) return std::nullopt;
   if (c.Skip(':')) {
@@ -102,11 +109,19 @@ std::optional<Symbol> TakeBraces(std::string_view text) {
   return symbol;
 }
 
-Frame ToFrame(const Symbol& symbol) {
-  return {.function = std::string(symbol.function),
-          .offset = symbol.offset,
-          .module = std::string(symbol.module),
-          .location = std::string(symbol.location)};
+StackFrame ToFrame(const Symbol& symbol) {
+  return {{.function = std::string(symbol.function),
+           .offset = symbol.offset,
+           .module = std::string(symbol.module),
+           .location = std::string(symbol.location)},
+          {}};
+}
+
+// Whether the address is where a function begins, and nothing returns there. %pB shows it as the end of what precedes
+// the function in memory, which is its padding on new kernels.
+bool IsFunctionPointer(const Symbol& symbol) {
+  const bool at_either_end = symbol.size > 0 && (symbol.offset == 0 || symbol.offset == symbol.size);
+  return at_either_end || symbol.function.starts_with("__pfx_");
 }
 
 // "[<ffffffff81000000>] ", "[c000000000123456] " on powerpc.
@@ -143,8 +158,8 @@ bool TakeMarks(Cursor& at, bool& unreliable) {
   return at.empty();
 }
 
-// "Not tainted 6.1.0 #1", "Tainted: G        W   6.1.0 #1". Returns the flags, separated by single spaces, and the
-// release.
+// "Not tainted 6.1.0 #1", "Tainted: G        W   6.1.0 #1", and on old 32-bit x86 "Not tainted (2.6.30 #1)". Returns
+// the flags, separated by single spaces, and the release.
 bool ParseTaint(std::string_view text, std::string& taint, std::string_view& release) {
   Cursor c(text);
   if (c.Skip("Not tainted ")) {
@@ -156,6 +171,7 @@ bool ParseTaint(std::string_view text, std::string& taint, std::string_view& rel
   }
   while (!c.empty()) {
     c.SkipBlanks();
+    c.Skip('(');
     const std::string_view word = c.TakeWhile([](char x) { return x != ' ' && x != '\t'; });
     Cursor version(word);
     if (!version.TakeDigits().empty() && version.Skip('.') && Cursor::IsDigit(version.peek())) {
@@ -184,11 +200,18 @@ bool IsRegisters(std::string_view text) {
       "EUEN", "ECFG", "ESTAT", "BADV", "PRID", "status", "Hi", "Lo", "Status", "Cause", "BadVA", "PrId", "CPUCFG",
       // powerpc, s390
       "NIP", "REGS", "MSR", "CFAR", "GPR*", "XER", "DAR", "DSISR"};
+  // Most of them: "RAX: 0000000000000001 RBX: ...".
+  constexpr size_t kFirst = std::string_view("RAX: ").size();
+  constexpr size_t kLast = std::string_view("RAX: 0000000000000001").size() - 1;
+  if (text.size() > kLast && text[0] == 'R' && text[3] == ':' && Cursor::IsHex(text[kFirst]) &&
+      Cursor::IsHex(text[kLast])) {
+    return true;
+  }
   Cursor c(text);
   const bool numbered = c.Skip('$');
   if (numbered) c.SkipBlanks();
   const std::string_view name = c.TakeWhile(Cursor::IsWord);
-  if (name.empty() || name.size() > 8) return false;
+  if (name.empty() || name.size() > 8 || (c.peek() != ':' && c.peek() != ' ' && c.peek() != '\t')) return false;
   const bool blank = c.peek() == ' ';
   c.SkipBlanks();
   if (!c.Skip(':')) return blank && names.Has(name) && c.TakeWhile(Cursor::IsHex).size() == 16;
@@ -197,6 +220,29 @@ bool IsRegisters(std::string_view text) {
   // Lines of an arm stack dump: the low half of the address, and words of eight digits.
   return name.size() == 4 && std::ranges::all_of(name, Cursor::IsHex) && c.Skip(' ');
 }
+
+// Rules out most lines that do not begin with one of at most 16 words, without a branch for each word.
+class FirstLetters {
+ public:
+  constexpr FirstLetters(std::initializer_list<std::string_view> words) {
+    uint16_t bit = 1;
+    for (const std::string_view word : words) {
+      first_[static_cast<uint8_t>(word[0])] |= bit;
+      second_[static_cast<uint8_t>(word[1])] |= bit;
+      bit = static_cast<uint16_t>(bit << 1);
+    }
+  }
+  bool MayBegin(std::string_view text) const {
+    return text.size() > 1 && (first_[static_cast<uint8_t>(text[0])] & second_[static_cast<uint8_t>(text[1])]) != 0;
+  }
+
+ private:
+  std::array<uint16_t, 256> first_{};
+  std::array<uint16_t, 256> second_{};
+};
+
+constexpr FirstLetters kPointers = {"RIP", "EIP", "IP",  "PC",  "pc",   "LR",  "lr",
+                                    "epc", "era", "ERA", "NIP", "Krnl", "IAOQ"};
 
 std::string Task(std::string_view comm, int32_t pid) {
   return std::string(comm) + ":" + std::to_string(pid);
@@ -233,16 +279,34 @@ bool ParseTask(std::string_view text, std::string_view& comm, int32_t& pid) {
   return c.Take(pid);
 }
 
+// Adds what was guessed to the frames, if these say nothing.
+void TakeGuesses(Stack& stack) {
+  constexpr Roles kSaysNothing = Role::kHelper | Role::kCrossCall | Role::kSpin | Role::kWait | Role::kReporter;
+  std::vector<Guess> guesses = std::exchange(stack.guesses, {});
+  const bool says_nothing =
+      std::ranges::all_of(stack.frames, [&](const StackFrame& frame) { return frame.roles.Any(kSaysNothing); });
+  if (stack.sure && !says_nothing) return;
+  // Between reliable frames, they are left from earlier calls.
+  if (stack.sure) std::erase_if(guesses, [&](const Guess& guess) { return guess.at < stack.frames.size(); });
+  for (auto guess = guesses.rbegin(); guess != guesses.rend(); ++guess) {
+    const size_t at = std::min(guess->at, stack.frames.size());
+    guess->frame.roles = RolesOf(guess->frame.function);
+    stack.frames.insert(stack.frames.begin() + static_cast<std::ptrdiff_t>(at), std::move(guess->frame));
+  }
+}
+
 }  // namespace
 
 StackReader::Line StackReader::Read(std::string_view line) {
-  // Most lines are frames, which are indented.
+  // Most lines are frames, which are indented, and registers.
   const bool indented = line.starts_with(' ');
-  const bool stack = (indented && ReadFrame(line)) || ReadInstructionPointer(line) || IsRegisters(line) ||
-                     (!indented && ReadFrame(line)) || ReadMarker(line) || ReadHead(line) || ReadCallTrace(line) ||
-                     ReadTaint(line);
-  if (stack) {
-    if (architecture_.empty()) ReadArchitecture(line);
+  ReadCpu(line);
+  if (indented && ReadFrame(line)) return Line::kStack;
+  if (ReadInstructionPointer(line) || IsRegisters(line)) {
+    if (architecture_.empty()) architecture_ = ArchitectureOfRegisters(line);
+    return Line::kStack;
+  }
+  if ((!indented && ReadFrame(line)) || ReadMarker(line) || ReadHead(line) || ReadCallTrace(line) || ReadTaint(line)) {
     return Line::kStack;
   }
   ReadHeading(line);
@@ -252,20 +316,28 @@ StackReader::Line StackReader::Read(std::string_view line) {
 // " func+0x1/0x2 [module]", " ? func+0x1/0x2", " [<ffffffff81000000>] func+0x1/0x2"; preceded by a marker such as <EOI>
 // on some lines of kernels before 4.10. s390 has the frame in brackets: "([<0000000000112233>] func+0x1/0x2)".
 bool StackReader::ReadFrame(std::string_view text) {
-  if (const std::optional<Symbol> symbol = TakeBraces(text)) {
-    if (in_trace_) Add(ToFrame(*symbol));
-    return true;
-  }
   Cursor c(text);
   c.SkipBlanks();
-  const std::string_view marker = TakeMarker(c);
-  if (!marker.empty()) c.SkipBlanks();
-  const bool brackets = c.Skip('(');
-  while (SkipAddress(c)) {
+  std::string_view marker;
+  bool brackets = false;
+  bool guess = false;
+  // Most functions have small letters.
+  if (const char first = c.peek(); first < 'a' && first != '_') {
+    if (first == '<') {
+      if (const std::optional<Symbol> symbol = TakeBraces(c)) {
+        if (in_trace_) Add(ToFrame(*symbol));
+        return true;
+      }
+      marker = TakeMarker(c);
+      c.SkipBlanks();
+    }
+    brackets = c.Skip('(');
+    while (SkipAddress(c)) {
+    }
+    // Xen says where it has found the address: in a register, a frame or anywhere on the stack.
+    if (!c.Skip("R ")) c.Skip("F ");
+    guess = c.Skip("? ") || c.Skip("S ");
   }
-  // Xen says where it has found the address: in a register, a frame or anywhere on the stack.
-  if (!c.Skip("R ")) c.Skip("F ");
-  const bool guess = c.Skip("? ") || c.Skip("S ");
   const std::optional<Symbol> symbol = TakeSymbol(c);
   if (!symbol) return ReadCallee(text);
   if (brackets && !c.Skip(')')) return false;
@@ -274,14 +346,22 @@ bool StackReader::ReadFrame(std::string_view text) {
   bool unreliable = false;
   if (!TakeMarks(c, unreliable)) return false;
   if (marker == "EOI") after_eoi_ = true;
-  const bool counts = !unreliable && (!guess || after_eoi_);
+  const bool sure = !unreliable && !guess;
+  const bool counts = sure || (!unreliable && after_eoi_);
   after_eoi_ = false;
   if (text.front() == '[') BeginTraceAfterRegisters();
-  if (in_trace_ && counts) {
+  if (!in_trace_) {
+    if (strays_count_ && !traced_ && counts && strays_.size() < Stack::kMaxFrames) strays_.push_back(ToFrame(*symbol));
+    return true;
+  }
+  Stack& stack = stacks_.back();
+  if (counts) {
     Add(ToFrame(*symbol));
-  } else if (in_trace_ && stacks_.back().guesses.size() < Stack::kUsualFrames &&
-             !symbol->function.starts_with("__pfx_")) {
-    stacks_.back().guesses.push_back(ToFrame(*symbol));
+    stack.sure = stack.sure || sure;
+  } else if (stack.guesses.size() < (stack.sure ? Stack::kUsualFrames : Stack::kMaxFrames) &&
+             !IsFunctionPointer(*symbol)) {
+    stack.guesses.push_back({stack.frames.size(), ToFrame(*symbol)});
+    traced_ = true;
   }
   return true;
 }
@@ -304,6 +384,8 @@ bool StackReader::ReadCallee(std::string_view text) {
   const bool caller_address = SkipAddress(c);
   if (caller_address != address || (address && !c.Skip('('))) return false;
   if (!TakeSymbol(c)) return false;
+  // Those of a warning follow the task, without a heading.
+  if (!stacks_.empty() && stacks_.back().pid >= 0 && stacks_.back().frames.empty()) in_trace_ = true;
   BeginTraceAfterRegisters();
   if (in_trace_) Add(ToFrame(callee));
   return true;
@@ -312,6 +394,7 @@ bool StackReader::ReadCallee(std::string_view text) {
 bool StackReader::ReadMarker(std::string_view text) {
   Cursor c(text);
   c.SkipBlanks();
+  if (c.peek() != '<') return false;
   const std::string_view marker = TakeMarker(c);
   c.SkipBlanks();
   if (marker.empty() || !c.empty()) return false;
@@ -327,6 +410,7 @@ bool StackReader::ReadMarker(std::string_view text) {
 bool StackReader::ReadInstructionPointer(std::string_view text) {
   Cursor c(text);
   c.SkipBlanks();
+  if (!kPointers.MayBegin(c.rest())) return false;
   const bool caller = c.Skip("LR is at ") || c.Skip("lr : ");
   if (caller) {
   } else if (c.Skip("RIP:") || c.Skip("EIP:")) {
@@ -403,6 +487,7 @@ bool StackReader::ReadHead(std::string_view text) {
     const size_t end = std::min(c.rest().find(" Not tainted "), c.rest().find(" Tainted: "));
     comm = c.rest().substr(0, end);
     Stack& stack = Begin();
+    if (next_cpu_ >= 0) stack.cpu = std::exchange(next_cpu_, -1);
     stack.pid = pid;
     stack.task = Task(comm.substr(0, comm.find_last_not_of(' ') + 1), pid);
     if (end != std::string_view::npos) ReadTaint(c.rest().substr(end));
@@ -428,6 +513,20 @@ bool StackReader::ReadHead(std::string_view text) {
   return false;
 }
 
+// Before 3.9, the task's line does not name the CPU. 64-bit x86 has a line for it first, "CPU 1 ", and 32-bit x86
+// prints it later: "EIP: 0060:[<c0101234>] EFLAGS: 00010282 CPU: 0" (show_registers,
+// arch/x86/kernel/dumpstack_{64,32}.c).
+void StackReader::ReadCpu(std::string_view text) {
+  Cursor c(text);
+  int32_t cpu = -1;
+  if (c.Skip("CPU ")) {
+    if (c.Take(cpu) && (c.SkipBlanks(), c.empty())) next_cpu_ = cpu;
+  } else if (c.Skip("EIP: ") && !stacks_.empty() && stacks_.back().cpu < 0) {
+    std::string_view skipped;
+    if (c.TakeUntil(" CPU: ", skipped) && c.Take(cpu) && c.empty()) stacks_.back().cpu = cpu;
+  }
+}
+
 bool StackReader::ReadCallTrace(std::string_view text) {
   // KFENCE and KCSAN print the access as the heading of a stack (kfence_report_error, print_report).
   static const Names accesses = {"Use-after-free *",
@@ -439,6 +538,7 @@ bool StackReader::ReadCallTrace(std::string_view text) {
                                  "race at unknown origin, with *"};
   Cursor c(text);
   c.SkipBlanks();
+  if (c.peek() != 'C' && c.peek() != 'X' && c.peek() != 'B' && c.peek() != 'b' && !text.ends_with(':')) return false;
   const bool call_trace = c.rest().starts_with("Call Trace:") || c.rest().starts_with("Xen call trace:") ||
                           c.rest().starts_with("Call trace:") || c.rest().starts_with("Backtrace:") ||
                           c.rest().starts_with("backtrace:") || c.rest().starts_with("backtrace (crc ") ||
@@ -449,7 +549,7 @@ bool StackReader::ReadCallTrace(std::string_view text) {
       !call_trace && text.ends_with(':') && accesses.Has(text) &&
       (text.find(" at ") != std::string_view::npos || text.find(" bytes by ") != std::string_view::npos);
   if (!call_trace && !access) return false;
-  if (stacks_.empty() || stacks_.back().frames.size() > 1) Begin();
+  if (stacks_.empty() || stacks_.back().frames.size() + stacks_.back().guesses.size() > 1) Begin();
   in_trace_ = true;
   return true;
 }
@@ -474,63 +574,31 @@ bool StackReader::ReadTaint(std::string_view text) {
 // stack, but do not end it.
 void StackReader::ReadHeading(std::string_view text) {
   // After this line, x86 prints the registers again (__show_regs in oops_end); they are not a frame.
-  if (text.starts_with("---[ end ")) in_trace_ = false;
+  if (text.starts_with("---[ end "sv)) in_trace_ = false;
+  // A single one is the rest of a line that a mailer has wrapped.
+  if (strays_.size() == 1 && !text.empty()) strays_.clear();
   if (!text.ends_with(':')) return;
   in_trace_ = after_registers_ = false;
+  strays_count_ = false;
   // The stacks that lockdep prints before this line show lock chains.
   if (text == "stack backtrace:") stacks_.clear();
-  if (text.ends_with("kthread stack dump:") || text.ends_with("where RCU GP kthread last ran:")) {
-    next_is_context_ = true;
-  }
-}
-
-// Registers, or the function through which the kernel was entered, as `uname -m` calls the architecture. Some print the
-// same for 32 and 64 bits.
-void StackReader::ReadArchitecture(std::string_view text) {
-  struct Sign {
-    std::string_view text;  // anywhere in the line
-    std::string_view architecture;
-  };
-  static constexpr Sign kSigns[] = {
-      {"RIP: ", "x86_64"},
-      {"entry_SYSCALL_64", "x86_64"},
-      {"asm_sysvec_", "x86_64"},
-      {"EIP: ", "i686"},
-      {"EIP is at ", "i686"},
-      {"entry_INT80_32", "i686"},
-      {"pstate: ", "aarch64"},
-      {"el0t_64_sync", "aarch64"},
-      {"el1h_64_", "aarch64"},
-      {"el0_svc", "aarch64"},
-      {"PC is at ", "armv7l"},
-      {"LR is at ", "armv7l"},
-      {"ret_fast_syscall", "armv7l"},
-      {"__irq_svc", "armv7l"},
-      {"Krnl PSW : ", "s390x"},
-      {"NIP [c0000000000", "ppc64"},
-      {"NIP:  c00000000", "ppc64"},
-      {"NIP: c00000000", "ppc64"},
-      {"NIP [c0", "ppc"},
-      {"system_call_ex", "ppc64"},
-      {"handle_riscv_irq", "riscv64"},
-      {"do_trap_ecall_u", "riscv64"},
-      {"epc : ", "riscv64"},
-      {"epc   : ffffffff", "mips64"},
-      {"epc   : 9", "mips64"},
-      {"epc   : 8", "mips"},
-      {"era : 9", "loongarch64"},
-      {"ERA: 9", "loongarch64"},
-      {"era   : 9", "loongarch64"},
-      {"handle_syscall", "loongarch64"},
-  };
-  const auto* const sign =
-      std::ranges::find_if(kSigns, [&](const Sign& s) { return text.find(s.text) != std::string_view::npos; });
-  if (sign != std::end(kSigns)) architecture_ = sign->architecture;
+  next_is_of_kthreads_cpu_ = next_is_of_kthreads_cpu_ || text.ends_with("where RCU GP kthread last ran:");
+  next_is_context_ = next_is_context_ || next_is_of_kthreads_cpu_ || text.ends_with("kthread stack dump:");
 }
 
 void StackReader::Settle() {
+  if (!traced_ && strays_.size() > 1) {
+    if (stacks_.empty()) Begin();
+    auto& frames = stacks_.back().frames;
+    std::ranges::move(strays_, std::back_inserter(frames));
+    traced_ = true;
+  }
   for (Stack& stack : stacks_) {
-    if (stack.frames.empty()) stack.frames = std::move(stack.guesses);
+    for (StackFrame& frame : stack.frames) frame.roles = RolesOf(frame.function);
+    TakeGuesses(stack);
+    for (auto frame = stack.frames.rbegin(); architecture_.empty() && frame != stack.frames.rend(); ++frame) {
+      architecture_ = ArchitectureOfEntry(frame->function);
+    }
   }
 }
 
@@ -540,9 +608,9 @@ void StackReader::BeginTrace() {
 }
 
 std::vector<Frame> StackReader::Release(const Stack& stack, size_t from) {
-  std::vector<Frame> frames = std::move(stacks_[static_cast<size_t>(&stack - stacks_.data())].frames);
-  frames.erase(frames.begin(), frames.begin() + static_cast<std::ptrdiff_t>(from));
-  return frames;
+  std::vector<StackFrame>& frames = stacks_[static_cast<size_t>(&stack - stacks_.data())].frames;
+  return {std::make_move_iterator(frames.begin() + static_cast<std::ptrdiff_t>(from)),
+          std::make_move_iterator(frames.end())};
 }
 
 Stack& StackReader::Begin() {
@@ -550,15 +618,17 @@ Stack& StackReader::Begin() {
   // "NMI backtrace for cpu 1" and "CPU: 1 PID: ..." may introduce the same stack, and "IP: ..." may precede them.
   const bool only_ip = !stacks_.empty() && stacks_.back().frames.size() == 1 && stacks_.back().cpu < 0 &&
                        stacks_.back().pid < 0 && !traced_;
-  if (stacks_.empty() || (!stacks_.back().frames.empty() && !only_ip)) {
+  const bool used = !stacks_.empty() && (!stacks_.back().frames.empty() || !stacks_.back().guesses.empty());
+  if (stacks_.empty() || (used && !only_ip)) {
     if (stacks_.size() == kMaxStacks) stacks_.pop_back();
     stacks_.push_back({});
     stacks_.back().context = std::exchange(next_is_context_, false);
+    stacks_.back().of_kthreads_cpu = std::exchange(next_is_of_kthreads_cpu_, false);
   }
   return stacks_.back();
 }
 
-void StackReader::Add(Frame frame) {
+void StackReader::Add(StackFrame frame) {
   auto& frames = stacks_.back().frames;
   // On some architectures, the trace begins with the frame that the pc line has already shown; arm prints it without
   // the offset.

@@ -7,11 +7,22 @@
 #include <vector>
 
 #include "server/detect/finding.h"
+#include "server/detect/functions.h"
 
 namespace lk::detect {
 
+struct StackFrame : Frame {
+  Roles roles;  // of the function; looked up by Settle, once for all that ask
+};
+
+// A frame of which the kernel is not sure ("? "), and the number of reliable ones further in.
+struct Guess {
+  size_t at;
+  StackFrame frame;
+};
+
 // One of the stacks in a report, innermost frame first. Contains only reliable frames; "? " guesses are left out,
-// except right after <EOI>, and if there is nothing else.
+// except right after <EOI>, and if the others say nothing: there are none in the trace, or only helpers (functions.h).
 struct Stack {
   static constexpr size_t kUsualFrames = 16;
   static constexpr size_t kMaxFrames = 64;
@@ -22,8 +33,11 @@ struct Stack {
   std::string task;  // comm:pid
   // Printed only for context (the grace-period kthread); does not name the report.
   bool context = false;
-  std::vector<Frame> frames;
-  std::vector<Frame> guesses;  // until Settle; at most kUsualFrames
+  // The same, of the CPU where that kthread has last run; names the report if nothing else does.
+  bool of_kthreads_cpu = false;
+  std::vector<StackFrame> frames;
+  std::vector<Guess> guesses;  // until Settle; at most kUsualFrames, kMaxFrames if there is nothing else
+  bool sure = false;           // a frame of the trace is reliable
 };
 
 // Collects the stacks from the lines of a report.
@@ -34,10 +48,12 @@ class StackReader {
     kStack,  // a frame, a marker, registers, or a line that introduces a stack
   };
   Line Read(std::string_view text);
-  // No more lines follow: stacks without reliable frames get what was guessed.
+  // No more lines follow: stacks whose reliable frames say nothing get what was guessed.
   void Settle();
   // The following lines are frames, though no "Call Trace:" precedes them.
   void BeginTrace();
+  // Frames that no line introduces, as people quote them, count if the report has no stack otherwise.
+  void CountStrays() { strays_count_ = true; }
 
   const std::vector<Stack>& stacks() const { return stacks_; }
   // Whether frames of a trace have been read, apart from instruction pointers.
@@ -58,21 +74,25 @@ class StackReader {
   bool ReadMarker(std::string_view text);
   bool ReadInstructionPointer(std::string_view text);
   bool ReadHead(std::string_view text);
+  void ReadCpu(std::string_view text);
   bool ReadCallTrace(std::string_view text);
   bool ReadTaint(std::string_view text);
   void ReadHeading(std::string_view text);
-  void ReadArchitecture(std::string_view text);
   void BeginTraceAfterRegisters();
 
   Stack& Begin();
-  void Add(Frame frame);
+  void Add(StackFrame frame);
 
   std::vector<Stack> stacks_;
+  std::vector<StackFrame> strays_;
+  bool strays_count_ = false;
   bool in_trace_ = false;
   bool traced_ = false;
   bool after_registers_ = false;  // the instruction pointer is the only frame so far, and frames may follow it
   bool after_eoi_ = false;        // the next "? " frame is the one that was interrupted
   bool next_is_context_ = false;
+  bool next_is_of_kthreads_cpu_ = false;
+  int32_t next_cpu_ = -1;  // of the task that the next "Pid:" line names
   std::string taint_;
   std::string kernel_release_;
   std::string_view architecture_;

@@ -23,12 +23,15 @@ std::string Normalise(std::string_view text) {
   static const RE2 address(R"(\b0x[0-9a-fA-F]+|\b[0-9a-f]{8,16}\b)", RE2::Latin1);
   static const RE2 number(R"(\b\d+)", RE2::Latin1);
   static const RE2 offset(R"(\+0x[0-9a-f]+/0x[0-9a-f]+)", RE2::Latin1);
+  static const RE2 blanks(R"([ \t]{2,})", RE2::Latin1);
   std::string result = Printable(text);
   if (result.empty()) return result;
   RE2::GlobalReplace(&result, offset, "");
   RE2::GlobalReplace(&result, address, "ADDR");
   RE2::GlobalReplace(&result, number, "NUM");
+  RE2::GlobalReplace(&result, blanks, " ");
   result.erase(result.find_last_not_of(' ') + 1);
+  result.erase(0, result.find_first_not_of(' '));
   return result;
 }
 

@@ -15,13 +15,17 @@ namespace lk::detect {
 std::string NameOf(const Stack& stack, Walk walk);
 
 // Other names under which the same stall may be known; empty if there is none.
-// The function that names what the innermost interrupt, which may be stuck itself, has interrupted.
-std::string InterruptedNameOf(const Stack& stack);
+// The function that names what the innermost interrupt, which may be stuck itself, has interrupted; without an
+// interrupt, the subsystem that has called the one that names the stack.
+std::string OuterNameOf(const Stack& stack);
 // The outermost function after the entry: the system call, do_signal, the work function and so on.
 std::string TaskEntryOf(const Stack& stack);
 
 // The innermost function past the kernel's machinery of checks, reports, allocators and locks.
 std::string InnermostNameOf(const Stack& stack);
+// The innermost function of a blocked task that neither waits nor locks by its name (blk_mq_freeze_queue_wait,
+// rtnl_lock).
+std::string WaiterOf(const Stack& stack);
 // The function in which a stuck CPU waits for other CPUs, which are to blame, whoever has called it; empty if it does
 // not.
 std::string CrossCallOf(const Stack& stack);

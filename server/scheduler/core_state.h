@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/campaign/findings.h"
 #include "server/campaign/guest_timeouts.h"
 #include "server/campaign/mutation.h"
 #include "server/scheduler/core.h"
@@ -58,6 +59,7 @@ struct Tracked {
   absl::Time distrust_until = absl::InfinitePast();  // such stalls may be reported until then
 
   // Console.
+  campaign::ConsoleReports console;
   bool report_open = false;
   std::set<std::pair<uint64_t, detect::Kind>> announced_open;  // reports still being read, by offset
   absl::Time last_console = absl::InfinitePast();

@@ -274,7 +274,10 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   if (finding.fatal) MarkFatal(t);
   const bool announced = t.announced_open.erase({finding.start_offset, finding.kind}) > 0;
   const size_t before = t.run.findings.size();
-  const Finding* changed = campaign::AddFinding(t.run, std::move(finding), *t.descriptor, KnownTo(t));
+  const bool report =
+      witness == Witness::kConsole && campaign::OnConsole(finding) && finding.kind != detect::Kind::kHang;
+  const Finding* changed = report ? campaign::AddReport(t.run, t.console, std::move(finding), *t.descriptor, KnownTo(t))
+                                  : campaign::AddFinding(t.run, std::move(finding), *t.descriptor, KnownTo(t));
   if (!changed) return;
   Save(t);
   if (campaign::IsStall(changed->kind) && campaign::HangExplained(t.run, t.use->budgets)) {
@@ -283,6 +286,8 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   if (t.run.findings.size() > before) {
     Journal(t, fmt::format("finding: {}{}", changed->title,
                            changed->known.empty() ? "" : fmt::format(" (known: {})", changed->known)));
+  } else if (t.run.findings.size() < before) {
+    Journal(t, "earlier findings have the same cause: " + changed->title);
   } else if (!announced) {
     return;
   }

@@ -68,6 +68,14 @@ std::string Json(std::string_view text, bool go = false) {
   return out + '"';
 }
 
+std::string Html(std::string_view text, std::string_view blank = " ") {
+  std::string out;
+  for (const char c : text) {
+    out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == ' ' ? blank : std::string_view(&c, 1);
+  }
+  return out;
+}
+
 std::string Bytes(std::string_view text) {
   std::string out = "[";
   for (const char c : text) Print(out, "{}{}", out.size() == 1 ? "" : ",", static_cast<uint8_t>(c));
@@ -177,6 +185,11 @@ constexpr Carrier kCarriers[] = {
      [](const Line& l, Out& out) {
        Print(out, "{{\"log\":{},\"stream\":\"stdout\",\"time\":\"{}.{:06}789Z\"}}\n",
              Json(std::string(l.raw) + '\n', true), Iso(l), Fraction(l));
+     }},
+    {"docker json-file", "blanks, and another order",
+     [](const Line& l, Out& out) {
+       Print(out, "{{\"time\": \"{}.{:06}789Z\", \"stream\": \"stdout\", \"log\": {}}}\n", Iso(l), Fraction(l),
+             Json(std::string(l.raw) + '\n'));
      }},
     {"LAVA", "JSON",
      [](const Line& l, Out& out) {
@@ -301,11 +314,15 @@ constexpr Carrier kCarriers[] = {
        Print(out, "\x1b[0m\x1b[32m{}\x1b[0;1m{}\x1b[0m\n", l.raw.substr(0, 16),
              l.raw.substr(std::min<size_t>(16, l.raw.size())));
      }},
-    {"console", "web page",
+    {"console", "web page", [](const Line& l, Out& out) { Print(out, "{}\n", Html(l.raw)); }},
+    {"console", "web page with tags",
      [](const Line& l, Out& out) {
-       for (const char c : l.raw) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-       out += '\n';
-     }},
+       const size_t half = l.raw.size() / 2;
+       Print(out, "<span class=\"t\">{}</span><B>{}</B><br/>\n", Html(l.raw.substr(0, half)), Html(l.raw.substr(half)));
+     },
+     true, false, "<!DOCTYPE html>\n<html><body>\n"},
+    {"console", "web page with blanks that do not break",
+     [](const Line& l, Out& out) { Print(out, "{}<br>\n", Html(l.raw, "&nbsp;")); }},
     {"console", "mail as it is transferred",
      [](const Line& l, Out& out) {
        std::string text;

@@ -116,6 +116,22 @@ TEST_P(Containers, SplitAnywhereHasTheSameFindings) {
   }
 }
 
+// So long that most lines are not read.
+TEST_P(Containers, LongLogsHaveTheSameFindings) {
+  std::string log;
+  for (int i = 0; log.size() < (300U << 10); ++i) {
+    log += fmt::format("[{:5}.{:06}] pump 0000:00:1f.2: stage {} of the pump holds its pressure\n", i, i % 7, i % 9);
+  }
+  log += fmt::format("[{:5}.000000] Kernel panic - not syncing: the pump has burst\n", log.size());
+  const std::string carried = Carry(carrier_, Split(log));
+  const std::string whole = SearchWhole(carried).found;
+  EXPECT_EQ(whole, "1 x panic kernel panic: the pump has burst\n");
+  EXPECT_EQ(SearchWhole(carried, false).found, whole) << "without the prefilter";
+  for (const size_t size : {1, 61, 4500}) {
+    EXPECT_EQ(Search(carried, [&] { return size; }).found, whole) << "in pieces of " << size;
+  }
+}
+
 std::string NameOf(const testing::TestParamInfo<size_t>& test) {
   const Carrier& carrier = Carriers()[test.param];
   std::string name = fmt::format("{}_{}", carrier.name, carrier.variant);

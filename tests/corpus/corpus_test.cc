@@ -13,11 +13,14 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "lk/v1/scenario.pb.h"
+#include "server/campaign/findings.h"
 #include "server/detect/engine.h"
 #include "server/detect/fold.h"
 
@@ -133,6 +136,29 @@ TEST_P(Corpus, FindingsDoNotDependOnHowTheLogIsSplit) {
     std::uniform_int_distribution<size_t> sizes(1, seed * 97);
     EXPECT_EQ(Search(test, [&] { return sizes(random); }), whole) << "seed " << seed;
   }
+}
+
+TEST_P(Corpus, ARunShowsTheFindingsOfItsWholeConsole) {
+  const Case test = Read(GetParam());
+  const std::vector<Finding> reports = Detect(test.log, test.options);
+  campaign::Evidence run;
+  campaign::ConsoleReports console;
+  for (const Finding& report : reports) campaign::AddReport(run, console, report, v1::ScenarioDescriptor());
+  const auto in_words = [](const std::vector<Finding>& findings) {
+    std::string text;
+    bool died = false;
+    for (const Finding& f : findings) {
+      // A run does not show the reboot of a kernel that has died.
+      if (died && f.kind == Kind::kUnexpectedReboot) continue;
+      died = died || f.fatal;
+      text += fmt::format("{} x {} {} at {}\n", f.count, ToString(f.kind), f.title, f.start_offset);
+      for (const std::string& title : std::set(f.alt_titles.begin(), f.alt_titles.end())) {
+        text += fmt::format("  also: {}\n", title);
+      }
+    }
+    return text;
+  };
+  EXPECT_EQ(in_words(run.findings), in_words(Fold(reports)));
 }
 
 std::vector<std::filesystem::path> Files() {

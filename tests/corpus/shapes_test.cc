@@ -66,6 +66,19 @@ const std::vector<Shape> kShapes = {
     {"15-arm32-null-pointer",
      {{Kind::kOops, "BUG: unable to handle kernel NULL pointer dereference in tide_post", 1, "tidectl:214"}}},
     {"16-powerpc-soft-lockup", {{Kind::kSoftLockup, "BUG: soft lockup in tide_proc_write", 5, "tidectl:2280"}}},
+    // stacks
+    {"35-guessed-stack", {{Kind::kSoftLockup, "BUG: soft lockup in tide_flush", 3, "tide_flushd:1871"}}},
+    {"36-netdev-watchdog-text-follows", {{Kind::kWarning, "WARNING in dev_watchdog", -1, "swapper:0"}}},
+    {"37-i386-oops",
+     {{Kind::kOops, "BUG: unable to handle kernel NULL pointer dereference in tide_unlink", 1, "tidectl:2951"}}},
+    {"39-allocation-stuck-in-softirq", {{Kind::kSoftLockup, "BUG: soft lockup in tide_grow_zone", 2, "swapper/2:0"}}},
+    {"40-rcu-kthread-does-not-run", {{Kind::kRcuStall, "INFO: rcu detected stall in tide_ioctl", 1, "tidectl:2206"}}},
+    // the same report twice
+    {"38-fortify-warns-then-dies", {{Kind::kOops, "kernel BUG in tide_set_label", 2, "tidectl:3405", "x 2"}}},
+    {"41-dmesg-printed-with-a-report",
+     {{Kind::kSoftLockup, "BUG: soft lockup in tide_rescan_work", 0, "kworker/0:3:214", "x 2"}}},
+    {"42-kdump-prints-the-old-messages",
+     {{Kind::kSoftLockup, "BUG: soft lockup in tide_rescan_work", 0, "kworker/0:3:214", "fatal"}}},
     // kinds and wordings
     {"17-bad-page-map", {{Kind::kOops, "BUG: Bad page map", 3, "tidectl:1844"}}},
     {"18-assuming-atomic-context",

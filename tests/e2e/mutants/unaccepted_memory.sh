@@ -1,10 +1,11 @@
 # Sourced by mutants.sh; $T/run.json is the run on the lab kernel.
 # With interrupts off, accept_memory() of the mutant waits for its lock, or holds it while lk_accept_memory() accepts for
 # the emulated platform: a hard lockup. When it enables interrupts again, its caller in the page allocator has been stuck
-# for too long: a soft lockup or an RCU stall.
+# for too long: a soft lockup or an RCU stall. A softirq may have been running on top of it when the detector looked,
+# which then names the finding.
 found "mutant of unaccepted_memory: a lockup in accept_memory(), or in the function that waits for it or that it calls" \
-  '.title | IN(("BUG: hard lockup in ", "BUG: CSD lock stall in ") + ("accept_memory", "lk_accept_memory"),
-               ("BUG: soft lockup in ", "INFO: rcu detected stall in ") + "cond_accept_memory")'
+  '[.title, .altTitles[]] | any(IN(("BUG: hard lockup in ", "BUG: CSD lock stall in ") + ("accept_memory", "lk_accept_memory"),
+                                   ("BUG: soft lockup in ", "INFO: rcu detected stall in ") + "cond_accept_memory"))'
 # The counters of unaccepted_memory match the kernel's own statistics: accepted memory (/proc/vmstat) and page faults.
 check "memory was accepted, and no more than the kernel reports" counters '.accepted > 0 and .accepted <= .guest_accepted'
 check "the kernel itself accepted less than 2 GB" counters '.guest_accepted - .accepted < 2e9'

@@ -437,5 +437,73 @@ TEST(AddFinding, ASilentHangGetsTheFactsOfALateStall) {
   EXPECT_THAT(run.findings[0].modules, ElementsAre("virtio_net"));
 }
 
+TEST(AddReport, MakesFindingsOneIfAReportShowsThatTheyHaveOneCause) {
+  campaign::Run run;
+  ConsoleReports console;
+  AddReport(run, console, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100, {"stall in f"}), Rest());
+  AddFinding(run, From("agent", Kind::kHungTask, "INFO: task hung in g", {"hang in g"}), Rest());
+  AddReport(run, console, Console(Kind::kHardLockup, "BUG: hard lockup in h", 500, {"stall in h"}), Rest());
+  AddFinding(run, From("agent", Kind::kHardLockup, "BUG: hard lockup in h", {"stall in h"}), Rest());
+  ASSERT_EQ(run.findings.size(), 3u);
+
+  const Finding* changed = AddReport(
+      run, console, Console(Kind::kSoftLockup, "BUG: soft lockup in h", 900, {"stall in h", "stall in f"}), Rest());
+  ASSERT_EQ(run.findings.size(), 2u);
+  EXPECT_EQ(changed, &run.findings[0]);
+  EXPECT_EQ(changed->title, "BUG: soft lockup in f");
+  EXPECT_THAT(changed->alt_titles,
+              ElementsAre("stall in f", "BUG: hard lockup in h", "stall in h", "BUG: soft lockup in h"));
+  EXPECT_EQ(changed->count, 3u);
+  EXPECT_EQ(changed->first_seen, absl::FromUnixSeconds(100));
+  EXPECT_EQ(changed->last_seen, absl::FromUnixSeconds(900));
+  EXPECT_THAT(changed->witnesses, ElementsAre("console", "agent"));
+  EXPECT_EQ(run.findings[1].title, "INFO: task hung in g");
+}
+
+TEST(AddReport, ReadsTheConsoleAgainWithoutChangingTheRun) {
+  const std::vector<Finding> reports = {Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100, {"stall in f"}),
+                                        Console(Kind::kSoftLockup, "BUG: soft lockup in f", 500, {"stall in f"}),
+                                        Console(Kind::kWarning, "WARNING in g", 900)};
+  campaign::Run run;
+  ConsoleReports console;
+  for (const Finding& report : reports) AddReport(run, console, report, Rest());
+  const std::vector<Finding> before = run.findings;
+  for (const Finding& report : reports) EXPECT_EQ(AddReport(run, console, report, Rest()), nullptr);
+  EXPECT_EQ(run.findings, before);
+
+  ConsoleReports restarted;
+  for (const Finding& report : reports) AddReport(run, restarted, report, Rest());
+  EXPECT_EQ(run.findings, before);
+}
+
+TEST(AddReport, CountsAnyNumberOfReports) {
+  campaign::Run run;
+  ConsoleReports console;
+  constexpr uint32_t kEach = 1000;
+  for (uint64_t i = 0; i < kEach; ++i) {
+    AddReport(run, console, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 1000 * i, {"stall in f"}), Rest());
+    AddReport(run, console, Console(Kind::kWarning, "WARNING in g", 1000 * i + 500), Rest());
+  }
+  ASSERT_EQ(run.findings.size(), 2u);
+  AddReport(run, console, Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 1000 * kEach, {"stall in f"}),
+            Rest());
+  EXPECT_EQ(run.findings[0].count, kEach + 1);
+  EXPECT_EQ(run.findings[0].start_offset, 0u);
+  EXPECT_EQ(run.findings[1].count, kEach);
+}
+
+TEST(AddReport, AHangRemainsOne) {
+  campaign::Run run;
+  ConsoleReports console;
+  AddFinding(run, From("agent", Kind::kHang, "trigger stuck in spin"), Rest());
+  AddReport(run, console, Console(Kind::kSoftLockup, "BUG: soft lockup in f", 100, {"stall in f"}), Rest());
+  AddReport(run, console, Console(Kind::kRcuStall, "INFO: rcu detected stall in f", 500, {"stall in f"}), Rest());
+  ASSERT_EQ(run.findings.size(), 1u);
+  EXPECT_EQ(run.findings[0].kind, Kind::kHang);
+  EXPECT_EQ(run.findings[0].title, "trigger stuck in spin");
+  EXPECT_THAT(run.findings[0].alt_titles,
+              UnorderedElementsAre("stall in f", "BUG: soft lockup in f", "INFO: rcu detected stall in f"));
+}
+
 }  // namespace
 }  // namespace lk::campaign

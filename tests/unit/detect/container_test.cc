@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/detect/container.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/detect/engine.h"
@@ -16,11 +18,11 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<std::string> Titles(std::string_view log, std::string* container = nullptr) {
+std::vector<std::string> Titles(std::string_view log, std::string* container = nullptr, bool prefilter = true) {
   std::vector<std::string> titles;
   Callbacks callbacks;
   callbacks.on_finding = [&](const Finding& finding) { titles.push_back(finding.title); };
-  Engine engine({.invariants = {}, .containers = true}, std::move(callbacks));
+  Engine engine({.invariants = {}, .prefilter = prefilter, .containers = true}, std::move(callbacks));
   engine.Feed(log);
   engine.Finish();
   if (container != nullptr) *container = engine.facts().container;
@@ -78,7 +80,7 @@ TEST(Unwrapper, LinesAreUnwrapped) {
       {"docker json-file", R"({"log":"a \u003cb\u003e\tc\n","stream":"stdout","time":"2031"})", "a <b>\tc"},
       {"docker json-file", R"({"log":"\u001b[31ma\u001b[0m\r\n","stream":"stdout"})", "a"},
       {"journalctl -o json", R"({"_TRANSPORT":"kernel","MESSAGE":"say \"a\"","__CURSOR":"x"})", R"(say "a")", true},
-      {"journalctl -o json", R"({ "MESSAGE" : [116, 101,120,116], "_TRANSPORT" : "kernel" })", "text", true},
+      {"journalctl -o json", R"({ "MESSAGE" : [116, 101, 120, 116], "_TRANSPORT" : "kernel" })", "text", true},
       {"journalctl -o json", R"({"MESSAGE":"text","_TRANSPORT":"stdout","SYSLOG_IDENTIFIER":"a"})", "", false, true},
       {"journalctl -o json", R"({"MESSAGE":"text","_TRANSPORT":"kernel","SYSLOG_IDENTIFIER":"a"})", "", false, true},
       {"journalctl -o json", R"(data: {"MESSAGE":"text","_TRANSPORT":"kernel"})", "text", true},
@@ -206,6 +208,88 @@ TEST(Containers, ExcerptsMayBeIndented) {
   EXPECT_THAT(Titles("It says: Kernel panic - not syncing: sysrq\n"), IsEmpty());
 }
 
+TEST(Containers, IndentationOfAnExcerptIsThatOfItsHeader) {
+  // The kernel indents the last two lines itself, without which they would end the report.
+  const std::string log =
+      "  BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!\n"
+      "  Showing busy workqueues and worker pools:\n"
+      "  workqueue events: flags=0x0\n"
+      "    pwq 6: cpus=1 node=0 flags=0x0 nice=0 active=2 refcnt=3\n"
+      "      in-flight: 41:pump_work\n";
+  std::string encoded = log;
+  for (size_t at = 0; (at = encoded.find("    ", at)) != std::string::npos;) encoded.replace(at, 4, "  &nbsp; ");
+  for (const std::string& same : {log, encoded}) {
+    EXPECT_THAT(Titles(same), ElementsAre("BUG: workqueue lockup in pump_work"));
+    EXPECT_EQ(Titles(same, nullptr, false), Titles(same));
+  }
+}
+
+TEST(Containers, BytesAreReadOnlyAsEncodersWriteThem) {
+  struct Case {
+    std::string_view first, others;  // separators
+    bool read;
+  };
+  const Case cases[] = {{",", ",", true},   {", ", ", ", true}, {", ", ",", false},
+                        {" ,", ",", false}, {" ", " ", false},  {"\xc2\xa0,", ",", false}};
+  for (const Case& c : cases) {
+    std::string log = R"({"__REALTIME_TIMESTAMP":"1","_TRANSPORT":"kernel","MESSAGE":"up"})"
+                      "\n"
+                      R"({"__REALTIME_TIMESTAMP":"2","_TRANSPORT":"kernel","MESSAGE":[75)";
+    std::string_view separator = c.first;
+    for (const char byte : std::string_view("ernel panic - not syncing: sysrq")) {
+      log += fmt::format("{}{}", std::exchange(separator, c.others), static_cast<int>(byte));
+    }
+    log += "]}\n";
+    EXPECT_EQ(Titles(log).size(), c.read ? 1 : 0) << log;
+    EXPECT_EQ(Titles(log, nullptr, false), Titles(log)) << log;
+  }
+}
+
+TEST(Containers, LinesWithoutATextDoNotIndentLaterOnes) {
+  for (const std::string prefix : {"Mar  3 10:02:11 box kernel:", "[  +0.000012]", "[Mon Mar  3 10:02:11 2031]"}) {
+    EXPECT_THAT(Titles(prefix + " up\n" + prefix + "\n" + prefix + " Kernel panic - not syncing: sysrq\n"),
+                ElementsAre("kernel panic: sysrq"))
+        << prefix;
+  }
+}
+
+// Elsewhere, whether a line is read depends on the prefilter.
+TEST(Containers, MailIsRecognisedOnlyWhereAllLinesAreRead) {
+  std::string log;
+  const auto add = [&] {
+    for (int i = 0; i < 8000; ++i) log += "[    7.000000] stage 4 of the pump holds its pressure\n";
+  };
+  add();
+  log += "[    7.000000] stage 4 of the pump: registers of its valve in base64 YWI=\n";
+  add();
+  log += "[    8.000000] Kernel panic - not syncing: valve=EA\n";
+  EXPECT_THAT(Titles(log), ElementsAre("kernel panic: valve=EA"));
+  EXPECT_EQ(Titles(log, nullptr, false), Titles(log));
+}
+
+TEST(Containers, TagsAreTakenOffInWebPages) {
+  const std::string_view title = "kernel panic: sysrq";
+  for (const std::string_view log :
+       {"<pre>\nKernel panic - not syncing: sysrq</pre>\n", "<p>Kernel panic - not syncing: sysrq<br/>\n",
+        "<span id=\"7\">[    7.000000]</span> Kernel panic - not syncing: <em>sysrq</em>\n",
+        "[    6.000000] up<br />[    7.000000] Kernel panic - not syncing: sysrq<br />[    7.000001] down\n"}) {
+    EXPECT_THAT(Titles(log), ElementsAre(title)) << log;
+  }
+}
+
+TEST(Containers, TagsElsewhereAreText) {
+  for (const std::string_view tag : {"<b>x</b>", "<br>", "<span class=a>"}) {
+    const std::string text = "usage: " + std::string(tag) + " y";
+    Unwrapper unwrapper;
+    EXPECT_EQ(unwrapper.Unwrap("[    6.000000] up", true).text, "[    6.000000] up");
+    EXPECT_EQ(unwrapper.Unwrap("[    7.000000] " + text, true).text, "[    7.000000] " + text);
+    EXPECT_FALSE(unwrapper.html()) << tag;
+  }
+  Unwrapper unwrapper;
+  unwrapper.Unwrap("<html>", true);
+  EXPECT_EQ(unwrapper.Unwrap("[    7.000000]  <TASK>", true).text, "[    7.000000]  <TASK>");
+}
+
 TEST(Hints, LiteralsInOtherFormsAreFound) {
   const std::vector<std::string> hints = Hints({"BUG: \"a\" <b>", "it's"});
   for (const std::string_view hint :
@@ -223,11 +307,12 @@ TEST(Hints, SeamsAreWhereLiteralsAreSplit) {
     return seams.Splits(bytes, bytes.find_first_of(Seams::kBytes));
   };
   for (const std::string_view text : {"a s\x1b[1moft lockup", "a so\x1b[1;31mft lockup", "a soft lock\x1b[0mup",
-                                      "a soft locku\x1b[0mp", "a soft\x1b[0m\x1b[1m lockup", "a soft\xc2\xa0lockup"}) {
+                                      "a soft locku\x1b[0mp", "a soft\x1b[0m\x1b[1m lockup", "a soft\xc2\xa0lockup",
+                                      "115,1\x1b[1m11", "115\xc2\xa0,111", "115, \x1b[1m111"}) {
     EXPECT_TRUE(splits(text)) << text;
   }
   for (const std::string_view text : {"a \x1b[1msoft lockup", "a soft lockup\x1b[0m", "a hard\x1b[1m lock",
-                                      "a \xc2\xa0soft lockup", "a soft\xc2\xa9lockup"}) {
+                                      "a \xc2\xa0soft lockup", "a soft\xc2\xa9lockup", "pump 7\x1b[0m: on"}) {
     EXPECT_FALSE(splits(text)) << text;
   }
 }

@@ -118,6 +118,28 @@ TEST(Fold, PanicAfterAnOopsOrWarningBelongsToIt) {
       2u);
 }
 
+TEST(Fold, AnOopsTakesThePlaceOfTheWarningThatAnnouncesIt) {
+  Finding warning = FindingAt(Kind::kWarning, "WARNING in f");
+  Finding oops = FindingAt(Kind::kOops, "kernel BUG in f");
+  warning.task = oops.task = "cat:7";
+  warning.end_offset = oops.start_offset;
+  const auto folded = Fold({warning, oops});
+  ASSERT_THAT(Titles(folded), ElementsAre("kernel BUG in f"));
+  EXPECT_EQ(folded[0].kind, Kind::kOops);
+  EXPECT_EQ(folded[0].count, 2u);
+  EXPECT_THAT(folded[0].alt_titles, ElementsAre("WARNING in f"));
+
+  EXPECT_THAT(Titles(Fold({FindingAt(Kind::kWarning, "WARNING in f"), warning, oops})), ElementsAre("kernel BUG in f"))
+      << "an earlier warning is the same problem";
+  Finding elsewhere = oops;
+  elsewhere.function = "g";
+  Finding of_another = oops;
+  of_another.task = "dog:8";
+  Finding later = oops;
+  ++later.start_offset;
+  for (const Finding& other : {elsewhere, of_another, later}) EXPECT_EQ(Fold({warning, other}).size(), 2u);
+}
+
 TEST(Fold, OopsesWithTheSamePanicAreNotMerged) {
   EXPECT_EQ(Fold({FindingAt(Kind::kOops, "kernel BUG in f", {"kernel panic: Fatal exception"}),
                   FindingAt(Kind::kOops, "kernel BUG in g", {"kernel panic: Fatal exception"})})

@@ -118,7 +118,7 @@ TEST(RolesOf, DecideWhatNamesAStack) {
   for (const RoleCase& c : cases) {
     Stack stack;
     for (const char* function : c.stack)
-      stack.frames.push_back({.function = function, .offset = 1, .module = "", .location = ""});
+      stack.frames.push_back({{.function = function, .offset = 1, .module = "", .location = ""}, RolesOf(function)});
     EXPECT_EQ(NameOf(stack, c.walk), c.name) << static_cast<int>(c.role);
     EXPECT_TRUE(std::ranges::any_of(c.stack, [&](const char* f) { return RolesOf(f).Any(c.role); }))
         << static_cast<int>(c.role);

@@ -79,6 +79,65 @@ TEST(Reports, AreNamedAfterTheFunctionThatMatters) {
   }
 }
 
+TEST(Reports, FramesWithoutAHeadingCountIfThereIsNoStack) {
+  const std::string header = "NMI watchdog: Watchdog detected hard LOCKUP on cpu 1\n";
+  const std::string bare = "\n? tide_idle+0x1/0x2\ntide_stop+0x1/0x2 [tide]\ntide_close+0x1/0x2 [tide]\n";
+  const std::pair<std::string, std::string_view> cases[] = {
+      {header + bare, "BUG: hard lockup in tide_stop"},
+      {header + "RIP: 0010:tide_poll_reg+0x1/0x2\n" + bare, "BUG: hard lockup in tide_poll_reg"},
+      {header + bare + StackLines({"tide_spin", "tide_work", "process_one_work"}), "BUG: hard lockup in tide_spin"},
+      // The rest of a line that a mailer has wrapped
+      {header + "hardirqs last disabled at (2362): [<ffffffff81000000>]\ntide_irq+0x1/0x2\nCode: 90\n",
+       "BUG: hard lockup in corrupted"},
+      {header + "Allocated by task 7:\n tide_alloc+0x1/0x2\n tide_open+0x1/0x2\n", "BUG: hard lockup in corrupted"},
+  };
+  for (const auto& [log, title] : cases) {
+    const auto findings = Detect(log);
+    ASSERT_EQ(findings.size(), 1u) << log;
+    EXPECT_EQ(findings[0].title, title) << log;
+  }
+}
+
+TEST(Reports, StallsAreAlsoKnownByOtherNames) {
+  const std::string header = "BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\n";
+  const std::pair<std::string, std::vector<std::string>> cases[] = {
+      {header + StackLines({"smp_call_function_single", "tide_read_reg", "tide_release", "__fput"}),
+       {"stall in tide_release", "BUG: soft lockup in smp_call_function", "BUG: soft lockup in tide_release"}},
+      {header + StackLines({"spin", "tide_probe", "really_probe", "tide_scan", "vfs_write", "ksys_write"}),
+       {"stall in tide_probe", "BUG: soft lockup in tide_scan", "BUG: soft lockup in sys_write"}},
+      // The work function has called the last one in its place.
+      {header + "CPU: 1 PID: 7 Comm: kworker/1:1 Not tainted 6.1.0 #1\nWorkqueue: events tide_free_work\n"
+                "Call Trace:\n spin+0x1/0x2\n tide_free+0x1/0x2\n process_one_work+0x1/0x2\n",
+       {"stall in tide_free", "BUG: soft lockup in tide_free_work"}},
+  };
+  for (const auto& [log, titles] : cases) {
+    const auto findings = Detect(log);
+    ASSERT_EQ(findings.size(), 1u) << log;
+    EXPECT_EQ(findings[0].alt_titles, titles) << log;
+  }
+}
+
+TEST(Reports, HungTaskIsAlsoKnownByTheFunctionThatDoesNotEvenWaitByItsName) {
+  const auto findings = Detect(
+      "INFO: task cat:77 blocked for more than 120 seconds.\n"
+      "task:cat             state:D stack:0     pid:77    tgid:77    ppid:1      flags:0x00000002\n"
+      "Call Trace:\n __schedule+0x1/0x2\n schedule+0x1/0x2\n tide_iowait+0x1/0x2\n tide_sync+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "INFO: task hung in tide_iowait");
+  EXPECT_THAT(findings[0].alt_titles, ElementsAre("hang in tide_iowait", "INFO: task hung in tide_sync"));
+}
+
+TEST(Reports, HungTaskInALockWithANameOfItsOwnIsAlsoKnownByTheOneWhoTakesIt) {
+  const auto findings = Detect(
+      "INFO: task cat:77 blocked for more than 120 seconds.\n"
+      "task:cat             state:D stack:0     pid:77    tgid:77    ppid:1      flags:0x00000002\n"
+      "Call Trace:\n __schedule+0x1/0x2\n schedule+0x1/0x2\n __mutex_lock+0x1/0x2\n rtnl_lock+0x1/0x2\n"
+      " tide_open+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "INFO: task hung in rtnl_lock");
+  EXPECT_THAT(findings[0].alt_titles, testing::Contains("INFO: task hung in tide_open"));
+}
+
 TEST(Reports, TitleIsNotItsOwnAlternate) {
   for (const std::string& stack :
        {StackLines({"spin", "tide_work", "process_one_work", "worker_thread", "kthread"}),
@@ -231,6 +290,27 @@ std::string On(int cpu, std::string_view function) {
   stack.append(" PID: 7 Comm: cat Not tainted 6.1.0 #1\nCall Trace:\n ").append(function);
   stack.append("+0x1/0x2\n do_syscall_64+0x1/0x2\n");
   return stack;
+}
+
+TEST(Reports, StackOfHelpersIsNamedByTheWorkItem) {
+  const auto findings = Detect(
+      "WARNING: CPU: 0 PID: 5 at lib/refcount.c:28 refcount_warn_saturate+0xd8/0xe0\n"
+      "CPU: 0 PID: 5 Comm: kworker/0:2 Not tainted 6.1.58 #1\nWorkqueue: events tide_free_work\n"
+      "RIP: 0010:refcount_warn_saturate+0xd8/0xe0\nRAX: 0000000000000000 RBX: 0000000000000030\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "WARNING: refcount bug in tide_free_work");
+}
+
+TEST(Reports, LinesThatWereLeftOutAreNoPartOfAFrame) {
+  const auto findings = Detect(
+      "[ 5300.443503] NMI watchdog: Watchdog detected hard LOCKUP on cpu 1\n"
+      "[ 5300.443571] CPU: 1 PID: 0 Comm: swapper/1 Tainted: G OE 5.10.0-18-2-amd64 #1\n"
+      "[ 5300.443584]  tide_flush_iotlb_range_now+0x83/0xb0\n...\n"
+      "[ 5300.443591]  run_timer_softirq+0x26/0x50\n[...]\n"
+      "[ 5300.443595]  asm_sysvec_apic_timer_interrupt+0x12/0x20\n",
+      {.invariants = {}, .containers = true});
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: hard lockup in tide_flush_iotlb_range_now");
 }
 
 TEST(Reports, SimultaneousLockupsHaveTheirOwnStacks) {
@@ -437,6 +517,124 @@ TEST(Reports, GuessedFramesCountIfThereAreNoOthers) {
       " ? spin+0x1/0x2\n ? __pfx_tide_work+0x1/0x2\n ? tide_work+0x1/0x2\n ? process_one_work+0x1/0x2\n");
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].title, "BUG: soft lockup in tide_work");
+}
+
+TEST(Reports, GuessedFramesCountIfTheReliableOnesAreHelpers) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"RIP: 0010:_raw_spin_lock+0x1/0x2\nCall Trace:\n ? tide_spin+0x1/0x2\n ? tide_work+0x1/0x2\n"
+       " ? process_one_work+0x1/0x2\n",
+       "_raw_spin_lock tide_spin tide_work process_one_work "},
+      {"Call Trace:\n <IRQ> [<ffffffff81012345>] ? tide_spin+0x1/0x2\n ? tide_work+0x1/0x2\n"
+       " <EOI> [<ffffffff81012345>] ? process_one_work+0x1/0x2\n ? worker_thread+0x1/0x2\n",
+       "tide_spin tide_work process_one_work worker_thread "},
+      // Leftovers of earlier calls and addresses of functions are not callers.
+      {"Call Trace:\n ? stale+0x1/0x2\n _raw_spin_lock+0x1/0x2\n ? tide_work+0x1/0x2\n ? tide_end+0x2/0x2\n"
+       " ? tide_begin+0x0/0x2\n ? __pfx_tide_pad+0x1/0x2\n ? process_one_work+0x1/0x2\n",
+       "_raw_spin_lock tide_work process_one_work "},
+      {"RIP: 0010:_raw_spin_lock+0x1/0x2\nCall Trace:\n ? stale+0x1/0x2\n tide_work+0x1/0x2\n"
+       " process_one_work+0x1/0x2\n",
+       "_raw_spin_lock tide_work process_one_work "},
+  };
+  for (const auto& [stack, frames] : cases) {
+    const auto findings =
+        Detect("BUG: soft lockup - CPU#1 stuck for 22s! [cat:7]\nCPU: 1 PID: 7 Comm: cat Not tainted 6.1.0 #1\n" +
+               std::string(stack));
+    ASSERT_EQ(findings.size(), 1u) << stack;
+    EXPECT_EQ(findings[0].title, "BUG: soft lockup in tide_work") << stack;
+    std::string functions;
+    for (const Frame& frame : findings[0].frames) functions.append(frame.function).append(" ");
+    EXPECT_EQ(functions, frames);
+  }
+}
+
+TEST(Reports, GuessedFramesOfTwoCpusAreNotOneStack) {
+  const auto findings = Detect(
+      "watchdog: Watchdog detected hard LOCKUP on cpu 2\nNMI backtrace for cpu 1\nCall Trace:\n ? reef_wait+0x1/0x2\n"
+      "NMI backtrace for cpu 2\nPid: 7, comm: cat Not tainted 3.2.0 #1\nCall Trace:\n ? tide_spin+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: hard lockup in tide_spin");
+  EXPECT_EQ(findings[0].task, "cat:7");
+  EXPECT_EQ(findings[0].frames.size(), 1u);
+}
+
+TEST(Reports, CsdStallOfACpuOnItsWayToUserSpaceIsNamedByTheHandler) {
+  const auto findings = Detect(
+      "csd: Detected non-responsive CSD lock (#1) on CPU#0, waiting 5000000123 ns for CPU#01 handler\n"
+      "Task dump for CPU 1:\nCall Trace:\n ? __schedule+0x1/0x2\n ? context_tracking_user_enter+0x1/0x2\n"
+      " ? schedule_user+0x1/0x2\n ? retint_careful+0x1/0x2\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].title, "BUG: CSD lock stall in handler");
+}
+
+TEST(Reports, WatchdogOfANetworkDeviceIsOneFindingWhereverItsTextIs) {
+  const std::string text = "NETDEV WATCHDOG: eth0 (tidenet): transmit queue 0 timed out\n";
+  const std::string old = "WARNING: CPU: 1 PID: 7 at net/sched/sch_generic.c:264 dev_watchdog+0x276/0x280()\n";
+  const std::string stack = StackLines({"dump_stack", "warn_slowpath_fmt", "dev_watchdog", "call_timer_fn"});
+  for (const std::string& log :
+       {text + "WARNING: CPU: 1 PID: 7 at net/sched/sch_generic.c:525 dev_watchdog+0x224/0x230\n" + stack,
+        text + "WARNING: net/sched/sch_generic.c:525 at dev_watchdog+0x224/0x230, CPU#1: cat/7\n" + stack,
+        old + text + stack, "WARNING: at net/sched/sch_generic.c:261 dev_watchdog+0x26b/0x280()\n" + text + stack}) {
+    const auto findings = Detect(log);
+    ASSERT_EQ(findings.size(), 1u) << log;
+    EXPECT_EQ(findings[0].kind, Kind::kWarning) << log;
+    EXPECT_EQ(findings[0].title, "WARNING in dev_watchdog") << log;
+    EXPECT_THAT(findings[0].alt_titles, testing::Contains("NETDEV WATCHDOG: transmit queue timed out")) << log;
+    EXPECT_EQ(findings[0].function, "dev_watchdog") << log;
+    EXPECT_EQ(findings[0].cpu, 1) << log;
+    EXPECT_EQ(findings[0].frames.size(), 4u) << log;
+  }
+  EXPECT_EQ(Detect(text + text).size(), 2u) << "the text alone";
+}
+
+TEST(Reports, OldOopsesNameTheCpuAndTheKernel) {
+  const std::string header = "BUG: unable to handle kernel NULL pointer dereference at 00000004\n";
+  for (const std::string_view task :
+       {"IP: [<f80c41c2>] tide_unlink+0x12/0x60\nPid: 7, comm: cat Tainted: G        W  (2.6.30-2-686 #1) X5\n"
+        "EIP: 0060:[<f80c41c2>] EFLAGS: 00010246 CPU: 1\nEIP is at tide_unlink+0x12/0x60\n",
+        "IP: [<ffffffff81012345>] tide_unlink+0x12/0x60\nCPU 1 \nModules linked in:\n\n"
+        "Pid: 7, comm: cat Tainted: G        W  2.6.30-2-686 #1\n"
+        "RIP: 0010:[<ffffffff81012345>]  [<ffffffff81012345>] tide_unlink+0x12/0x60\n"}) {
+    const auto findings = Detect(header + std::string(task));
+    ASSERT_EQ(findings.size(), 1u) << task;
+    EXPECT_EQ(findings[0].title, "BUG: unable to handle kernel NULL pointer dereference in tide_unlink") << task;
+    EXPECT_EQ(findings[0].cpu, 1) << task;
+    EXPECT_EQ(findings[0].task, "cat:7") << task;
+    EXPECT_EQ(findings[0].taint, "Tainted: G W") << task;
+    EXPECT_EQ(findings[0].kernel_release, "2.6.30-2-686") << task;
+  }
+}
+
+TEST(Reports, WarningOnOldArmHasItsStack) {
+  const auto findings = Detect(
+      "WARNING: CPU: 0 PID: 7 at drivers/tide.c:12 tide_open+0x30/0x3c\nModules linked in:\n"
+      "CPU: 0 PID: 7 Comm: cat Not tainted 4.4.0 #1\nHardware name: Tide (Flattened Device Tree)\n"
+      "[<8002a2e0>] (unwind_backtrace) from [<800289a4>] (show_stack+0x10/0x14)\n"
+      "[<800289a4>] (show_stack) from [<8048bd20>] (tide_open+0x30/0x3c)\n"
+      "[<8048bd20>] (tide_open) from [<80075028>] (chrdev_open+0x30/0x110)\n");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].task, "cat:7");
+  ASSERT_EQ(findings[0].frames.size(), 3u);
+  EXPECT_EQ(findings[0].frames[2].function, "tide_open");
+}
+
+TEST(Reports, RcuStallWithoutAStalledCpuIsNamedByTheCpuWhereTheKthreadLastRan) {
+  const std::string log =
+      "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\nrcu: \t(detected by 0, t=12017 jiffies, g=1077, q=3)\n"
+      "rcu: All QSes seen, last rcu_preempt kthread activity 12013 (429469-429468), jiffies_till_next_fqs=3\n"
+      "rcu: RCU grace-period kthread stack dump:\ntask:rcu_preempt state:R stack:0 pid:15 ppid:2 flags:0x4000\n"
+      "Call Trace:\n schedule+0x1/0x2\n rcu_gp_kthread+0x1/0x2\n kthread+0x1/0x2\n"
+      "rcu: Stack dump where RCU GP kthread last ran:\n";
+  const auto findings = Detect(log + StackLines({"spin", "tide_work", "process_one_work", "worker_thread"}));
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].kind, Kind::kRcuStall);
+  EXPECT_EQ(findings[0].title, "INFO: rcu detected stall in tide_work");
+  EXPECT_EQ(findings[0].cpu, 1);
+  for (const auto& stack : {StackLines({"default_idle", "do_idle", "cpu_startup_entry"}),
+                            StackLines({"__switch_to", "stale", "process_one_work", "worker_thread"})}) {
+    const auto nothing = Detect(log + stack);
+    ASSERT_EQ(nothing.size(), 1u) << stack;
+    EXPECT_EQ(nothing[0].title, "INFO: rcu detected stall in corrupted") << stack;
+  }
 }
 
 TEST(Reports, ModulesAndArchitectureAreRead) {

@@ -30,6 +30,8 @@ TEST(Signatures, HeadersAreRecognised) {
       {"NMI watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [kworker/3:1:77]", Kind::kSoftLockup,
        "BUG: soft lockup in culprit"},
       {"watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ca", Kind::kSoftLockup, "BUG: soft lockup in culprit"},
+      {"BUG: soft lockup detected on CPU#3!", Kind::kSoftLockup, "BUG: soft lockup in culprit"},
+      {"BUG: soft lockup detected on CPU#3! [cat:77]", Kind::kSoftLockup, "BUG: soft lockup in culprit"},
       {"Kernel panic - not syncing: softlockup: hung tasks", Kind::kSoftLockup, "BUG: soft lockup in culprit"},
       {"NMI watchdog: Watchdog detected hard LOCKUP on cpu 3", Kind::kHardLockup, "BUG: hard lockup in culprit"},
       {"watchdog: CPU0: Watchdog detected hard LOCKUP on cpu 3", Kind::kHardLockup, "BUG: hard lockup in culprit"},
@@ -251,6 +253,8 @@ TEST(Signatures, HeadersAreRecognised) {
        "kernel panic: Page fault: bad address in culprit"},
       {"BUG: non-zero nr_ptes on freeing mm: 1", Kind::kOops, "BUG: non-zero nr_ptes on freeing mm"},
       {"NETDEV WATCHDOG: eth0 (virtio_net): transmit queue 0 timed out", Kind::kWarning, "WARNING in dev_watchdog"},
+      {"WARNING: CPU: 3 PID: 77 at net/sched/sch_generic.c:525 dev_watchdog+0x1/0x2", Kind::kWarning,
+       "WARNING in dev_watchdog"},
       {"WARNING: at kernel/x.c:12 f+0x1/0x2()", Kind::kWarning, "WARNING in f"},
       {"Linux version 6.12.95-lab (me@here) (gcc) #1 SMP\nLinux version 6.12.95-lab (me@here) (gcc) #1 SMP\nCommand "
        "line: quiet",
@@ -282,6 +286,9 @@ TEST(Signatures, CommMayContainArbitraryBytes) {
   ASSERT_TRUE(match);
   EXPECT_EQ(match->task, "a]: \xff[b:c");
   EXPECT_EQ(match->pid, 12);
+  match = MatchSignature("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [a:1] b:12]");
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->task, "a:1] b");
   match = MatchSignature("INFO: task x blocked for more:1 y:12 blocked for more than 120 seconds.");
   ASSERT_TRUE(match);
   EXPECT_EQ(match->task, "x blocked for more:1 y");
@@ -314,6 +321,21 @@ TEST(Signatures, OtherLinesDoNotMatch) {
       "Uhhuh. NMI received for unknown reason 30 on CPU 0.",
       "rcu: rcu_preempt kthread starved for 5252 jiffies! g509 f0x0 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=3",
       "DEBUG (x): BUG: not at the beginning",
+      // sentences
+      "we saw BUG: soft lockup - CPU#1 stuck for 22s! [spinner:812] yesterday",
+      "BUG: soft lockup - CPU#1 stuck for 22s! [spinner:812] is what it says",
+      "BUG: soft lockup - CPU#1 stuck for 22s! [spinner:812]  <- expected",
+      "INFO: task cat:77 blocked for more than 120 seconds. which went away",
+      "INFO: task cat:77 blocked for more than 120 seconds -- since the update?",
+      "rcu: INFO: rcu_sched self-detected stall on CPU and a hang",
+      // programs in Go
+      "panic: runtime error: invalid memory address or nil pointer dereference",
+      "panic: test timed out after 10m0s",
+      "fatal error: all goroutines are asleep - deadlock!",
+      "fatal error: stack overflow",
+      "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x47a1c2]",
+      "unexpected fault address 0xb01dfacedebac1e",
+      "WARNING: DATA RACE",
       "",
   };
   for (const std::string_view line : lines) EXPECT_FALSE(MatchSignature(line)) << line;

@@ -262,6 +262,7 @@ TEST(Title, IsNormalisedAndTruncated) {
   EXPECT_EQ(Normalise("unknown-block(0,0) at 0xffff888012345678, ffffffff81000000 code 7\x01"),
             "unknown-block(NUM,NUM) at ADDR, ADDR code NUM?");
   EXPECT_EQ(Normalise("i6300esb x86 abc123"), "i6300esb x86 abc123");
+  EXPECT_EQ(Normalise("  unmount of  tmpfs \t tmpfs"), "unmount of tmpfs tmpfs");
   EXPECT_EQ(Normalise("stack-protector: Kernel stack is corrupted in: f+0x12/0x34"),
             "stack-protector: Kernel stack is corrupted in: f");
   EXPECT_EQ(PlainFunction("__mutex_lock.constprop.0"), "__mutex_lock");

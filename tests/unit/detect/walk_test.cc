@@ -6,6 +6,8 @@
 #include <sstream>
 #include <string>
 
+#include "server/detect/functions.h"
+
 namespace lk::detect {
 namespace {
 
@@ -14,7 +16,7 @@ Stack StackOf(std::string_view functions) {
   Stack stack;
   std::istringstream words{std::string(functions)};
   for (std::string function; words >> function;) {
-    stack.frames.push_back({.function = function, .offset = 1, .module = "", .location = ""});
+    stack.frames.push_back({{.function = function, .offset = 1, .module = "", .location = ""}, RolesOf(function)});
   }
   return stack;
 }
@@ -66,6 +68,43 @@ TEST(NameOf, StallIsNamedByWhatTheInnermostDispatcherHasCalled) {
         "spin tide_vma_fault __do_fault handle_mm_fault exc_page_fault asm_exc_page_fault rep_movs_alternative "
         "tide_read vfs_read ksys_read do_syscall_64",
         "tide_vma_fault"}});
+}
+
+TEST(NameOf, StallIsNamedBelowTheLayersOfTheKernel) {
+  ExpectNames(
+      Walk::kStall,
+      {{"a method of an inode", "spin tidefs_rename vfs_rename do_renameat2 __x64_sys_rename do_syscall_64",
+        "tidefs_rename"},
+       {"a lookup", "spin tidefs_lookup __lookup_slow walk_component path_lookupat filename_lookup do_syscall_64",
+        "tidefs_lookup"},
+       {"an attribute", "spin tidefs_xattr_get __vfs_getxattr vfs_getxattr do_getxattr do_syscall_64",
+        "tidefs_xattr_get"},
+       {"the end of an inode", "spin tidefs_evict_inode evict do_unlinkat __x64_sys_unlink do_syscall_64",
+        "tidefs_evict_inode"},
+       {"writeback",
+        "spin tidefs_writepages do_writepages __writeback_single_inode writeback_sb_inodes wb_writeback wb_workfn "
+        "process_one_work worker_thread kthread",
+        "tidefs_writepages"},
+       {"writeback itself", "_raw_spin_lock writeback_sb_inodes wb_writeback process_one_work worker_thread",
+        "wb_writeback"},
+       {"reclaim", "spin tide_count_objects do_shrink_slab shrink_slab shrink_node balance_pgdat kswapd kthread",
+        "tide_count_objects"},
+       {"a mirror of page tables",
+        "spin tide_invalidate mn_hlist_invalidate_range_start __mmu_notifier_invalidate_range_start zap_tide "
+        "do_syscall_64",
+        "tide_invalidate"},
+       {"a block device",
+        "spin tide_queue_rq blk_mq_dispatch_rq_list __blk_mq_sched_dispatch_requests blk_mq_run_hw_queue "
+        "blk_mq_submit_bio tidefs_read_folio vfs_read ksys_read",
+        "tide_queue_rq"},
+       {"a line discipline",
+        "spin tide_receive_buf tty_ldisc_receive_buf tty_port_default_receive_buf flush_to_ldisc process_one_work",
+        "tide_receive_buf"},
+       {"power management", "spin tide_resume pci_pm_runtime_resume __rpm_callback rpm_resume __pm_runtime_resume x",
+        "tide_resume"},
+       {"a thread of a subsystem", "spin tided md_thread kthread ret_from_fork", "tided"},
+       {"the configuration of a device",
+        "spin tide_ndo_open __dev_open __dev_change_flags do_setlink rtnetlink_rcv_msg", "tide_ndo_open"}});
 }
 
 TEST(NameOf, StallInAnInterruptIsNamedByItsHandler) {
@@ -120,7 +159,54 @@ TEST(NameOf, StallIsNamedByWhatWasPreempted) {
                 "__schedule preempt_schedule_common preempt_schedule_thunk spin "
                 "tide_work process_one_work",
                 "tide_work"},
-               {"at a preemption point", "__schedule __cond_resched tide_scan vfs_write ksys_write", "tide_scan"}});
+               {"at a preemption point", "__schedule __cond_resched tide_scan vfs_write ksys_write", "tide_scan"},
+               {"and by an interrupt in the scheduler, which is stuck",
+                "_raw_spin_lock tide_timer __hrtimer_run_queues hrtimer_run_softirq __do_softirq irq_exit_rcu "
+                "asm_sysvec_apic_timer_interrupt finish_task_switch __schedule preempt_schedule_common "
+                "preempt_schedule_thunk tide_scan vfs_write ksys_write",
+                "tide_timer"}});
+}
+
+TEST(NameOf, StallIsNotNamedByWhatEveryInterruptDoes) {
+  ExpectNames(Walk::kStall,
+              {{"a wake-up",
+                "select_task_rq_fair try_to_wake_up complete_with_flags __flush_smp_call_function_queue "
+                "sysvec_call_function_single asm_sysvec_call_function_single tide_scan vfs_write ksys_write",
+                "tide_scan"},
+               {"the queue of timers",
+                "rb_insert_color timerqueue_add enqueue_hrtimer __hrtimer_run_queues hrtimer_interrupt "
+                "asm_sysvec_apic_timer_interrupt tide_scan vfs_write ksys_write",
+                "tide_scan"},
+               {"the time of a task",
+                "update_curr task_tick_fair sched_tick update_process_times tick_nohz_handler hrtimer_interrupt "
+                "asm_sysvec_apic_timer_interrupt tide_scan vfs_write ksys_write",
+                "tide_scan"}});
+}
+
+TEST(NameOf, StallInThePageAllocatorIsNamedByWhatTheAllocatorHasCalled) {
+  ExpectNames(
+      Walk::kStall,
+      {{"in a softirq",
+        "_raw_spin_unlock_irqrestore tide_take tide_grow get_page_from_freelist __alloc_pages_noprof napi_alloc_skb "
+        "tide_fill tide_poll __napi_poll net_rx_action handle_softirqs asm_common_interrupt do_idle",
+        "tide_grow"},
+       {"reclaim",
+        "spin shrink_folio_list shrink_lruvec shrink_node try_to_free_pages __alloc_pages_slowpath.constprop.0 "
+        "__alloc_pages tide_fill tide_write vfs_write do_syscall_64",
+        "shrink_lruvec"},
+       {"a shrinker",
+        "spin tide_shrink do_shrink_slab shrink_node try_to_free_pages __alloc_pages_slowpath.constprop.0 "
+        "__alloc_pages tide_fill tide_write vfs_write do_syscall_64",
+        "tide_shrink"},
+       {"the allocator itself",
+        "_raw_spin_lock rmqueue_bulk rmqueue get_page_from_freelist __alloc_pages_noprof alloc_pages_noprof tide_fill "
+        "tide_poll __napi_poll net_rx_action handle_softirqs asm_common_interrupt do_idle",
+        "tide_poll"},
+       {"freeing", "tide_hook __free_pages tide_drop tide_poll __napi_poll net_rx_action", "tide_poll"}});
+  ExpectNames(Walk::kSpin, {{"a lock of the allocator",
+                             "native_queued_spin_lock_slowpath _raw_spin_lock_irqsave rmqueue_bulk rmqueue "
+                             "get_page_from_freelist __alloc_pages_noprof tide_fill",
+                             "rmqueue_bulk"}});
 }
 
 TEST(NameOf, StallWithoutADispatcherIsNamedByTheCallerOfACrossCall) {
@@ -176,6 +262,8 @@ TEST(NameOf, BlockedTaskIsNamedByTheWaiter) {
         "__schedule schedule schedule_timeout __wait_for_common __flush_work cancel_work_sync tide_stop kthread",
         "tide_stop"},
        {"time", "__schedule schedule schedule_timeout msleep tide_poll_thread kthread", "tide_poll_thread"},
+       {"the users of an object", "__schedule schedule blk_mq_freeze_queue_wait tide_resize do_syscall_64",
+        "tide_resize"},
        {"only waits", "__schedule schedule synchronize_rcu do_syscall_64", "synchronize_rcu"}});
 }
 
@@ -184,7 +272,12 @@ TEST(NameOf, OverflownStackIsNamedByWhatTheTaskBeganWith) {
       Walk::kOverflow,
       {{"", "tide_walk tide_walk tide_walk tide_lookup tide_open vfs_open path_openat do_filp_open do_syscall_64",
         "tide_open"},
-       {"", "tide_walk tide_walk tide_work process_one_work worker_thread kthread", "tide_work"}});
+       {"", "tide_walk tide_walk tide_work process_one_work worker_thread kthread", "tide_work"},
+       {"preempted in a helper",
+        "__schedule preempt_schedule_notrace ___preempt_schedule_notrace rcu_is_watching iput __fput task_work_run",
+        "iput"},
+       {"preempted elsewhere", "__schedule preempt_schedule tide_walk tide_open vfs_open path_openat do_syscall_64",
+        "tide_open"}});
 }
 
 TEST(NameOf, FaultIsNamedByTheFirstFrameThatIsNotAHelper) {
@@ -209,6 +302,28 @@ TEST(WaitOf, IsWhatTheCallerWaitsFor) {
       {"", ""},
   };
   for (const auto& [stack, wait] : cases) EXPECT_EQ(WaitOf(StackOf(stack)), wait) << stack;
+}
+
+TEST(WaiterOf, DoesNotWaitByItsName) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"__schedule schedule tide_wait_idle __tide_iowait tide_sync do_syscall_64", "tide_sync"},
+      {"__schedule schedule __mutex_lock tide_write do_syscall_64", "tide_write"},
+      {"__schedule schedule tide_wait_idle kthread ret_from_fork", ""},
+      {"", ""},
+  };
+  for (const auto& [stack, waiter] : cases) EXPECT_EQ(WaiterOf(StackOf(stack)), waiter) << stack;
+}
+
+TEST(OuterNameOf, IsTheSubsystemThatWasInterruptedOrHasCalled) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"spin tide_irq handle_irq_event asm_common_interrupt tide_read vfs_read ksys_read do_syscall_64", "tide_read"},
+      {"spin tide_irq handle_irq_event asm_common_interrupt default_idle do_idle cpu_startup_entry", ""},
+      {"spin tide_bus_probe really_probe __driver_probe_device bus_probe_device tide_scan process_one_work",
+       "tide_scan"},
+      {"spin tide_thread kthread ret_from_fork", ""},
+      {"", ""},
+  };
+  for (const auto& [stack, name] : cases) EXPECT_EQ(OuterNameOf(StackOf(stack)), name) << stack;
 }
 
 TEST(TaskEntryOf, IsTheOutermostFunctionAfterTheEntry) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/detect/engine.h"
+#include "server/detect/fold.h"
 #include "tests/unit/scheduler/fixture.h"
 
 namespace lk::scheduler {
@@ -48,6 +50,68 @@ TEST(Live, AConsoleLogThatIsReadAgainAnnouncesNothing) {
   world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")});
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
   EXPECT_THAT(world.announced, ElementsAre("BUG: soft lockup in f"));
+}
+
+// The stall of CPU 1 delays a workqueue and a task that waits for RCU, which are reported first. Then the kernel
+// panics.
+constexpr std::string_view kStallAndConsequences =
+    R"([   70.000001] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 33s!
+[   70.000002] Showing busy workqueues and worker pools:
+[   70.000003] workqueue events: flags=0x0
+[   70.000004]   pwq 6: cpus=1 node=0 flags=0x0 nice=0 active=1 refcnt=2
+[   70.000005]     pending: meter_flush
+[   74.000001] INFO: task reloader:88 blocked for more than 30 seconds.
+[   74.000002]       Not tainted 6.12.95-lab #1
+[   74.000003] task:reloader        state:D stack:0     pid:88    tgid:88    ppid:1      flags:0x00004002
+[   74.000004] Call Trace:
+[   74.000005]  <TASK>
+[   74.000006]  __schedule+0x3b4/0xa30
+[   74.000007]  schedule+0x27/0xd0
+[   74.000008]  schedule_timeout+0xba/0x160
+[   74.000009]  __wait_for_common+0x8e/0x1d0
+[   74.000010]  __wait_rcu_gp+0x125/0x130
+[   74.000011]  synchronize_rcu_normal.part.0+0x2c/0x60
+[   74.000012]  meter_swap_table+0x5f/0xa0
+[   74.000013]  </TASK>
+[   76.000001] rcu: INFO: rcu_preempt self-detected stall on CPU
+[   76.000002] rcu: 	1-....: (20999 ticks this GP) idle=0b5c/1/0x4000000000000000 softirq=411/411 fqs=5249
+[   76.000003] rcu: 	(t=21000 jiffies g=509 q=12 ncpus=2)
+[   76.000004] CPU: 1 UID: 0 PID: 61 Comm: trigger Not tainted 6.12.95-lab #1
+[   76.000005] RIP: 0010:meter_scan+0x6e/0x2e0
+[   76.000006] Call Trace:
+[   76.000007]  <TASK>
+[   76.000008]  meter_scan_all+0x30/0x40
+[   76.000009]  __x64_sys_munmap+0x5f/0xa0
+[   76.000010]  do_syscall_64+0x87/0x170
+[   76.000011]  entry_SYSCALL_64_after_hwframe+0x76/0x7e
+[   76.000012]  </TASK>
+[   76.000013] Kernel panic - not syncing: RCU Stall
+)";
+
+TEST(Live, ARunShowsWhatTheWholeConsoleSays) {
+  World world;
+  world.ToRunning();
+  detect::Callbacks callbacks;
+  callbacks.on_finding = [&](const Finding& f) { world.Step(ReportSeen{"c-1", f}); };
+  detect::Engine engine({}, std::move(callbacks));
+  for (const char& byte : kStallAndConsequences) engine.Feed({&byte, 1});
+  engine.Finish();
+
+  const std::vector<Finding> reports = detect::Detect(kStallAndConsequences);
+  const std::vector<Finding> whole = detect::Fold(reports);
+  ASSERT_GE(reports.size(), 3u);
+  ASSERT_EQ(whole.size(), 1u);
+  ASSERT_EQ(world.run().findings.size(), 1u);
+  const Finding& live = world.run().findings[0];
+  EXPECT_EQ(live.kind, whole[0].kind);
+  EXPECT_EQ(live.title, whole[0].title);
+  EXPECT_EQ(live.alt_titles, whole[0].alt_titles);
+  EXPECT_EQ(live.count, whole[0].count);
+  EXPECT_TRUE(live.fatal);
+  EXPECT_THAT(world.announced,
+              ElementsAre("BUG: workqueue lockup", "INFO: task hung in meter_swap_table", "BUG: workqueue lockup"))
+      << "each finding is announced when it is complete, and what they have become when that is known";
+  EXPECT_THAT(world.run().journal, Contains(HasSubstr("the same cause: " + live.title)));
 }
 
 TEST(Witness, AKernelCounterSuffices) {
