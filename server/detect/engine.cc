@@ -139,7 +139,7 @@ class Engine::Impl {
     while (!open_.empty()) Close(0);
   }
   void Finish() {
-    lines_.Finish(on_line_);
+    if (const std::optional<Line> line = lines_.Finish()) OnLine(*line);
     Flush();
   }
   void AnnounceBoot() { ++options_.announced_boots; }
@@ -188,7 +188,7 @@ class Engine::Impl {
     bool message;   // other lines may precede the header
     int lines = 1;  // so far, from any context
   };
-  // The printer of a line, to compare it often.
+  // The context that printed a line, in a form that is compared quickly.
   class Caller {
    public:
     explicit Caller(std::string_view name) : name_(name) {
@@ -238,12 +238,7 @@ class Engine::Impl {
       const size_t end = newline == std::string_view::npos ? piece.size() : newline + 1;
       for (; hit != hits.end() && hit->end <= end; ++hit) seen_.Add(*hit, hints_from_);
       const bool carriage_returns = !prefilter_ || seen_.unknown || piece[at] == '\r';
-      const std::string_view part = piece.substr(at, end - at);
-      if (const std::optional<Line> line = lines_.TakeWhole(part, carriage_returns)) {
-        OnLine(*line);
-      } else {
-        lines_.FeedPart(part, carriage_returns, on_line_);
-      }
+      if (const auto line = lines_.Take(piece.substr(at, end - at), carriage_returns)) OnLine(*line);
       at = end;
     }
   }
@@ -254,16 +249,16 @@ class Engine::Impl {
     } else {
       seen_ = Seen::Unknown();
     }
-    lines_.FeedPart(bytes, true, [this, prefix, micros](const Line& line) {
-      Seen seen = std::exchange(seen_, {});
-      if (seen.unknown) seen = Search(line.text);
-      if (!seen.any && open_.empty() && !preamble_) return;
-      KernelLine kernel;
-      kernel.text = line.text.substr(prefix);
-      kernel.marked = kernel.timed = true;
-      kernel.micros = micros;
-      OnMessage(line, kernel, seen);
-    });
+    const std::optional<Line> line = lines_.Take(bytes, true);
+    if (!line) return;
+    Seen seen = std::exchange(seen_, {});
+    if (seen.unknown) seen = Search(line->text);
+    if (!seen.any && open_.empty() && !preamble_) return;
+    KernelLine kernel;
+    kernel.text = line->text.substr(prefix);
+    kernel.marked = kernel.timed = true;
+    kernel.micros = micros;
+    OnMessage(*line, kernel, seen);
   }
 
   // Whether the next line must be looked at even if it contains no literal. Until a timestamp has been seen, any line
@@ -303,10 +298,14 @@ class Engine::Impl {
     if (preamble_ || boots_.must_read() || (kernel.micros >= 0 && NextMessage(kernel) != std::string_view::npos)) {
       return OnParsed(line, kernel, {});
     }
+    if (IsOfKernel(kernel)) AddToReports(line, kernel);
+  }
+
+  bool IsOfKernel(const KernelLine& kernel) {
     timed_ = timed_ || kernel.timed;
-    if (timed_ && !kernel.marked) return;
     facts_.kernel_lines = facts_.kernel_lines || kernel.marked;
-    AddToReports(line, kernel);
+    // If the kernel prints timestamps, a line without any prefix comes from a user-space program.
+    return !timed_ || kernel.marked || kernel.replay;
   }
 
   Seen Search(std::string_view text) {
@@ -336,10 +335,8 @@ class Engine::Impl {
   }
 
   void OnMessage(const Line& line, const KernelLine& kernel, const Seen& seen) {
-    if (kernel.timed) timed_ = true;
-    // If the kernel prints timestamps, a line without any prefix comes from a user-space program.
-    if (timed_ && !kernel.marked && !kernel.replay) return;
-    if (kernel.marked || seen.rows.any()) facts_.kernel_lines = true;
+    if (!IsOfKernel(kernel)) return;
+    facts_.kernel_lines = facts_.kernel_lines || seen.rows.any();
     if (kernel.replay) {
       for (const Open& open : open_) {
         if (open.report->only_header()) copies_.Forget(open.header);
@@ -503,7 +500,6 @@ class Engine::Impl {
   std::unique_ptr<Prefilter> prefilter_;  // if null, every line is read
   std::unique_ptr<Prefilter> lines_prefilter_;
   LineAssembler lines_;
-  const LineAssembler::OnLine on_line_ = [this](const Line& line) { OnLine(line); };
   Seen seen_;                         // literals in the unfinished line
   std::vector<Open> open_;            // in the order of their headers
   std::optional<Preamble> preamble_;  // lines that may be followed by a header

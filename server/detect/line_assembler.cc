@@ -7,39 +7,26 @@
 
 namespace lk::detect {
 
-void LineAssembler::Feed(std::string_view bytes, const OnLine& on_line) {
-  while (!bytes.empty()) {
-    const size_t newline = bytes.find('\n');
-    const std::string_view part = bytes.substr(0, newline == std::string_view::npos ? newline : newline + 1);
-    FeedPart(part, true, on_line);
-    bytes.remove_prefix(part.size());
-  }
-}
-
-void LineAssembler::FeedPart(std::string_view bytes, bool carriage_returns, const OnLine& on_line) {
-  if (const std::optional<Line> line = TakeWhole(bytes, carriage_returns)) return on_line(*line);
-  if (!bytes.ends_with('\n')) return Append(bytes);
-  Append(bytes.substr(0, bytes.size() - 1));
+std::optional<Line> LineAssembler::TakeCopy(std::string_view bytes) {
+  const bool ends = bytes.ends_with('\n');
+  Append(bytes.substr(0, bytes.size() - (ends ? 1 : 0)));
+  if (!ends) return std::nullopt;
   ++offset_;
-  on_line({.start = start_, .end = offset_, .text = buffer_});
-  buffer_.clear();
-  start_ = offset_;
+  return Finish();
 }
 
 void LineAssembler::Skip(size_t bytes) {
-  buffer_.clear();
   offset_ += bytes;
   start_ = offset_;
 }
 
-void LineAssembler::Finish(const OnLine& on_line) {
-  if (start_ == offset_) return;
-  on_line({.start = start_, .end = offset_, .text = buffer_});
-  buffer_.clear();
-  start_ = offset_;
+std::optional<Line> LineAssembler::Finish() {
+  if (start_ == offset_) return std::nullopt;
+  return Line{.start = std::exchange(start_, offset_), .end = offset_, .text = buffer_};
 }
 
 void LineAssembler::Append(std::string_view bytes) {
+  if (start_ == offset_) buffer_.clear();
   // Truncate exactly when the buffer is full, so that the result does not depend on the sizes of reads.
   while (!bytes.empty()) {
     const std::string_view part = bytes.substr(0, kMaxLine - buffer_.size());

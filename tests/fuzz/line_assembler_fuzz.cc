@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/detect/line_assembler.h"
+#include "tests/fuzz/lines.h"
 
 namespace {
 
@@ -30,8 +31,8 @@ std::vector<Kept> Assemble(std::string_view bytes, size_t piece) {
     lines.push_back({line.start, line.end, std::string(line.text)});
   };
   LineAssembler assembler;
-  for (size_t at = 0; at < bytes.size(); at += piece) assembler.Feed(bytes.substr(at, piece), keep);
-  assembler.Finish(keep);
+  for (size_t at = 0; at < bytes.size(); at += piece) Feed(assembler, bytes.substr(at, piece), keep);
+  if (const auto line = assembler.Finish()) keep(*line);
   if (assembler.offset() != bytes.size()) std::abort();
   return lines;
 }

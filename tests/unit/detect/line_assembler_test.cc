@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/fuzz/lines.h"
+
 namespace lk::detect {
 namespace {
 
@@ -23,12 +25,16 @@ void PrintTo(const Kept& line, std::ostream* out) {
 
 class LineAssemblerTest : public testing::Test {
  protected:
-  void Feed(std::string_view bytes) { assembler_.Feed(bytes, keep_); }
+  void Keep(const Line& line) { lines_.push_back({line.start, line.end, std::string(line.text)}); }
+  void Feed(LineAssembler& assembler, std::string_view bytes) {
+    detect::Feed(assembler, bytes, [this](const Line& line) { Keep(line); });
+  }
+  void Feed(std::string_view bytes) { Feed(assembler_, bytes); }
+  void Finish() {
+    if (const auto line = assembler_.Finish()) Keep(*line);
+  }
 
   std::vector<Kept> lines_;
-  LineAssembler::OnLine keep_ = [this](const Line& line) {
-    lines_.push_back({line.start, line.end, std::string(line.text)});
-  };
   LineAssembler assembler_;
 };
 
@@ -41,9 +47,9 @@ TEST_F(LineAssemblerTest, UnfinishedLineIsHeldBackUntilItEnds) {
   Feed("par");
   EXPECT_TRUE(lines_.empty());
   Feed("tial");
-  assembler_.Finish(keep_);
+  Finish();
   EXPECT_THAT(lines_, ElementsAre(Kept{0, 7, "partial"}));
-  assembler_.Finish(keep_);
+  Finish();
   EXPECT_EQ(lines_.size(), 1u);
 }
 
@@ -62,7 +68,7 @@ TEST_F(LineAssemblerTest, TruncationDoesNotDependOnTheSizesOfReads) {
   Feed(junk);
   const auto whole = std::exchange(lines_, {});
   LineAssembler bytewise;
-  for (const char& c : junk) bytewise.Feed({&c, 1}, keep_);
+  for (const char& c : junk) Feed(bytewise, {&c, 1});
   EXPECT_EQ(lines_, whole);
 }
 
