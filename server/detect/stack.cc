@@ -10,7 +10,7 @@
 
 #include "server/detect/architecture.h"
 #include "server/detect/cursor.h"
-#include "server/detect/functions.h"
+#include "server/detect/frame_line.h"
 #include "server/detect/names.h"
 
 namespace lk::detect {
@@ -18,144 +18,12 @@ namespace {
 
 using std::literals::operator""sv;
 
-struct Symbol {
-  std::string_view function;
-  uint32_t offset = 0;
-  uint32_t size = 0;
-  std::string_view module;
-  std::string_view location;
-};
-
-// " file.c:123", " (file.c:123 (discriminator 2) file.h:4)" and so on, as decode_stacktrace.sh and other symbolizers
-// add them. Takes the first one.
-std::string_view TakeLocation(Cursor& at) {
-  Cursor c = at;
-  if (!c.Skip(' ')) return {};
-  const bool brackets = c.Skip('(');
-  const std::string_view from = c.rest();
-  const std::string_view file =
-      c.TakeWhile([](char x) { return Cursor::IsSymbol(x) || x == '/' || x == '-' || x == '+' || x == '~'; });
-  if (file.find('.') == std::string_view::npos || !c.Skip(':') || c.TakeDigits().empty()) return {};
-  const std::string_view location = from.substr(0, from.size() - c.rest().size());
-  if (brackets) {
-    int depth = 1;
-    c.TakeWhile([&](char x) {
-      depth += x == '(' ? 1 : x == ')' ? -1 : 0;
-      return depth > 0;
-    });
-    if (!c.Skip(')')) return {};
-  }
-  at = c;
-  return location;
-}
-
-bool SkipModule(Cursor& at, std::string_view& module) {
-  constexpr size_t kMaxModule = 56;  // MODULE_NAME_LEN, include/linux/module.h
-  Cursor c = at;
-  if (!c.Skip(" [")) return false;
-  const std::string_view name = c.TakeWhile([](char x) { return Cursor::IsWord(x) || x == '-'; });
-  std::string_view id;
-  if (name.empty() || name.size() > kMaxModule || name == "inline" || !c.TakeUntil("]", id)) return false;
-  module = name;
-  at = c;
-  return true;
-}
-
-// "func+0x1/0x2 [module]", as %pS and %pB print it; a build ID may follow the module's name, and a location the symbol.
-// Without an offset if a location follows.
-std::optional<Symbol> TakeSymbol(Cursor& at) {
-  constexpr size_t kMaxName = 512;  // KSYM_NAME_LEN, include/linux/kallsyms.h
-  Cursor c = at;
-  if (Cursor::IsDigit(c.peek())) return std::nullopt;
-  Symbol symbol;
-  // Old kernels on 64-bit powerpc print the symbol of the code with a dot, and those on x86 the module in front.
-  c.Skip('.');
-  if (c.Skip(':')) {
-    symbol.module = c.TakeWhile(Cursor::IsWord);
-    if (symbol.module.empty() || !c.Skip(':')) return std::nullopt;
-  }
-  symbol.function = c.TakeWhile(Cursor::IsSymbol);
-  if (c.peek() == '/' || c.peek() == '-' || c.peek() == '#') {
-    // Xen prints the source file of a static function: "common/sched/core.c#f+0x1/0x2".
-    c.TakeWhile([](char x) { return Cursor::IsSymbol(x) || x == '/' || x == '-'; });
-    if (!c.Skip('#')) return std::nullopt;
-    symbol.function = c.TakeWhile(Cursor::IsSymbol);
-  }
-  if (symbol.function.empty() || symbol.function.size() >= kMaxName) return std::nullopt;
-  const bool offset = c.Skip("+0x");
-  if (offset && (!c.TakeHex(symbol.offset) || !c.Skip("/0x") || !c.TakeHex(symbol.size))) {
-    return std::nullopt;
-  }
-  if (c.peek() == ' ') {
-    SkipModule(c, symbol.module);
-    symbol.location = TakeLocation(c);
-    SkipModule(c, symbol.module);
-  }
-  if (!offset && symbol.location.empty()) return std::nullopt;
-  at = c;
-  return symbol;
-}
-
-// "<ffffffff81000000>{func+12}", on x86-64 before 2.6.20.
-std::optional<Symbol> TakeBraces(Cursor c) {
-  Symbol symbol;
-  if (!c.Skip('<') || c.TakeWhile(Cursor::IsHex).size() != 16 || !c.Skip(">{")) return std::nullopt;
-  if (c.Skip(':')) {
-    symbol.module = c.TakeWhile(Cursor::IsWord);
-    if (!c.Skip(':')) return std::nullopt;
-  }
-  symbol.function = c.TakeWhile(Cursor::IsSymbol);
-  if (symbol.function.empty() || !c.Skip('+') || !c.Take(symbol.offset, 10) || !c.Skip('}')) return std::nullopt;
-  return symbol;
-}
-
-StackFrame ToFrame(const Symbol& symbol) {
+StackFrame ToFrame(const Symbol& symbol, Roles roles) {
   return {{.function = std::string(symbol.function),
            .offset = symbol.offset,
            .module = std::string(symbol.module),
            .location = std::string(symbol.location)},
-          {}};
-}
-
-// Whether the address is where a function begins, and nothing returns there. %pB shows it as the end of what precedes
-// the function in memory, which is its padding on new kernels.
-bool IsFunctionPointer(const Symbol& symbol) {
-  const bool at_either_end = symbol.size > 0 && (symbol.offset == 0 || symbol.offset == symbol.size);
-  return at_either_end || symbol.function.starts_with("__pfx_");
-}
-
-// "[<ffffffff81000000>] ", "[c000000000123456] " on powerpc.
-bool SkipAddress(Cursor& at) {
-  Cursor c = at;
-  if (!c.Skip('[')) return false;
-  const bool angle = c.Skip('<');
-  const size_t digits = c.TakeWhile(Cursor::IsHex).size();
-  if ((angle ? digits == 0 : digits != 8 && digits != 16) || (angle && !c.Skip('>')) || !c.Skip(']')) return false;
-  c.SkipBlanks();
-  at = c;
-  return true;
-}
-
-// "<IRQ>", "</TASK>", "<#DF>"; returns the text between the brackets.
-std::string_view TakeMarker(Cursor& at) {
-  Cursor c = at;
-  if (!c.Skip('<')) return {};
-  const std::string_view marker = c.TakeWhile([](char x) { return Cursor::IsWord(x) || x == '/' || x == '#'; });
-  if (!c.Skip('>')) return {};
-  at = c;
-  return marker;
-}
-
-// Marks such as "(P) (unreliable)", which arm64 and powerpc print after a frame; nothing else may follow.
-bool TakeMarks(Cursor& at, bool& unreliable) {
-  at.SkipBlanks();
-  while (at.Skip('(')) {
-    const std::string_view mark = at.TakeWhile(Cursor::IsWord);
-    unreliable = unreliable || mark == "unreliable";
-    if (!at.Skip(')')) return false;
-    at.SkipBlanks();
-  }
-  return at.empty();
+          roles};
 }
 
 // "Not tainted 6.1.0 #1", "Tainted: G        W   6.1.0 #1", and on old 32-bit x86 "Not tainted (2.6.30 #1)". Returns
@@ -183,6 +51,14 @@ bool ParseTaint(std::string_view text, std::string& taint, std::string_view& rel
   return false;
 }
 
+// Most lines of registers: "RAX: 0000000000000001 RBX: ...". Not "RIP: 0010:func+0x1/0x2".
+bool AreUsualRegisters(std::string_view text) {
+  constexpr size_t kFirst = std::string_view("RAX: ").size();
+  constexpr size_t kLast = std::string_view("RAX: 0000000000000001").size() - 1;
+  return text.size() > kLast && text[0] == 'R' && text[1] != 'I' && text[3] == ':' && Cursor::IsHex(text[kFirst]) &&
+         Cursor::IsHex(text[kLast]);
+}
+
 // A line of registers or of the raw stack: "RSP: ...", "pstate: ...", "sp : ...", "GPR00: ...", "7e00: 9ecb0000 ...";
 // without a colon on loongarch, "pc 9000000000223038 ra ...", and with numbers on mips, "$ 4   : 00000000 ...".
 bool IsRegisters(std::string_view text) {
@@ -200,13 +76,6 @@ bool IsRegisters(std::string_view text) {
       "EUEN", "ECFG", "ESTAT", "BADV", "PRID", "status", "Hi", "Lo", "Status", "Cause", "BadVA", "PrId", "CPUCFG",
       // powerpc, s390
       "NIP", "REGS", "MSR", "CFAR", "GPR*", "XER", "DAR", "DSISR"};
-  // Most of them: "RAX: 0000000000000001 RBX: ...".
-  constexpr size_t kFirst = std::string_view("RAX: ").size();
-  constexpr size_t kLast = std::string_view("RAX: 0000000000000001").size() - 1;
-  if (text.size() > kLast && text[0] == 'R' && text[3] == ':' && Cursor::IsHex(text[kFirst]) &&
-      Cursor::IsHex(text[kLast])) {
-    return true;
-  }
   Cursor c(text);
   const bool numbered = c.Skip('$');
   if (numbered) c.SkipBlanks();
@@ -290,105 +159,76 @@ void TakeGuesses(Stack& stack) {
   if (stack.sure) std::erase_if(guesses, [&](const Guess& guess) { return guess.at < stack.frames.size(); });
   for (auto guess = guesses.rbegin(); guess != guesses.rend(); ++guess) {
     const size_t at = std::min(guess->at, stack.frames.size());
-    guess->frame.roles = RolesOf(guess->frame.function);
     stack.frames.insert(stack.frames.begin() + static_cast<std::ptrdiff_t>(at), std::move(guess->frame));
   }
 }
 
 }  // namespace
 
-StackReader::Line StackReader::Read(std::string_view line) {
-  // Most lines are frames, which are indented, and registers.
-  const bool indented = line.starts_with(' ');
-  ReadCpu(line);
-  if (indented && ReadFrame(line)) return Line::kStack;
-  if (ReadInstructionPointer(line) || IsRegisters(line)) {
-    if (architecture_.empty()) architecture_ = ArchitectureOfRegisters(line);
-    return Line::kStack;
+StackReader::Line StackReader::Read(std::string_view text) {
+  using enum FrameLine::Form;
+  if (!text.starts_with(' ')) ReadCpu(text);
+  if (AreUsualRegisters(text)) return ReadRegisters(text);
+  FrameLine& line = ReadFrameLine(text);
+  switch (line.form) {
+    case kSymbol:
+      ReadFrame(text, line);
+      return Line::kStack;
+    case kCallee:
+      // Those of a warning follow the task, without a heading.
+      if (!stacks_.empty() && stacks_.back().pid >= 0 && stacks_.back().frames.empty()) in_trace_ = true;
+      BeginTraceAfterRegisters();
+      [[fallthrough]];
+    case kBraces:
+      if (in_trace_) Add(line.symbol, line.roles);
+      return Line::kStack;
+    case kInlined:
+      // It does not name a stack: without symbols it is not there.
+      return Line::kStack;
+    case kRegisters:
+      return ReadRegisters(text);
+    case kOther:
+      ReadHeading(text);
+      return Line::kOther;
+    case kNone:
+      break;
   }
-  if ((!indented && ReadFrame(line)) || ReadMarker(line) || ReadHead(line) || ReadCallTrace(line) || ReadTaint(line)) {
-    return Line::kStack;
+  if (ReadMarker(text)) return Line::kStack;
+  if (ReadInstructionPointer(text)) return ReadRegisters(text);
+  if (IsRegisters(text)) {
+    line.form = kRegisters;
+    return ReadRegisters(text);
   }
-  ReadHeading(line);
+  if (ReadHead(text) || ReadCallTrace(text) || ReadTaint(text)) return Line::kStack;
+  line.form = kOther;
+  ReadHeading(text);
   return Line::kOther;
 }
 
-// " func+0x1/0x2 [module]", " ? func+0x1/0x2", " [<ffffffff81000000>] func+0x1/0x2"; preceded by a marker such as <EOI>
-// on some lines of kernels before 4.10. s390 has the frame in brackets: "([<0000000000112233>] func+0x1/0x2)".
-bool StackReader::ReadFrame(std::string_view text) {
-  Cursor c(text);
-  c.SkipBlanks();
-  std::string_view marker;
-  bool brackets = false;
-  bool guess = false;
-  // Most functions have small letters.
-  if (const char first = c.peek(); first < 'a' && first != '_') {
-    if (first == '<') {
-      if (const std::optional<Symbol> symbol = TakeBraces(c)) {
-        if (in_trace_) Add(ToFrame(*symbol));
-        return true;
-      }
-      marker = TakeMarker(c);
-      c.SkipBlanks();
-    }
-    brackets = c.Skip('(');
-    while (SkipAddress(c)) {
-    }
-    // Xen says where it has found the address: in a register, a frame or anywhere on the stack.
-    if (!c.Skip("R ")) c.Skip("F ");
-    guess = c.Skip("? ") || c.Skip("S ");
-  }
-  const std::optional<Symbol> symbol = TakeSymbol(c);
-  if (!symbol) return ReadCallee(text);
-  if (brackets && !c.Skip(')')) return false;
-  // A function that is inlined into the next frame does not name a stack: without symbols it is not there.
-  if (c.Skip(" [inline]")) return c.empty();
-  bool unreliable = false;
-  if (!TakeMarks(c, unreliable)) return false;
-  if (marker == "EOI") after_eoi_ = true;
-  const bool sure = !unreliable && !guess;
-  const bool counts = sure || (!unreliable && after_eoi_);
+StackReader::Line StackReader::ReadRegisters(std::string_view text) {
+  if (architecture_.empty()) architecture_ = ArchitectureOfRegisters(text);
+  return Line::kStack;
+}
+
+void StackReader::ReadFrame(std::string_view text, const FrameLine& line) {
+  const bool sure = !line.unreliable && !line.guess;
+  const bool counts = sure || (!line.unreliable && (line.interrupted || after_eoi_));
   after_eoi_ = false;
   if (text.front() == '[') BeginTraceAfterRegisters();
   if (!in_trace_) {
-    if (strays_count_ && !traced_ && counts && strays_.size() < Stack::kMaxFrames) strays_.push_back(ToFrame(*symbol));
-    return true;
+    if (strays_count_ && !traced_ && counts && strays_.size() < Stack::kMaxFrames) {
+      strays_.push_back(ToFrame(line.symbol, line.roles));
+    }
+    return;
   }
   Stack& stack = stacks_.back();
   if (counts) {
-    Add(ToFrame(*symbol));
+    Add(line.symbol, line.roles);
     stack.sure = stack.sure || sure;
-  } else if (stack.guesses.size() < (stack.sure ? Stack::kUsualFrames : Stack::kMaxFrames) &&
-             !IsFunctionPointer(*symbol)) {
-    stack.guesses.push_back({stack.frames.size(), ToFrame(*symbol)});
+  } else if (stack.guesses.size() < (stack.sure ? Stack::kUsualFrames : Stack::kMaxFrames) && !line.pointer) {
+    stack.guesses.push_back({stack.frames.size(), ToFrame(line.symbol, line.roles)});
     traced_ = true;
   }
-  return true;
-}
-
-// arm: "[<80100000>] (func) from [<80200000>] (caller+0x1/0x2)", since 5.19 " func from caller+0x1/0x2"
-// (dump_backtrace_entry, arch/arm/kernel/traps.c). The frame is that of the callee.
-bool StackReader::ReadCallee(std::string_view text) {
-  Cursor c(text);
-  c.SkipBlanks();
-  const bool address = SkipAddress(c);
-  if (address && !c.Skip('(')) return false;
-  Symbol callee;
-  callee.function = c.TakeWhile(Cursor::IsSymbol);
-  if (callee.function.empty() || Cursor::IsDigit(callee.function.front())) return false;
-  if (c.Skip("+0x") && (!c.Take(callee.offset, 16) || !c.Skip("/0x") || c.TakeWhile(Cursor::IsHex).empty()))
-    return false;
-  SkipModule(c, callee.module);
-  if (address && !c.Skip(')')) return false;
-  if (!c.Skip(" from ")) return false;
-  const bool caller_address = SkipAddress(c);
-  if (caller_address != address || (address && !c.Skip('('))) return false;
-  if (!TakeSymbol(c)) return false;
-  // Those of a warning follow the task, without a heading.
-  if (!stacks_.empty() && stacks_.back().pid >= 0 && stacks_.back().frames.empty()) in_trace_ = true;
-  BeginTraceAfterRegisters();
-  if (in_trace_) Add(ToFrame(callee));
-  return true;
 }
 
 bool StackReader::ReadMarker(std::string_view text) {
@@ -439,7 +279,7 @@ bool StackReader::ReadInstructionPointer(std::string_view text) {
   // The caller counts if the CPU has jumped to where no code is.
   if (caller && !stacks_.back().frames.empty()) return true;
   after_registers_ = stacks_.back().frames.empty();
-  if (in_trace_ || stacks_.back().frames.empty()) Add(ToFrame(*symbol));
+  if (in_trace_ || stacks_.back().frames.empty()) Add(*symbol, RolesOf(symbol->function));
   return true;
 }
 
@@ -594,7 +434,6 @@ void StackReader::Settle() {
     traced_ = true;
   }
   for (Stack& stack : stacks_) {
-    for (StackFrame& frame : stack.frames) frame.roles = RolesOf(frame.function);
     TakeGuesses(stack);
     for (auto frame = stack.frames.rbegin(); architecture_.empty() && frame != stack.frames.rend(); ++frame) {
       architecture_ = ArchitectureOfEntry(frame->function);
@@ -628,18 +467,18 @@ Stack& StackReader::Begin() {
   return stacks_.back();
 }
 
-void StackReader::Add(StackFrame frame) {
+void StackReader::Add(const Symbol& symbol, Roles roles) {
   auto& frames = stacks_.back().frames;
   // On some architectures, the trace begins with the frame that the pc line has already shown; arm prints it without
   // the offset.
-  if (frames.size() == 1 && frames[0].function == frame.function &&
-      (frames[0].offset == frame.offset || frame.offset == 0)) {
+  if (frames.size() == 1 && frames[0].function == symbol.function &&
+      (frames[0].offset == symbol.offset || symbol.offset == 0)) {
     return;
   }
   traced_ = traced_ || in_trace_;
   if (frames.empty()) frames.reserve(Stack::kUsualFrames);
   if (frames.size() == Stack::kMaxFrames) frames.erase(frames.end() - Stack::kOutermost);
-  frames.push_back(std::move(frame));
+  frames.push_back(ToFrame(symbol, roles));
 }
 
 }  // namespace lk::detect

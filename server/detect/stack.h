@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "server/detect/finding.h"
+#include "server/detect/frame_line.h"
 #include "server/detect/functions.h"
 
 namespace lk::detect {
 
 struct StackFrame : Frame {
-  Roles roles;  // of the function; looked up by Settle, once for all that ask
+  Roles roles;  // of the function
 };
 
 // A frame of which the kernel is not sure ("? "), and the number of reliable ones further in.
@@ -69,8 +70,8 @@ class StackReader {
  private:
   static constexpr size_t kMaxStacks = 1 + Finding::kMaxOthers;
 
-  bool ReadFrame(std::string_view text);
-  bool ReadCallee(std::string_view text);
+  void ReadFrame(std::string_view text, const FrameLine& line);
+  Line ReadRegisters(std::string_view text);
   bool ReadMarker(std::string_view text);
   bool ReadInstructionPointer(std::string_view text);
   bool ReadHead(std::string_view text);
@@ -81,7 +82,7 @@ class StackReader {
   void BeginTraceAfterRegisters();
 
   Stack& Begin();
-  void Add(StackFrame frame);
+  void Add(const Symbol& symbol, Roles roles);
 
   std::vector<Stack> stacks_;
   std::vector<StackFrame> strays_;

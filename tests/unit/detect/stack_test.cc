@@ -36,6 +36,43 @@ TEST(StackReader, OtherMessagesInATraceDoNotEndIt) {
   EXPECT_EQ(reader.stacks()[0].frames.size(), 2u);
 }
 
+// What a line says by itself is remembered; what it means still depends on the lines before it.
+TEST(StackReader, ReadsALineThatItHasReadBefore) {
+  const std::string longest(200, 'f');
+  for (int i = 0; i < 3; ++i) {
+    StackReader reader;
+    EXPECT_EQ(reader.Read(" outside+0x1/0x2"), StackReader::Line::kStack);
+    for (const std::string& line :
+         {std::string("x0 : 0000000000000001"), std::string("Call Trace:"), std::string(" above+0x1/0x2"),
+          " " + longest + "+0x1/0x2", std::string(" ? guess+0x1/0x2"), std::string(" <EOI>"),
+          std::string(" ? guess+0x1/0x2")}) {
+      EXPECT_EQ(reader.Read(line), StackReader::Line::kStack) << line;
+    }
+    EXPECT_EQ(reader.Read("Freed by task 77:"), StackReader::Line::kOther);
+    EXPECT_EQ(reader.Read(" outside+0x1/0x2"), StackReader::Line::kStack);
+    ASSERT_EQ(reader.stacks().size(), 1u);
+    const auto& frames = reader.stacks()[0].frames;
+    ASSERT_EQ(frames.size(), 3u);
+    EXPECT_EQ(frames[0].function, "above");
+    EXPECT_EQ(frames[1].function, longest);
+    EXPECT_EQ(frames[2].function, "guess");
+  }
+}
+
+TEST(StackReader, RemembersNoMoreThanItCan) {
+  constexpr int kMany = 10'000;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < kMany; ++i) {
+      StackReader reader;
+      reader.Read("Call Trace:");
+      const std::string function = "f" + std::to_string(i);
+      reader.Read(" " + function + "+0x1/0x2 [mod]");
+      ASSERT_EQ(reader.stacks()[0].frames[0].function, function);
+      ASSERT_EQ(reader.stacks()[0].frames[0].module, "mod");
+    }
+  }
+}
+
 // The functions of the stacks in a text, with ! after those that have a location; "|" separates stacks.
 std::string FunctionsIn(std::string_view text) {
   StackReader reader;
