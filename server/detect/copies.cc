@@ -18,9 +18,8 @@ bool Copies::Add(const KernelLine& line) {
   if (header == 0) return false;
   const bool went_back = last_ < latest_ || line.micros < latest_;
   Pass(line.micros);
-  if (headers_.contains(header)) return went_back;
-  if (headers_.size() < kMaxHeaders) headers_.insert(header);
-  return false;
+  if (headers_.size() == kMaxHeaders) return went_back && headers_.contains(header);
+  return !headers_.insert(header).second && went_back;
 }
 
 void Copies::Pass(int64_t micros) {

@@ -120,16 +120,7 @@ void Prefilter::FindCarriageReturns(std::string_view bytes) {
   const auto ends_a_line = [](char c) { return c == '\n' || c == '\r'; };
   if (last_ == '\r' && !ends_a_line(bytes.front())) hits_.push_back({.end = 1, .literal = kUnknown});
   last_ = bytes.back();
-  // Written so that compilers vectorise it; carriage returns within a line are rare.
-  const char* const byte = bytes.data();
-  const size_t pairs = bytes.size() - 1;
-  uint8_t within_a_line = 0;
-  for (size_t at = 0; at < pairs; ++at) {
-    const uint8_t carriage_return = byte[at] == '\r' ? 1 : 0;
-    const uint8_t newline = byte[at + 1] == '\n' ? 1 : 0;
-    within_a_line |= carriage_return & (newline ^ 1U);
-  }
-  for (size_t at = 0; within_a_line != 0 && (at = bytes.find('\r', at)) != std::string_view::npos; ++at) {
+  for (size_t at = 0; (at = bytes.find('\r', at)) != std::string_view::npos; ++at) {
     const bool starts_a_line = at > 0 && bytes[at - 1] == '\n';
     if (at + 1 < bytes.size() && !starts_a_line && !ends_a_line(bytes[at + 1])) {
       hits_.push_back({.end = at + 2, .literal = kUnknown});
