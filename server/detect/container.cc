@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/detect/container.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -455,10 +457,11 @@ bool TakeLava(Cursor& c, const Attempt& a) {
   if (!c.Skip("- {")) return false;
   const std::string_view line = c.rest();
   const auto find = [&](std::string_view key, Cursor& value) {
-    if (FindKey(line, "\"" + std::string(key) + "\"", value)) return true;
-    const size_t at = line.find(std::string(key) + ": ");
+    if (FindKey(line, fmt::format("\"{}\"", key), value)) return true;
+    const std::string plain = fmt::format("{}: ", key);
+    const size_t at = line.find(plain);
     if (at == std::string_view::npos) return false;
-    value = Cursor(line.substr(at + key.size() + 2));
+    value = Cursor(line.substr(at + plain.size()));
     return true;
   };
   Cursor level(line);

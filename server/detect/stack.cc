@@ -16,8 +16,6 @@
 namespace lk::detect {
 namespace {
 
-using std::literals::operator""sv;
-
 StackFrame ToFrame(const Symbol& symbol, Roles roles) {
   return {{.function = std::string(symbol.function),
            .offset = symbol.offset,
@@ -414,7 +412,7 @@ bool StackReader::ReadTaint(std::string_view text) {
 // stack, but do not end it.
 void StackReader::ReadHeading(std::string_view text) {
   // After this line, x86 prints the registers again (__show_regs in oops_end); they are not a frame.
-  if (text.starts_with("---[ end "sv)) in_trace_ = false;
+  if (text.starts_with("---[ end ")) in_trace_ = false;
   // A single one is the rest of a line that a mailer has wrapped.
   if (strays_.size() == 1 && !text.empty()) strays_.clear();
   if (!text.ends_with(':')) return;
