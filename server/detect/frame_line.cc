@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <memory>
 
 namespace lk::detect {
@@ -143,8 +144,8 @@ FrameLine Parse(std::string_view text) {
 class FrameLines {
  public:
   FrameLine& Read(std::string_view text) {
-    if (text.size() < sizeof(uint64_t) || text.size() > kMaxText) return other_ = Parse(text);
-    Entry& entry = entries_[Hash(text)];
+    if (text.size() > kMaxText) return other_ = Parse(text);
+    Entry& entry = entries_[std::hash<std::string_view>()(text) % entries_.size()];
     if (std::string_view(entry.text.data(), entry.size) != text) {
       std::memcpy(entry.text.data(), text.data(), text.size());
       entry.size = static_cast<uint8_t>(text.size());
@@ -154,7 +155,7 @@ class FrameLines {
   }
 
  private:
-  static constexpr int kBits = 11;
+  static constexpr size_t kLines = 2048;
   static constexpr size_t kCacheLine = 64;
   static constexpr size_t kMaxText = 2 * kCacheLine - sizeof(FrameLine) - 1;  // few frames are longer
 
@@ -164,21 +165,8 @@ class FrameLines {
     std::array<char, kMaxText> text;
   };
 
-  static size_t Hash(std::string_view text) {
-    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-    uint64_t hash = 0;
-    const auto mix = [&hash](const char* from) {
-      uint64_t word = 0;
-      std::memcpy(&word, from, sizeof word);
-      hash = ((hash ^ word) * kOdd) ^ (hash >> 32);
-    };
-    for (size_t at = 0; at + sizeof(uint64_t) < text.size(); at += sizeof(uint64_t)) mix(text.data() + at);
-    mix(text.data() + text.size() - sizeof(uint64_t));
-    return hash >> (64 - kBits);
-  }
-
-  std::array<Entry, size_t{1} << kBits> entries_;
-  FrameLine other_;  // too short or too long
+  std::array<Entry, kLines> entries_;
+  FrameLine other_;  // too long
 };
 
 }  // namespace
