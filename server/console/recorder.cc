@@ -66,7 +66,8 @@ Recorder::Recorder(RecorderOptions options, std::filesystem::path path, UniqueFd
       on_end_(std::move(events.on_end)),
       engine_(options_.detection, {.on_finding = std::move(events.on_finding),
                                    .on_header = std::move(events.on_header),
-                                   .on_canary = std::move(events.on_canary)}) {}
+                                   .on_canary = std::move(events.on_canary),
+                                   .on_over = std::move(events.on_over)}) {}
 
 Status Recorder::Replay() {
   const MutexLock engine_lock(&engine_mutex_);

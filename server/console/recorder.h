@@ -26,6 +26,7 @@ struct Events {
   std::function<void(detect::Finding)> on_finding;
   std::function<void(detect::Finding)> on_header;  // the first line of a report; `open` is set
   std::function<void(std::string_view nonce)> on_canary;
+  std::function<void(uint64_t start_offset)> on_over;  // see detect::Callbacks
   // Called after OnEnd, once the last finding has been reported.
   std::function<void()> on_end;
   // The console log has grown to this size.

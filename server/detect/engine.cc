@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -31,6 +32,9 @@ namespace {
 // Maximum number of open reports. Beyond that, the oldest one is completed.
 constexpr size_t kMaxOpen = 16;
 
+// Maximum number of complete reports of which the kernel may still print that they are over.
+constexpr size_t kMaxWaits = 64;
+
 // Returns the nonce if a soft lockup header is the agent's canary. No real task can have such a name, because comm is
 // limited to 15 characters.
 std::optional<std::string_view> CanaryNonce(const Match& match) {
@@ -49,7 +53,7 @@ constexpr std::string_view kRule = "==========";
 
 // The prefilter's literals are those of the table's rows, then these, then those of the invariants, then hints for
 // containers.
-constexpr std::string_view kOtherLiterals[] = {"[ cut here ]", kRule, kReplayNote};
+constexpr std::string_view kOtherLiterals[] = {"[ cut here ]", kRule, kReplayNote, CsdWait::kOver};
 
 // What the prefilters search for.
 struct SearchLiterals {
@@ -214,6 +218,12 @@ class Engine::Impl {
     }
   };
 
+  // A complete report of a CPU that waits for an answer to a cross-CPU call.
+  struct Waiting {
+    CsdWait wait;
+    uint64_t start;
+  };
+
   void FeedPiece(std::string_view piece) {
     const std::span<const Prefilter::Hit> hits =
         prefilter_ ? prefilter_->Scan(piece) : std::span<const Prefilter::Hit>();
@@ -360,6 +370,7 @@ class Engine::Impl {
     if (seen.invariant) CheckInvariants(line, kernel.text);
     auto match = seen.rows.any() ? MatchSignature(kernel.text, seen.rows) : std::nullopt;
     if (!match) {
+      if (seen.any && !waits_.empty()) EndWaits(kernel.text);
       ContinuePreamble(line, kernel);
       return AddToReports(line, kernel);
     }
@@ -391,6 +402,17 @@ class Engine::Impl {
     if (preamble && preamble->context == kernel.caller) report->Precede(preamble->start, preamble->text);
     if (callbacks_.on_header && !copy) callbacks_.on_header(report->Begun());
     open_.push_back({caller.key(), std::string(kernel.caller), std::move(report), Copies::HeaderOf(kernel), copy});
+  }
+
+  void EndWaits(std::string_view text) {
+    const std::optional<CsdWait> over = CsdWait::ThatIsOver(text);
+    if (!over) return;
+    std::erase_if(waits_, [&](const Waiting& waiting) {
+      const CsdWait& wait = waiting.wait;
+      if (wait.lock == -1 ? wait.cpu != over->cpu : wait.lock != over->lock) return false;
+      if (callbacks_.on_over) callbacks_.on_over(waiting.start);
+      return true;
+    });
   }
 
   void ContinuePreamble(const Line& line, const KernelLine& kernel) {
@@ -446,6 +468,7 @@ class Engine::Impl {
   void NewKernel() {
     while (!open_.empty()) Close(0);
     aftermath_ = {};
+    waits_.clear();
     release_ = boot_.release;
     if (facts_.kernel_release.empty()) facts_.kernel_release = release_;
   }
@@ -480,9 +503,12 @@ class Engine::Impl {
     if (open.copy) return;
     const int64_t micros = open.report->micros();
     const bool complete = !open.report->lacks_stack();
+    const std::optional<CsdWait> wait = open.report->Wait();
     Finding finding = std::move(*open.report).Finish();
     // A copy may show more.
     if (finding.corrupted || !complete) copies_.Forget(open.header);
+    if (wait) waits_.push_back({*wait, finding.start_offset});
+    if (waits_.size() > kMaxWaits) waits_.pop_front();
     Emit(std::move(finding), micros);
   }
 
@@ -500,7 +526,8 @@ class Engine::Impl {
   std::unique_ptr<Prefilter> prefilter_;  // if null, every line is read
   std::unique_ptr<Prefilter> lines_prefilter_;
   LineAssembler lines_;
-  Seen seen_;                         // literals in the unfinished line
+  Seen seen_;  // literals in the unfinished line
+  std::deque<Waiting> waits_;
   std::vector<Open> open_;            // in the order of their headers
   std::optional<Preamble> preamble_;  // lines that may be followed by a header
   Aftermath aftermath_;               // covers the findings since the boot
@@ -553,6 +580,9 @@ std::vector<Finding> Detect(std::string_view log, const Options& options) {
   std::vector<Finding> findings;
   Callbacks callbacks;
   callbacks.on_finding = [&](Finding finding) { findings.push_back(std::move(finding)); };
+  callbacks.on_over = [&](uint64_t start) {
+    for (Finding& finding : findings) finding.transient = finding.transient || finding.start_offset == start;
+  };
   Engine engine(options, std::move(callbacks));
   engine.Feed(log);
   engine.Finish();

@@ -42,6 +42,9 @@ struct Callbacks {
   // The agent's canary, a line that looks like a soft lockup, with its nonce (16 hex digits). It is not reported as a
   // finding.
   std::function<void(std::string_view nonce)> on_canary;
+  // The kernel has printed that the problem of a finding is over: the one with this start_offset, which has been
+  // reported without `transient`.
+  std::function<void(uint64_t start_offset)> on_over = {};
 };
 
 // A record of the kernel log, as read from /dev/kmsg.

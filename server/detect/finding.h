@@ -96,7 +96,7 @@ struct Finding {
   uint32_t count = 1;
   bool nmi = false;        // a panic caused by an NMI of unknown source, such as an injected one; evidence of a hang
   bool fatal = false;      // the kernel did not continue (panic)
-  bool transient = false;  // the kernel has printed that the problem is over (a CSD lock that "got unstuck")
+  bool transient = false;  // the kernel has printed that the stall is over (a CSD lock that "got unstuck")
   bool saturated = false;  // the kernel suppresses further reports of this kind, so the count is a lower bound
   // Set where the kernel names what a stuck CPU or task waits for: who waits, and the owner that it waits for.
   std::optional<Party> victim;

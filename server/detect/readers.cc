@@ -16,6 +16,20 @@ bool Contains(std::string_view text, std::string_view part) {
 
 }  // namespace
 
+std::optional<CsdWait> CsdWait::ThatIsOver(std::string_view text) {
+  CsdWait wait;
+  std::string_view skipped;
+  Cursor c(text);
+  if (!c.TakeUntil("CSD lock (#", skipped) || !c.Take(wait.lock) || !c.Skip(kOver) || !c.Take(wait.cpu)) return {};
+  return wait;
+}
+
+// The CPU was waiting for a cross-CPU call, and does no longer.
+void ReadLockedUpCpu(std::string_view text, const Match& header, bool, Body& body) {
+  const std::optional<CsdWait> over = CsdWait::ThatIsOver(text);
+  body.transient = body.transient || (over && over->cpu == header.cpu);
+}
+
 // The stalled CPUs and tasks, one per line ("rcu: \t0-....: (2 GPs behind) ...", "Tasks blocked on ...:
 // P123/1:b..l"), or in the header ("{ 0-...D P123 }"): print_cpu_stall_info, rcu_print_task_stall,
 // synchronize_rcu_expedited_stall.
@@ -46,7 +60,13 @@ void ReadStalledCpus(std::string_view text, const Match&, bool traced, Body& bod
 
 // csd_lock_wait_toolong (kernel/smp.c)
 void ReadCsd(std::string_view text, const Match&, bool, Body& body) {
-  body.transient = body.transient || Contains(text, ") got unstuck on CPU#");
+  std::string_view skipped;
+  Cursor c(text);
+  if (c.TakeUntil("non-responsive CSD lock (#", skipped) && c.Take(body.wait.lock) && c.TakeUntil("on CPU#", skipped)) {
+    c.Take(body.wait.cpu);
+  }
+  const std::optional<CsdWait> over = CsdWait::ThatIsOver(text);
+  body.transient = body.transient || (over && over->lock == body.wait.lock);
 }
 
 // "INFO: task cat:77 is blocked on a mutex likely owned by task dog:88.", since 6.16; a semaphore is "likely last held

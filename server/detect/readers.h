@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,16 @@
 namespace lk::detect {
 
 struct Match;
+
+// A CPU that waits for the answer to a cross-CPU call, as csd_lock_wait_toolong() shows it (kernel/smp.c).
+struct CsdWait {
+  int32_t lock = -1;  // the number of the call
+  int32_t cpu = -1;
+
+  // "csd: CSD lock (#1) got unstuck on CPU#00, CPU#01 released the lock."
+  static constexpr std::string_view kOver = ") got unstuck on CPU#";
+  static std::optional<CsdWait> ThatIsOver(std::string_view text);
+};
 
 // The lines of a report that have been read so far.
 struct Body {
@@ -23,6 +34,7 @@ struct Body {
   std::vector<std::string> lock_sites;  // where locks were taken: first the one that is wanted, then those held
   std::string owner;                    // comm:pid of the task that holds what the blocked one waits for
   int32_t owner_pid = -1;
+  CsdWait wait;
   bool transient = false;
   bool saturated = false;
 };
@@ -31,6 +43,7 @@ struct Body {
 // stack has been read.
 using Reader = void (*)(std::string_view text, const Match& header, bool traced, Body& body);
 
+void ReadLockedUpCpu(std::string_view text, const Match& header, bool traced, Body& body);
 void ReadStalledCpus(std::string_view text, const Match& header, bool traced, Body& body);
 void ReadCsd(std::string_view text, const Match& header, bool traced, Body& body);
 void ReadBlockedTask(std::string_view text, const Match& header, bool traced, Body& body);

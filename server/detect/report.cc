@@ -159,6 +159,13 @@ bool Report::AwaitsMore() const {
   return lacks_stack();
 }
 
+std::optional<CsdWait> Report::Wait() const {
+  if (body_.transient) return std::nullopt;
+  if (header_.signature->kind == Kind::kCsdStall && body_.wait.lock >= 0) return body_.wait;
+  if (header_.signature->kind == Kind::kSoftLockup && header_.cpu >= 0) return CsdWait{.lock = -1, .cpu = header_.cpu};
+  return std::nullopt;
+}
+
 bool Report::IsVictim(const Stack& stack) const {
   return std::ranges::find(body_.victim_cpus, stack.cpu) != body_.victim_cpus.end() ||
          std::ranges::find(body_.victim_pids, stack.pid) != body_.victim_pids.end();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ class Report {
   bool lacks_stack() const { return header_.signature->walk != Walk::kNone && !stacks_.HasFrames(); }
   // Only the header has been read.
   bool only_header() const { return lines_ == 1; }
+  // The CPU that is stuck until a cross-CPU call is answered, if the report may be of one. `lock` is -1 if it is any
+  // call of that CPU.
+  std::optional<CsdWait> Wait() const;
   // Time of the header since boot; 0 if not known.
   int64_t micros() const { return micros_; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/detect/engine.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +51,8 @@ class EngineTest : public testing::Test {
   Callbacks Record() {
     return {.on_finding = [this](Finding f) { findings_.push_back(std::move(f)); },
             .on_header = [this](Finding f) { headers_.push_back(std::move(f)); },
-            .on_canary = [this](std::string_view nonce) { canaries_.emplace_back(nonce); }};
+            .on_canary = [this](std::string_view nonce) { canaries_.emplace_back(nonce); },
+            .on_over = [this](uint64_t start) { over_.push_back(start); }};
   }
   std::vector<std::string> Titles() const {
     std::vector<std::string> titles;
@@ -61,8 +63,48 @@ class EngineTest : public testing::Test {
   std::vector<Finding> findings_;
   std::vector<Finding> headers_;
   std::vector<std::string> canaries_;
+  std::vector<uint64_t> over_;
   Engine engine_;
 };
+
+constexpr std::string_view kCsdStall =
+    "[   20.000000] smp: csd: Detected non-responsive CSD lock (#3) on CPU#2, waiting 5000000123 ns for CPU#01 "
+    "handler+0x0/0x10(0x0).\n"
+    "[   20.000001] smp: \tcsd: CSD lock (#3) unresponsive.\n";
+
+TEST_F(EngineTest, SaysThatACompleteStallIsOver) {
+  engine_.Feed(kCsdStall);
+  engine_.Flush();
+  engine_.Feed("[   22.000000] watchdog: BUG: soft lockup - CPU#2 stuck for 22s! [spin:77]\n");
+  engine_.Feed("[   22.000001] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [spin:78]\n");
+  engine_.Flush();
+  ASSERT_EQ(findings_.size(), 3u);
+  engine_.Feed("[   30.000000] smp: csd: CSD lock (#2) got unstuck on CPU#00, CPU#01 released the lock.\n");
+  EXPECT_TRUE(over_.empty()) << "another call, of another CPU";
+  engine_.Feed("[   30.000000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n");
+  EXPECT_THAT(over_, testing::ElementsAre(findings_[0].start_offset, findings_[1].start_offset))
+      << "the call, and the CPU that waited for it";
+  engine_.Feed("[   31.000000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n");
+  EXPECT_EQ(over_.size(), 2u);
+}
+
+TEST_F(EngineTest, AStallThatIsOverBeforeItIsCompleteIsReportedAsTransient) {
+  engine_.Feed(kCsdStall);
+  engine_.Feed("[   20.100000] smp: csd: CSD lock (#9) got unstuck on CPU#00, CPU#01 released the lock.\n");
+  engine_.Feed("[   20.200000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n");
+  engine_.Flush();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_TRUE(findings_[0].transient);
+  EXPECT_TRUE(over_.empty());
+}
+
+TEST(Engine, AWholeLogShowsThatAStallIsOverHoweverMuchIsBetween) {
+  std::string log(kCsdStall);
+  for (int i = 0; i < 1000; ++i) log += fmt::format("[   21.{:06}] eth0: link is up\n", i);
+  EXPECT_FALSE(Detect(log).at(0).transient);
+  log += "[   30.000000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n";
+  EXPECT_TRUE(Detect(log).at(0).transient);
+}
 
 // A record is treated like its line on the console, except that its text is not parsed for prefixes.
 TEST_F(EngineTest, RecordsGiveTheSameFindingsAsTheConsole) {
