@@ -1,9 +1,9 @@
 # Encodes a scenario.textproto (INPUT) with protoc, with the kernel patches in its directory (PATCHES) added to the
-# fields emulation and mutant, and writes the bytes as elements of a C array (OUTPUT).
+# fields emulation, harness and mutant, and writes the bytes as elements of a C array (OUTPUT).
 file(READ ${INPUT} text)
 foreach(patch IN LISTS PATCHES)
   get_filename_component(name ${patch} NAME)
-  string(REGEX MATCH "^(emulation|mutant)" field ${name})
+  string(REGEX MATCH "^(emulation|harness|mutant)" field ${name})
   file(READ ${patch} content)
   string(REPLACE "\\" "\\\\" content "${content}")
   string(REPLACE "\"" "\\\"" content "${content}")

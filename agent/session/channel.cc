@@ -13,6 +13,16 @@ namespace {
 
 constexpr int kMaxMessage = 1 << 20;
 
+// Errors: UNAVAILABLE (a non-blocking channel is full), or another one of send(2).
+Status SendBytes(int fd, const std::string& bytes) {
+  ssize_t sent;
+  do {
+    sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return absl::ErrnoToStatus(errno, "cannot send to the other process");
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 StatusOr<std::pair<UniqueFd, UniqueFd>> MakeChannel() {
@@ -28,13 +38,15 @@ StatusOr<std::pair<UniqueFd, UniqueFd>> MakeChannel() {
 }
 
 Status SendMessage(int fd, const google::protobuf::MessageLite& message) {
-  const std::string bytes = message.SerializeAsString();
-  ssize_t sent;
-  do {
-    sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) return absl::ErrnoToStatus(errno, "cannot send to the other process");
-  return absl::OkStatus();
+  return SendBytes(fd, message.SerializeAsString());
+}
+
+void PendingMessages::Add(const google::protobuf::MessageLite& message) {
+  messages_.push_back(message.SerializeAsString());
+}
+
+void PendingMessages::SendTo(int fd) {
+  while (!messages_.empty() && !absl::IsUnavailable(SendBytes(fd, messages_.front()))) messages_.pop_front();
 }
 
 Status ReceiveMessage(int fd, google::protobuf::MessageLite& message) {

@@ -3,6 +3,8 @@
 // (without sequence), the supervisor sends ControllerMessage.
 #pragma once
 
+#include <deque>
+#include <string>
 #include <utility>
 
 #include "support/status.h"
@@ -24,5 +26,18 @@ Status SendMessage(int fd, const google::protobuf::MessageLite& message);
 // Receives one message; blocks unless the descriptor is non-blocking. Errors: UNAVAILABLE (no message pending),
 // OUT_OF_RANGE (the other end is closed), DATA_LOSS (malformed message).
 Status ReceiveMessage(int fd, google::protobuf::MessageLite& message);
+
+// Messages for a non-blocking channel, which may be full.
+class PendingMessages {
+ public:
+  void Add(const google::protobuf::MessageLite& message);
+  // Sends as many as the channel takes, in order. Those that cannot be sent at all are dropped: the other process is
+  // gone.
+  void SendTo(int fd);
+  bool empty() const { return messages_.empty(); }
+
+ private:
+  std::deque<std::string> messages_;
+};
 
 }  // namespace lk::agent

@@ -23,6 +23,8 @@ namespace {
 
 // Added to the time limit for the reboot, so that the supervisor can deliver the announcement.
 constexpr absl::Duration kAnnounceMargin = absl::Minutes(1);
+// See Counter.first in latency.proto.
+constexpr size_t kMaxFirst = 256;
 
 }  // namespace
 
@@ -46,7 +48,8 @@ Context::Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::
       end_(leased_at_ + ToDuration(lease.duration()) - UsedBefore()),
       emulated_(carried.emulated()),
       skipped_parts_(carried.skipped_parts().begin(), carried.skipped_parts().end()) {
-  for (const v1::Counter& counter : carried.counters()) counters_[counter.name()] = {counter.value(), counter.unit()};
+  for (const v1::Counter& counter : carried.counters())
+    counters_[counter.name()] = {counter.value(), counter.unit(), counter.first()};
   for (const v1::Table& proto : carried.tables()) {
     Table& table = tables_[proto.name()];
     table.columns = {proto.columns().begin(), proto.columns().end()};
@@ -103,7 +106,9 @@ void Context::Count(const std::string& counter, double delta, const std::string&
 
 void Context::SetCounter(const std::string& counter, double value, const std::string& unit) {
   absl::MutexLock lock(&mutex_);
-  counters_[counter] = {value, unit};
+  Counter& entry = counters_[counter];
+  entry.value = value;
+  entry.unit = unit;
 }
 
 void Context::RaiseCounter(const std::string& counter, double at_least, const std::string& unit) {
@@ -113,12 +118,26 @@ void Context::RaiseCounter(const std::string& counter, double at_least, const st
   entry.unit = unit;
 }
 
+void Context::CountFailure(const std::string& counter, std::string_view what) {
+  absl::MutexLock lock(&mutex_);
+  Counter& entry = counters_[counter];
+  entry.value += 1;
+  entry.unit = "1";
+  if (entry.first.empty()) entry.first = what.substr(0, kMaxFirst);
+}
+
 void Context::AddRow(const std::string& table, const std::vector<std::string>& columns,
                      const std::vector<std::string>& cells) {
   absl::MutexLock lock(&mutex_);
   Table& entry = tables_[table];
   if (entry.columns.empty()) entry.columns = columns;
   entry.rows.push_back(cells);
+}
+
+void Context::KeepLastRows(const std::string& table, size_t most) {
+  absl::MutexLock lock(&mutex_);
+  Rows& rows = tables_[table].rows;
+  if (rows.size() > most) rows.erase(rows.begin(), rows.end() - static_cast<ptrdiff_t>(most));
 }
 
 Rows Context::RowsOf(const std::string& table) const {
@@ -146,6 +165,7 @@ void Context::AddCountersAndTables(Message& message) const {
     proto.set_name(name);
     proto.set_value(counter.value);
     proto.set_unit(counter.unit);
+    proto.set_first(counter.first);
   }
   for (const auto& [name, table] : tables_) {
     v1::Table& proto = *message.add_tables();
@@ -156,7 +176,7 @@ void Context::AddCountersAndTables(Message& message) const {
 }
 
 Status Context::Reboot(const std::string& reason, const std::string& state, absl::Duration within,
-                       const std::string& kernel) {
+                       const std::string& kernel, std::string command_line) {
   v1::Carried next;
   next.set_boots(boots() + 1);
   *next.mutable_began() = ToTimestamp(began_);
@@ -169,7 +189,9 @@ Status Context::Reboot(const std::string& reason, const std::string& state, absl
     AddCountersAndTables(next);
     *next.mutable_skipped_parts() = {skipped_parts_.begin(), skipped_parts_.end()};
   }
-  LK_ASSIGN_OR_RETURN(std::string command_line, ReadFile("/proc/cmdline"));
+  if (command_line.empty()) {
+    LK_ASSIGN_OR_RETURN(command_line, ReadFile("/proc/cmdline"));
+  }
   command_line.erase(std::min(command_line.size(), command_line.find('\n')));
   LK_ASSIGN_OR_RETURN(std::string carried, EncodeCarried(next));
   LK_ASSIGN_OR_RETURN(const std::string initramfs, PackInitramfs("/", {{kCarriedPath + 1, std::move(carried)}}));
@@ -232,6 +254,12 @@ StatusOr<HostActionDone> Context::ResizeVirtioMem(uint64_t bytes, absl::Duration
   return HostAction(std::move(request), timeout);
 }
 
+StatusOr<HostActionDone> Context::ReplugDisk(unsigned disk, absl::Duration timeout) {
+  v1::HostActionRequest request;
+  request.mutable_replug_disk()->set_disk(disk);
+  return HostAction(std::move(request), timeout);
+}
+
 StatusOr<HostActionDone> Context::HostAction(v1::HostActionRequest request, absl::Duration timeout) {
   v1::AgentMessage message;
   absl::MutexLock lock(&mutex_);
@@ -252,13 +280,14 @@ StatusOr<HostActionDone> Context::HostAction(v1::HostActionRequest request, absl
   }
   HostReply reply = std::move(it->second);
   replies_.erase(it);
+  if (reply.refused_by_guest) return absl::FailedPreconditionError(reply.error);
   if (!reply.error.empty()) return absl::AbortedError(reply.error);
   return std::move(reply.done);
 }
 
 void Context::OnHostActionReply(const v1::HostActionReply& reply) {
   absl::MutexLock lock(&mutex_);
-  replies_[reply.id()] = {reply.error(), {reply.alias(), ToDuration(reply.took())}};
+  replies_[reply.id()] = {reply.error(), {reply.alias(), ToDuration(reply.took())}, reply.refused_by_guest()};
 }
 
 Status Context::SendSamples() {

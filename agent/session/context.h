@@ -83,9 +83,13 @@ class Context {
   void Count(const std::string& counter, double delta = 1, const std::string& unit = "1");
   void SetCounter(const std::string& counter, double value, const std::string& unit = "1");
   void RaiseCounter(const std::string& counter, double at_least, const std::string& unit = "1");
+  // Counts a failure. `what`, for example "CPU 3 does not come online: EBUSY", is shown for the first one.
+  void CountFailure(const std::string& counter, std::string_view what);
 
   // Adds a row to a table. The first row of a table sets its columns.
   void AddRow(const std::string& table, const std::vector<std::string>& columns, const std::vector<std::string>& cells);
+  // Removes the first rows of a table if it has more than `most`.
+  void KeepLastRows(const std::string& table, size_t most);
   // Returns a table's rows. Empty if there is no such table.
   Rows RowsOf(const std::string& table) const;
 
@@ -100,11 +104,11 @@ class Context {
   // Time since the run's first lease.
   absl::Duration elapsed() const;
   // Reboots the guest with kexec, into the kernel image at the path `kernel` (by default the guest's own) and the
-  // guest's initramfs. After the boot the trigger starts again with `state` in carried(). Informs lkd, which expects
-  // the guest to reconnect within `within` (scaled for emulation). Returns only on failure. Errors: FAILED_PRECONDITION
-  // (the kernel has no kexec), those of the steps involved.
+  // guest's initramfs, with `command_line` (by default this boot's). After the boot the trigger starts again with
+  // `state` in carried(). Informs lkd, which expects the guest to reconnect within `within` (scaled for emulation).
+  // Returns only on failure. Errors: FAILED_PRECONDITION (the kernel has no kexec), those of the steps involved.
   Status Reboot(const std::string& reason, const std::string& state, absl::Duration within,
-                const std::string& kernel = kKernelPath);
+                const std::string& kernel = kKernelPath, std::string command_line = "");
 
   // Reports a part of the scenario that cannot be run in this guest, with the reason. Ignores duplicates.
   void SkipPart(const std::string& part_and_reason);
@@ -113,13 +117,18 @@ class Context {
   // hardware. Also sets the counter "emulated" immediately, since a guest that hangs never sends Done.
   void SetEmulated();
   bool emulated() const { return emulated_; }
+  // Marks the run as one on a harness: the kernel has an additional caller of the code under test, or an edited version
+  // of it. Sets the counter "harness".
+  void SetHarness() { SetCounter("harness", 1); }
   void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
 
   // Ask lkd for an action on this VM and wait until it is done. Errors: ABORTED (lkd refused or failed, with its
-  // message), DEADLINE_EXCEEDED, CANCELLED.
+  // message), FAILED_PRECONDITION (this guest refused or did not respond), DEADLINE_EXCEEDED, CANCELLED.
   StatusOr<HostActionDone> AttachDimm(uint64_t bytes, absl::Duration timeout);
   StatusOr<HostActionDone> DetachDimm(const std::string& alias, absl::Duration timeout);
   StatusOr<HostActionDone> ResizeVirtioMem(uint64_t bytes, absl::Duration timeout);
+  // Removes the scratch disk with the serial lk-scratch-`disk` and attaches it again.
+  StatusOr<HostActionDone> ReplugDisk(unsigned disk, absl::Duration timeout);
   void OnHostActionReply(const v1::HostActionReply& reply);
 
   // Sends the latencies recorded since the last call, and all counters and tables.
@@ -155,6 +164,7 @@ class Context {
   struct Counter {
     double value = 0;
     std::string unit;
+    std::string first;
   };
   struct Table {
     std::vector<std::string> columns;
@@ -163,6 +173,7 @@ class Context {
   struct HostReply {
     std::string error;
     HostActionDone done;
+    bool refused_by_guest = false;
   };
   std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque, since recorders must not move
   std::map<std::string, Counter> counters_ ABSL_GUARDED_BY(mutex_);

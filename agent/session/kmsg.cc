@@ -58,7 +58,14 @@ StatusOr<KmsgReader> KmsgReader::Open(From from) {
   UniqueFd fd(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return absl::ErrnoToStatus(errno, "/dev/kmsg");
   lseek(fd.get(), 0, from == From::kOldest ? SEEK_SET : SEEK_END);
-  return KmsgReader(std::move(fd));
+  // The kernel numbers its records from 0 (kernel/printk/printk_ringbuffer.c).
+  return KmsgReader(std::move(fd), from == From::kOldest ? std::optional<uint64_t>(0) : std::nullopt);
+}
+
+uint64_t LostBefore(uint64_t sequence, std::optional<uint64_t>& next) {
+  const uint64_t expected = next.value_or(sequence);
+  next = sequence + 1;
+  return sequence > expected ? sequence - expected : 0;
 }
 
 KmsgPiece KmsgReader::Read(size_t max_bytes) {
@@ -72,10 +79,7 @@ KmsgPiece KmsgReader::Read(size_t max_bytes) {
     bytes += static_cast<size_t>(got);
     auto record = ParseKmsgRecord({buffer.data(), static_cast<size_t>(got)});
     if (!record) continue;
-    if (last_sequence_ && record->sequence > *last_sequence_ + 1) {
-      piece.lost += record->sequence - *last_sequence_ - 1;
-    }
-    last_sequence_ = record->sequence;
+    piece.lost += LostBefore(record->sequence, next_);
     piece.records.push_back(std::move(*record));
   }
   return piece;

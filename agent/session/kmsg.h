@@ -25,6 +25,9 @@ struct KmsgRecord {
 // text\n". Drops the dictionary lines that follow and decodes "\xNN". Returns nothing if the record is malformed.
 std::optional<KmsgRecord> ParseKmsgRecord(std::string_view raw);
 
+// Returns how many records were lost before the one with this sequence number, and counts on.
+uint64_t LostBefore(uint64_t sequence, std::optional<uint64_t>& next);
+
 // Consecutive records, and how many records were overwritten before they could be read.
 struct KmsgPiece {
   std::vector<KmsgRecord> records;
@@ -44,10 +47,10 @@ class KmsgReader {
   KmsgPiece Read(size_t max_bytes);
 
  private:
-  explicit KmsgReader(UniqueFd fd) : fd_(std::move(fd)) {}
+  KmsgReader(UniqueFd fd, std::optional<uint64_t> next) : fd_(std::move(fd)), next_(next) {}
 
   UniqueFd fd_;
-  std::optional<uint64_t> last_sequence_;
+  std::optional<uint64_t> next_;  // the sequence number of the next record; nullopt if it may be any
 };
 
 }  // namespace lk::agent

@@ -107,6 +107,17 @@ std::string HowItEnded(int status) {
   return fmt::format("exit code {}", WEXITSTATUS(status));
 }
 
+// A trigger does not cause SIGSEGV or SIGBUS, but memory that the kernel has corrupted does.
+std::optional<v1::AgentMessage> BadMemory(int status) {
+  if (!WIFSIGNALED(status) || (WTERMSIG(status) != SIGSEGV && WTERMSIG(status) != SIGBUS)) return std::nullopt;
+  v1::AgentMessage message;
+  v1::GuestFinding& finding = *message.mutable_finding();
+  finding.set_kind("agent_lost");
+  finding.set_title(fmt::format("trigger killed by SIG{}", sigabbrev_np(WTERMSIG(status))));
+  finding.set_detail(HowItEnded(status));
+  return message;
+}
+
 class Supervisor {
  public:
   Supervisor(const Config& config, const std::string& ca_pem, const std::string& hypervisor, KmsgReader kmsg)
@@ -165,13 +176,14 @@ std::string Supervisor::Run() {
     const bool booting = announce_by_ != absl::InfiniteFuture();
     const bool log_may_follow = pause <= absl::ZeroDuration() && !booting;
     pollfd waiting[] = {{session_.event_fd(), POLLIN, 0},
-                        {worker_ ? worker_->fd() : -1, POLLIN, 0},
+                        {worker_ ? worker_->fd() : -1, static_cast<short>(worker_ ? worker_->events() : 0), 0},
                         {log_may_follow ? kmsg_.fd() : -1, POLLIN, 0}};
     const absl::Duration most = log_may_follow || booting ? kTick : absl::Ceil(pause, absl::Milliseconds(1));
     poll(waiting, std::size(waiting), static_cast<int>(absl::ToInt64Milliseconds(most)));
     const absl::Time now = BootNow();
     session_.Tick(now);
     for (const v1::ControllerMessage& message : session_.Take()) OnController(message);
+    if (worker_) worker_->SendPending();
     ReadWorker();
     Reap();
     StopWorkerInSteps(now);
@@ -196,13 +208,13 @@ void Supervisor::OnController(const v1::ControllerMessage& message) {
       break;
     case Message::kHostAction:
       actions_.erase(message.host_action().id());
-      if (worker_) (void)SendMessage(worker_->fd(), message);  // Reap handles a dead worker
+      if (worker_) worker_->Send(message);
       break;
     case Message::kCancel:
       LogNotice("cancelled: {}", message.cancel().reason());
       farewell_at_ = BootNow() + kStopSteps[0] + kStopSteps[1] + kStopSteps[2] + kFarewell;
       if (worker_ && !done_) {
-        (void)SendMessage(worker_->fd(), message);
+        worker_->Send(message);
         stop_reason_ = fmt::format("did not stop when cancelled ({})", message.cancel().reason());
         stop_at_ = BootNow() + kStopSteps[0];
       } else if (!done_) {
@@ -269,6 +281,9 @@ void Supervisor::OnWorker(v1::AgentMessage message) {
   }
   done_ = message.has_done();
   if (done_) {
+    if (CannotAskForGracePeriods()) {
+      message.mutable_done()->add_skipped_parts("RCU stalls: the kernel supports neither a global membarrier nor AIO");
+    }
     Beat(BootNow());
     PushFigures();
   }
@@ -282,11 +297,12 @@ void Supervisor::Reap() {
     if (!worker_ || pid != worker_->pid()) continue;
     ReadWorker();
     worker_->Signal(SIGKILL);  // children it left behind
-    worker_.reset();
     if (!done_) {
+      if (auto finding = BadMemory(status)) Push(*std::move(finding));
       FinishWith("error", stop_step_ > 0 ? fmt::format("the trigger {}: {}", stop_reason_, HowItEnded(status))
                                          : fmt::format("the trigger's process died: {}", HowItEnded(status)));
     }
+    worker_.reset();
   }
 }
 

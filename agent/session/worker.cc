@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "agent/files.h"
 #include "agent/init/log.h"
@@ -97,9 +98,11 @@ int WorkerMain() {
         absl::MutexLock lock(&mutex);
         stopped = true;
       });
+      bool told = false;
       absl::MutexLock lock(&mutex);
       while (!mutex.AwaitWithTimeout(absl::Condition(&stopped), kSamplesInterval)) {
-        if (!context.SendSamples().ok()) return;
+        const Status sent = context.SendSamples();
+        if (!sent.ok() && !std::exchange(told, true)) LogError("samples lost: {}", std::string(sent.message()));
       }
     });
     result = RunTrigger(first.lease().scenario(), context);

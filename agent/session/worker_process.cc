@@ -23,12 +23,16 @@ StatusOr<SharedState*> MapSharedState(int fd) {
 }
 
 StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const v1::Lease& lease) {
-  const UniqueFd memory(memfd_create("lk-worker", MFD_CLOEXEC));
+  // dup2(2) in the worker must not close a file that it has yet to duplicate.
+  const auto above = [](UniqueFd fd) { return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, kWorkerStateFd + 1)); };
+  const UniqueFd memory = above(UniqueFd(memfd_create("lk-worker", MFD_CLOEXEC)));
   if (!memory || ftruncate(memory.get(), sizeof(SharedState)) != 0) return absl::ErrnoToStatus(errno, "shared state");
   LK_ASSIGN_OR_RETURN(SharedState* const state, MapSharedState(memory.get()));
   new (state) SharedState;
   LK_ASSIGN_OR_RETURN(auto channel, MakeChannel());
   fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
+  channel.second = above(std::move(channel.second));
+  if (!channel.second) return absl::ErrnoToStatus(errno, "cannot duplicate the worker's channel");
 
   // gRPC runs threads in this process, so fork(2) is not safe; posix_spawn(3) is.
   posix_spawn_file_actions_t files;
@@ -53,6 +57,15 @@ StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const v1::Lease& l
   *message.mutable_lease() = lease;
   LK_RETURN_IF_ERROR(SendMessage(worker->fd(), message));
   return worker;
+}
+
+void WorkerProcess::Send(const v1::ControllerMessage& message) {
+  pending_.Add(message);
+  SendPending();
+}
+
+void WorkerProcess::SendPending() {
+  pending_.SendTo(fd());
 }
 
 void WorkerProcess::Signal(int signal) const {

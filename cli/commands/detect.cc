@@ -141,6 +141,11 @@ class Detector {
   detect::Callbacks Callbacks() {
     detect::Callbacks callbacks;
     callbacks.on_finding = [this](detect::Finding finding) { Add(std::move(finding)); };
+    callbacks.on_over = [this](uint64_t start_offset) {
+      for (detect::Finding& finding : findings_) {
+        finding.transient = finding.transient || (finding.start_offset == start_offset && finding.count == 1);
+      }
+    };
     callbacks.on_header = [this](const detect::Finding& finding) {
       if (numbers_) lines_[finding.start_offset].first = numbers_->At(finding.start_offset);
     };

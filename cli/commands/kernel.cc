@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/strings/str_split.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <ostream>
+#include <set>
 #include <vector>
 
 #include "cli/commands/commands.h"
@@ -35,6 +40,7 @@ constexpr size_t kChunk = size_t{256} << 10;
 struct MutateArgs {
   std::string tree;
   std::string scenario;
+  std::vector<std::string> mutants;
   std::string arch;
   std::string flavour;
   std::string suite;
@@ -156,10 +162,33 @@ StatusOr<std::vector<std::string>> SourceOptions(const std::string& tree) {
       fmt::format("{} is neither a directory nor the name of a source package (linux-source-...)", tree));
 }
 
+// The mutants of a scenario, "SCENARIO/NAME": those that the user named, or all.
+StatusOr<std::vector<std::string>> MutantsToBuild(Context& context, const std::filesystem::path& lab,
+                                                  const MutateArgs& args) {
+  LK_ASSIGN_OR_RETURN(const std::filesystem::path printed, RunLab(context.io, lab, {"--list-mutants"}));
+  const std::vector<std::string> all = absl::StrSplit(printed.string(), '\n');
+  std::vector<std::string> own;
+  std::ranges::copy_if(all, std::back_inserter(own),
+                       [&](const std::string& mutant) { return mutant.starts_with(args.scenario + "/"); });
+  if (own.empty()) {
+    return absl::NotFoundError(fmt::format("scenario \"{}\" has no mutant (expected the scenario of one of {})",
+                                           args.scenario, fmt::join(all, ", ")));
+  }
+  if (args.mutants.empty()) return own;
+  std::vector<std::string> named;
+  for (const std::string& name : args.mutants) {
+    named.push_back(args.scenario + "/" + name);
+    if (std::ranges::find(own, named.back()) == own.end()) {
+      return absl::NotFoundError(
+          fmt::format("unknown mutant \"{}\" (expected one of {})", named.back(), fmt::join(own, ", ")));
+    }
+  }
+  return named;
+}
+
 StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   LK_ASSIGN_OR_RETURN(const Labels labels, ParseLabels(args.labels));
   LK_ASSIGN_OR_RETURN(std::vector<std::string> options, SourceOptions(args.tree));
-  options.insert(options.end(), {"--mutant", args.scenario});
   if (!args.arch.empty()) options.insert(options.end(), {"--arch", args.arch});
   if (!args.flavour.empty()) options.insert(options.end(), {"--flavour", args.flavour});
   if (!args.suite.empty()) options.insert(options.end(), {"--suite", args.suite});
@@ -170,16 +199,34 @@ StatusOr<int> Mutate(Context& context, const MutateArgs& args) {
   LK_ASSIGN_OR_RETURN(Client * client, context.Connect());
   LK_RETURN_IF_ERROR(client->Call(&KernelStub::ListKernels, probe).status());
 
-  LK_ASSIGN_OR_RETURN(const std::filesystem::path mutant, RunLab(context.io, lab, options));
-  LK_ASSIGN_OR_RETURN(const std::filesystem::path base, UnmutatedFolder(mutant));
-  LK_ASSIGN_OR_RETURN(const std::vector<Upload> uploads, PlanUploads({base.string(), mutant.string()}, "", false));
-  v1::AddKernelResponse response;
-  std::string added;
-  for (const Upload& upload : uploads) {
-    LK_ASSIGN_OR_RETURN(response, SendUpload(context, upload, labels));
-    added += AddedLine(response) + "\n";
+  LK_ASSIGN_OR_RETURN(const std::vector<std::string> mutants, MutantsToBuild(context, lab, args));
+  std::set<std::filesystem::path> added;
+  std::optional<Status> failure;
+  for (const std::string& mutant : mutants) {
+    std::vector<std::string> build = options;
+    build.insert(build.end(), {"--mutant", mutant});
+    const StatusOr<std::filesystem::path> folder = RunLab(context.io, lab, build);
+    if (absl::IsCancelled(folder.status())) return folder.status();
+    if (!folder.ok()) {
+      // The patches of some mutants may not apply to this tree; that is an error only for those that the user named.
+      if (!args.mutants.empty()) return folder.status();
+      context.io.err << fmt::format("lkctl: warning: the mutant {} was not built\n", mutant);
+      failure = folder.status();
+      continue;
+    }
+    LK_ASSIGN_OR_RETURN(const std::filesystem::path base, UnmutatedFolder(*folder));
+    for (const std::filesystem::path& path : {base, *folder}) {
+      if (!added.insert(path).second) continue;
+      LK_ASSIGN_OR_RETURN(const std::vector<Upload> uploads, PlanUploads({path.string()}, "", false));
+      LK_ASSIGN_OR_RETURN(const v1::AddKernelResponse response, SendUpload(context, uploads.front(), labels));
+      if (context.format == Format::kTable) {
+        context.io.out << AddedLine(response) << std::endl;
+      } else if (path == *folder) {
+        PrintJson(context, response.kernel(), mutants.size() > 1);
+      }
+    }
   }
-  Print(context, response.kernel(), [&](std::ostream& out) { out << added; });
+  if (added.empty() && failure) return *failure;
   return kPassed;
 }
 
@@ -266,15 +313,20 @@ void AddKernel(CLI::App& root, Context& context) {
                          "Treat all .deb files as one build (image, modules and debug symbols in separate packages)");
       });
   AddCommand<MutateArgs>(
-      kernel, context, "mutate", "Build and add the mutant kernel of a scenario, along with the unmutated kernel",
+      kernel, context, "mutate", "Build and add the mutant kernels of a scenario, along with the unmutated kernel",
       Mutate, [](CLI::App& command, MutateArgs& args) {
         command
             .add_option("TREE", args.tree,
                         "A kernel source tree, which is left as it is, or a Debian source package "
                         "[default: linux-source-6.12]")
             ->type_name("");
-        command.add_option("--scenario", args.scenario, "Scenario whose bug to reintroduce")
+        command.add_option("--scenario", args.scenario, "Scenario whose mutants to build")
             ->required()
+            ->type_name("NAME");
+        command
+            .add_option("--mutant", args.mutants,
+                        "Only this mutant (lkctl scenario show lists them; repeatable) [default: all]")
+            ->allow_extra_args(false)
             ->type_name("NAME");
         command.add_option("--arch", args.arch, "Architecture: x86_64 or arm64 [default: this machine's]")
             ->type_name("ARCH");

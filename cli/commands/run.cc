@@ -34,10 +34,11 @@ StatusOr<v1::Run> GetRun(Context& context, const std::string& id) {
   return client->Call(&RunStub::GetRun, request);
 }
 
-// "done, superseded, emulated"
+// "done, superseded, emulated, harness"
 std::string StateOf(const v1::Run& run) {
-  return fmt::format("{}{}{}{}", run.state(), run.superseded() ? ", superseded" : "", run.control() ? ", control" : "",
-                     run.emulated() ? ", emulated" : "");
+  return fmt::format("{}{}{}{}{}", run.state(), run.superseded() ? ", superseded" : "",
+                     run.control() ? ", control" : "", run.emulated() ? ", emulated" : "",
+                     run.harness() ? ", harness" : "");
 }
 
 StatusOr<int> ListRuns(Context& context, const v1::ListRunsRequest& request) {

@@ -47,6 +47,28 @@ std::string Needs(const Descriptor::Requirements& needs) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
+// The mutants that break an invariant.
+std::string ProvenBy(const Descriptor& scenario, const std::string& invariant) {
+  std::vector<std::string> mutants;
+  for (const auto& mutant : scenario.mutants()) {
+    const bool proves =
+        std::ranges::any_of(mutant.symptoms(), [&](const auto& symptom) { return symptom.invariant() == invariant; });
+    if (proves) mutants.push_back(mutant.name());
+  }
+  return fmt::format("{}", fmt::join(mutants, ", "));
+}
+
+// "invariant crash_header", "soft_lockup, hard_lockup in accept_memory"
+std::string Symptoms(const Descriptor::Mutant& mutant) {
+  std::vector<std::string> texts;
+  for (const auto& symptom : mutant.symptoms()) {
+    texts.push_back(symptom.invariant().empty() ? fmt::format("{} in {}", fmt::join(symptom.kinds(), ", "),
+                                                              fmt::join(symptom.functions(), ", "))
+                                                : "invariant " + symptom.invariant());
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
 void ShowScenario(const Descriptor& scenario, bool color, std::ostream& out) {
   const auto field = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) out << fmt::format("{:<12}  {}\n", name, Escape(value));
@@ -77,9 +99,16 @@ void ShowScenario(const Descriptor& scenario, bool color, std::ostream& out) {
   Table probes({"PROBE", "SUMMARY"});
   for (const auto& probe : scenario.probes()) probes.Add({probe.name(), probe.summary()});
   section(probes);
-  Table invariants({"INVARIANT", "SUMMARY"});
-  for (const auto& invariant : scenario.invariants()) invariants.Add({invariant.name(), invariant.summary()});
+  Table invariants({"INVARIANT", "PROVEN BY MUTANT", "SUMMARY"});
+  for (const auto& invariant : scenario.invariants()) {
+    const std::string mutants = ProvenBy(scenario, invariant.name());
+    invariants.Add(
+        {invariant.name(), mutants.empty() ? Cell("none", Color::kYellow) : Cell(mutants), invariant.summary()});
+  }
   section(invariants);
+  Table mutants({"MUTANT", "KILLED BY", "SUMMARY"});
+  for (const auto& mutant : scenario.mutants()) mutants.Add({mutant.name(), Symptoms(mutant), mutant.summary()});
+  section(mutants);
   Table tolerated({"TOLERATED", "TITLE CONTAINS", "REASON"});
   for (const auto& t : scenario.tolerates()) tolerated.Add({t.kind(), t.title_literal(), t.reason()});
   section(tolerated);
@@ -107,8 +136,8 @@ StatusOr<int> ShowScenarioByName(Context& context, const std::string& name) {
 void AddScenario(CLI::App& root, Context& context) {
   CLI::App& scenario = AddNoun(root, "scenario", "Show the scenarios that lk can run");
   AddCommand(scenario, context, "list", "List scenarios", ListScenarios);
-  AddCommand(scenario, context, "show", "Show a scenario and its parameters, probes and invariants", ShowScenarioByName,
-             "NAME", "Name of the scenario");
+  AddCommand(scenario, context, "show", "Show a scenario and its parameters, probes, invariants and mutants",
+             ShowScenarioByName, "NAME", "Name of the scenario");
 }
 
 }  // namespace lk::cli

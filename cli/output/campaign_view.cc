@@ -56,18 +56,29 @@ bool Counts(const v1::Run& run) {
   return !run.superseded() && !run.control() && run.state() == "done";
 }
 
+// "*" for an emulated run, "+" for one with a harness.
+std::string MarksOf(const v1::Run& run) {
+  return std::string(run.emulated() ? "*" : "") + (run.harness() ? "+" : "");
+}
+
+void AddMarks(std::string& marks, std::string_view more) {
+  for (const char mark : more) {
+    if (marks.find(mark) == marks.npos) marks += mark;
+  }
+}
+
 // "pass 2/2", "fail 1/2 flaky", "pending 1/3": the worst verdict and how many of the cell's runs have it.
 Cell Summarize(const std::vector<const v1::Run*>& runs) {
   std::map<std::string_view, size_t> verdicts;
   size_t total = 0;
   bool passed = false;
   bool failed = false;
-  bool emulated = false;
+  std::string marks;
   for (const v1::Run* run : runs) {
     if (!run->superseded()) {
       ++total;
       ++verdicts[run->state() == "done" ? std::string_view(run->verdict()) : "pending"];
-      emulated = emulated || run->emulated();
+      AddMarks(marks, MarksOf(*run));
     }
     // Results superseded by a retry still show that the outcome is mixed.
     passed = passed || (run->state() == "done" && run->verdict() == "pass");
@@ -80,9 +91,8 @@ Cell Summarize(const std::vector<const v1::Run*>& runs) {
         std::ranges::find_if(kWorstVerdictFirst, [&](std::string_view verdict) { return verdicts.contains(verdict); });
     if (worst != kWorstVerdictFirst.end()) shown = *worst;
   }
-  return Cell(
-      fmt::format("{} {}/{}{}{}", shown, verdicts[shown], total, passed && failed ? " flaky" : "", emulated ? "*" : ""),
-      ColorOf(shown));
+  return Cell(fmt::format("{} {}/{}{}{}", shown, verdicts[shown], total, passed && failed ? " flaky" : "", marks),
+              ColorOf(shown));
 }
 
 void Section(std::ostream& out, std::string_view heading, const Table& table, bool color) {
@@ -92,14 +102,13 @@ void Section(std::ostream& out, std::string_view heading, const Table& table, bo
 }
 
 void ShowMutants(const v1::Campaign& campaign, bool color, std::ostream& out) {
-  std::set<std::string_view> emulated;
-  for (const v1::Run& run : campaign.runs()) {
-    if (run.emulated()) emulated.insert(run.id());
-  }
+  std::map<std::string_view, std::string> marked;
+  for (const v1::Run& run : campaign.runs()) marked[run.id()] = MarksOf(run);
   Table table({"MUTANT", "SCENARIO", "STATE", ">RUNS", "FIRST RUN", "REASON"});
   for (const v1::Mutant& mutant : campaign.mutants()) {
-    const bool any = std::ranges::any_of(mutant.run_ids(), [&](const auto& id) { return emulated.contains(id); });
-    table.Add({mutant.kernel(), mutant.scenario(), Cell(mutant.state() + (any ? "*" : ""), ColorOf(mutant.state())),
+    std::string marks;
+    for (const std::string& id : mutant.run_ids()) AddMarks(marks, marked[id]);
+    table.Add({mutant.kernel(), mutant.scenario(), Cell(mutant.state() + marks, ColorOf(mutant.state())),
                std::to_string(mutant.run_ids_size()), mutant.run_ids(0), mutant.reason()});
   }
   Section(out, "Mutants", table, color);
@@ -112,9 +121,9 @@ void ShowMutants(const v1::Campaign& campaign, bool color, std::ostream& out) {
 void ShowMatrix(const v1::Campaign& campaign, const RunNames& labels, bool color, std::ostream& out) {
   std::vector<std::string> kernels, scenarios;
   std::map<std::pair<std::string, std::string>, std::vector<const v1::Run*>> cells;
-  bool emulated = false;
+  std::string marks;
   for (const v1::Run& run : campaign.runs()) {
-    emulated = emulated || run.emulated();
+    AddMarks(marks, MarksOf(run));
     if (run.control()) continue;
     AddOnce(kernels, labels.Kernel(run));
     AddOnce(scenarios, labels.Scenario(run));
@@ -130,7 +139,10 @@ void ShowMatrix(const v1::Campaign& campaign, const RunNames& labels, bool color
   }
   Section(out, "Verdicts", table, color);
   if (campaign.mutants_size() > 0) ShowMutants(campaign, color, out);
-  if (emulated) out << "* emulated: a substitute was used for missing hardware\n";
+  if (marks.find('*') != marks.npos) out << "* emulated: a substitute was used for missing hardware\n";
+  if (marks.find('+') != marks.npos) {
+    out << "+ harness: the kernel had another caller of the code under test, or an edited version of it\n";
+  }
 }
 
 void ShowNotPassed(const v1::Campaign& campaign, bool color, std::ostream& out) {

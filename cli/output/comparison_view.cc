@@ -37,9 +37,9 @@ std::string Probability(double p) {
   return p < 1e-4 ? "<0.0001" : fmt::format("{:.2g}", p);
 }
 
-// "tcg, emulated"
+// "tcg, emulated, harness"
 std::string On(const Row& row) {
-  return row.accelerator() + (row.emulated() ? ", emulated" : "");
+  return row.accelerator() + (row.emulated() ? ", emulated" : "") + (row.harness() ? ", harness" : "");
 }
 
 // "66.7% [9.4%, 99.2%] of 3"; "1.23ms of 5"

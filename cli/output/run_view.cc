@@ -128,8 +128,9 @@ bool HeldAgainstKernel(const v1::Finding& finding) {
 }
 
 std::string FindingTitle(const v1::Finding& finding) {
-  return (finding.title().empty() ? finding.kind() : finding.title()) + (finding.tolerated() ? " (tolerated)" : "") +
-         (finding.known().empty() ? "" : " (known)") + (finding.distrust().empty() ? "" : " (not trusted)");
+  return (finding.title().empty() ? finding.kind() : finding.title()) + (finding.transient() ? " (transient)" : "") +
+         (finding.tolerated() ? " (tolerated)" : "") + (finding.known().empty() ? "" : " (known)") +
+         (finding.distrust().empty() ? "" : " (not trusted)");
 }
 
 std::string FormatSeconds(double seconds) {
@@ -152,19 +153,28 @@ void ShowRun(const v1::Run& run, absl::TimeZone zone, bool color, std::ostream& 
     field("State", run.state());
   }
   if (run.superseded()) field("Superseded", "by a later attempt");
-  if (run.control()) field("Control", "mutant kernel: this run is expected to fail");
+  if (run.control()) {
+    field("Control",
+          fmt::format("mutant{}{}: this run is expected to fail", run.mutation().empty() ? "" : " ", run.mutation()));
+    if (!run.symptom().empty()) field("Killed by", run.symptom());
+  }
   field("Scenario", run.scenario());
   field("Kernel", run.kernel_id().empty() ? run.kernel() : fmt::format("{} ({})", run.kernel(), run.kernel_id()));
   field("Profile", fmt::format("{}{}{}", run.profile(), run.arch().empty() ? "" : ", ", run.arch()));
   field("Repeat", fmt::format("{}, attempt {}", run.repeat(), run.attempt()));
   field("Host", run.accelerator().empty() ? run.host() : fmt::format("{} ({})", run.host(), run.accelerator()));
   if (run.emulated()) field("Emulated", "a substitute was used for missing hardware");
+  if (run.harness()) {
+    field("Harness", "the kernel had another caller of the code under test, or an edited version of it");
+  }
   field("Created", FormatTime(run.created(), zone));
   field("Started", FormatTime(run.started(), zone));
   field("Finished", FormatTime(run.finished(), zone));
   if (run.paused_seconds() > 0) field("Paused", FormatSeconds(run.paused_seconds()) + " in total");
   if (run.steal_seconds() > 0)
     field("Steal", FormatSeconds(run.steal_seconds()) + " (VM runnable but not scheduled by the host)");
+  if (run.delay_seconds() > 0)
+    field("Delay", FormatSeconds(run.delay_seconds()) + " (vCPUs waited for a CPU of the host)");
   field("Canary", fmt::format("console: {}, kernel log: {}", yes_no(run.canary_console()), yes_no(run.canary_kmsg())));
   field("Operations", std::to_string(run.operations()));
   field("Console", FormatBytes(run.console_bytes()));

@@ -370,6 +370,7 @@ void AgentService::SendHostActionReply(const scheduler::HostActionDone& reply) {
   proto->set_error(reply.error);
   proto->set_alias(reply.alias);
   *proto->mutable_took() = ToProtoDuration(reply.took);
+  proto->set_refused_by_guest(reply.refused_by_guest);
   Send(reply.run_id, 0, std::move(message));
 }
 

@@ -119,6 +119,7 @@ v1::ComparisonRow RowToProto(const report::Row& row) {
   proto.set_profile(row.conditions.profile);
   proto.set_accelerator(row.conditions.accelerator);
   proto.set_emulated(row.conditions.emulated);
+  proto.set_harness(row.conditions.harness);
   proto.set_measure(row.what);
   proto.set_call(std::string(report::ToString(row.call)));
   SetSide(proto.mutable_a(), row.a);

@@ -76,13 +76,14 @@ template <typename T>
 constexpr std::array<FieldName, 0> kSpecialFields = {};
 // Not sent: needed only by lkd, to merge and judge findings.
 template <>
-constexpr auto kSpecialFields<campaign::Finding> = std::to_array<FieldName>({"nmi", "fatal", "transient", "saturated"});
+constexpr auto kSpecialFields<campaign::Finding> = std::to_array<FieldName>({"nmi", "fatal", "saturated"});
 template <>
-constexpr auto kSpecialFields<campaign::Run> = std::to_array<FieldName>(
-    {// Sent under other names: kernel, host, phases.
-     "kernel_release", "host_id", "phase_seconds",
-     // Not sent: internal to lkd, and the agent's secrets.
-     "cell", "ending", "token", "canary_nonce", "boot_id", "agent_sequence", "reboot_until", "announced_boots"});
+constexpr auto kSpecialFields<campaign::Run> =
+    std::to_array<FieldName>({// Sent under other names: kernel, host, phases.
+                              "kernel_release", "host_id", "phase_seconds",
+                              // Not sent: internal to lkd, and the agent's secrets.
+                              "cell", "unmutated", "sibling", "ending", "doubted", "token", "canary_nonce", "boot_id",
+                              "agent_sequence", "reboot_until", "announced_boots"});
 template <>
 constexpr auto kSpecialFields<campaign::Campaign> = std::to_array<FieldName>({// Sent once there is a verdict.
                                                                               "finished",
@@ -225,6 +226,7 @@ void AddRuns(const std::vector<campaign::Run>& runs, v1::Campaign& proto) {
     added->set_kernel_id(mutant.kernel_id);
     added->set_kernel(mutant.kernel_release);
     added->set_scenario(mutant.scenario);
+    added->set_mutation(mutant.mutation);
     added->set_state(std::string(campaign::ToString(mutant.state)));
     added->set_reason(mutant.reason);
     for (const std::string& id : mutant.run_ids) added->add_run_ids(id);
@@ -324,7 +326,8 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
         samples.latencies[Bounded(proto.probe())].Merge(histogram);
       }
       for (const v1::Counter& counter : message.samples().counters()) {
-        samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit())};
+        samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit()),
+                                                     Bounded(counter.first())};
       }
       for (const v1::Table& table : message.samples().tables()) {
         if (samples.tables.size() < campaign::kMaxTables) samples.tables[Bounded(table.name())] = TableFromProto(table);
@@ -354,6 +357,8 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
         case v1::HostActionRequest::kResizeVirtioMem:
           return scheduler::HostActionAsked{request.id(), Kind::kResizeVirtioMem,
                                             request.resize_virtio_mem().requested_bytes(), ""};
+        case v1::HostActionRequest::kReplugDisk:
+          return scheduler::HostActionAsked{request.id(), Kind::kReplugDisk, 0, "", request.replug_disk().disk()};
         case v1::HostActionRequest::ACTION_NOT_SET:
           return absl::InvalidArgumentError("host action request without an action");
       }

@@ -65,8 +65,9 @@ StatusOr<std::string> ToJson(const report::CampaignReport& report) {
 }
 
 report::Scenario ScenarioOf(const v1::ScenarioDescriptor& descriptor) {
-  report::Scenario scenario{.summary = descriptor.summary(), .emulation = {}};
+  report::Scenario scenario{.summary = descriptor.summary(), .emulation = {}, .harness = {}};
   for (const auto& patch : descriptor.emulation()) scenario.emulation.push_back(patch.name());
+  for (const auto& patch : descriptor.harness()) scenario.harness.push_back(patch.name());
   return scenario;
 }
 

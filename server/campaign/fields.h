@@ -15,7 +15,7 @@ LK_FIELDS(KernelBuild, id, release, arch, flavour, labels, config_sha256, config
 LK_FIELDS(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator, accelerator_reason, hypervisor_version,
           libvirt_version, kernel_release, broken_qemu, allow_broken_qemu, features, archs, added)
 
-LK_FIELDS(CounterValue, value, unit)
+LK_FIELDS(CounterValue, value, unit, first)
 LK_FIELDS(Table, columns, rows)
 LK_FIELDS(PostMortemStep, step, outcome, detail, text, seconds)
 LK_FIELDS(Ending, kind, detail, agent_outcome, agent_reason)
@@ -24,11 +24,11 @@ LK_FIELDS(Surroundings, image_sha256, host_uri, host_kernel, hypervisor, libvirt
 LK_PARTS(Provenance, KernelOrigin, Surroundings)
 
 LK_FIELDS(Asked, id, campaign_id, kernel_id, kernel_release, arch, profile, scenario, cell, repeat, attempt, control,
-          seed)
+          mutation, unmutated, sibling, seed)
 LK_FIELDS(Course, host_id, accelerator, cmdline, provenance, created, started, finished, phase_seconds, journal)
-LK_FIELDS(Evidence, findings, latencies, counters, tables, emulated, canary_console, canary_kmsg, operations,
-          console_bytes, skipped_parts, post_mortem, paused_seconds, steal_seconds)
-LK_FIELDS(Outcome, state, verdict, reason, blame, ending, superseded)
+LK_FIELDS(Evidence, findings, latencies, counters, tables, emulated, harness, canary_console, canary_kmsg, operations,
+          console_bytes, skipped_parts, post_mortem, paused_seconds, steal_seconds, delay_seconds)
+LK_FIELDS(Outcome, state, verdict, reason, blame, ending, superseded, symptom, doubted)
 LK_FIELDS(Session, token, canary_nonce, boot_id, agent_sequence, reboot_until, announced_boots)
 LK_PARTS(Run, Asked, Course, Evidence, Outcome, Session)
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/campaign/findings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -15,6 +17,10 @@ namespace {
 using detect::Kind;
 
 constexpr size_t kMaxFindings = 100;
+
+// The host's storage may take this long to serve a request: the timeout of Linux's own SCSI disks (SD_TIMEOUT in
+// drivers/scsi/sd.h).
+constexpr uint32_t kSlowIoSeconds = 30;
 
 // A kernel counter or taint flag that stands for `counted` may have been raised by an event that is reported as
 // `reported`: reports of several kinds set TAINT_WARN, an oops or a bad page sets its own flag (kernel/panic.c), and a
@@ -128,7 +134,8 @@ void FoldRest(Finding& kept, const Finding& more) {
   FoldTitles(kept, more);
   FoldSeen(kept, more);
   kept.fatal = kept.fatal || more.fatal;
-  kept.tolerated = kept.tolerated && more.tolerated;
+  // Only the console tells when a stall is over.
+  kept.tolerated = kept.tolerated && (more.tolerated || (kept.transient && !OnConsole(more)));
   kept.counted = kept.counted && more.counted;
   if (IsHang(kept) && IsHang(more)) FoldKnown(kept, more);
   if (more.distrust.empty()) kept.distrust.clear();
@@ -255,8 +262,32 @@ bool IsTolerated(const Finding& finding, const v1::ScenarioDescriptor& descripto
   });
 }
 
+std::string InvariantTitle(std::string_view name) {
+  return "invariant " + std::string(name);
+}
+
 std::string PausedFor(absl::Duration pause) {
   return "the VM was paused for " + lk::FormatDuration(pause);
+}
+
+std::string DelayedFor(size_t vcpu, absl::Duration lost, absl::Duration of) {
+  return fmt::format("the host gave vCPU {} no CPU time for {} of {}", vcpu, lk::FormatDuration(lost),
+                     lk::FormatDuration(of));
+}
+
+std::string StolenFor(absl::Duration lost, absl::Duration of) {
+  return fmt::format("the host took {} of CPU time from the VM within {}", lk::FormatDuration(lost),
+                     lk::FormatDuration(of));
+}
+
+std::string WhyIoIsDistrusted(const Finding& finding) {
+  if (finding.kind != Kind::kHungTask || finding.seconds_stuck == 0 || finding.seconds_stuck >= kSlowIoSeconds)
+    return {};
+  // io_schedule() and io_schedule_timeout() (kernel/sched/core.c)
+  const bool io = std::ranges::any_of(
+      finding.frames, [](const detect::Frame& frame) { return frame.function.starts_with("io_schedule"); });
+  if (!io) return {};
+  return fmt::format("the task waits for I/O, which the host may delay, and for less than {} s", kSlowIoSeconds);
 }
 
 Finding AsHang(Finding nmi, const std::string& scenario) {
@@ -287,10 +318,23 @@ const detect::Cause& ConsoleReports::Add(const Finding& report) {
   });
 }
 
+const detect::Cause* ConsoleReports::End(uint64_t start_offset, const TransientStalls& transient) {
+  const auto ended = std::ranges::find_if(reports_, [&](const detect::Cause& report) {
+    return report.reports == std::vector<uint64_t>{start_offset} && report.finding.count == 1;
+  });
+  if (ended == reports_.end()) return nullptr;
+  ended->finding.transient = true;
+  ended->finding.tolerated = ended->finding.tolerated || transient.Ignore(ended->finding);
+  causes_ = detect::Fold(reports_);
+  return &*std::ranges::find_if(causes_, [&](const detect::Cause& cause) {
+    return std::ranges::find(cause.reports, start_offset) != cause.reports.end();
+  });
+}
+
 const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
-                          const known::ListAt& known) {
+                          const known::ListAt& known, const TransientStalls& transient) {
   finding.open = false;
-  finding.tolerated = IsTolerated(finding, descriptor);
+  finding.tolerated = IsTolerated(finding, descriptor) || transient.Ignore(finding);
   finding.known = known.ReasonFor(finding);
   if (OnConsole(finding)) {
     const auto same = std::ranges::find_if(
@@ -337,10 +381,12 @@ const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::Scenari
 }
 
 const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding report,
-                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known) {
-  if (evidence.findings.size() >= kMaxFindings) return AddFinding(evidence, std::move(report), descriptor, known);
+                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known,
+                         const TransientStalls& transient) {
+  const auto add = [&] { return AddFinding(evidence, std::move(report), descriptor, known, transient); };
+  if (evidence.findings.size() >= kMaxFindings) return add();
   report.open = false;
-  report.tolerated = IsTolerated(report, descriptor);
+  report.tolerated = IsTolerated(report, descriptor) || transient.Ignore(report);
   report.known = known.ReasonFor(report);
   const auto again = std::ranges::find_if(
       evidence.findings, [&](const Finding& kept) { return OnConsole(kept) && SameReport(kept, report); });
@@ -353,7 +399,7 @@ const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding re
     return !OnConsole(kept) || std::ranges::find(cause.reports, kept.start_offset) == cause.reports.end();
   };
   const auto kept = std::ranges::find_if_not(evidence.findings, other);
-  if (kept == evidence.findings.end()) return AddFinding(evidence, std::move(report), descriptor, known);
+  if (kept == evidence.findings.end()) return add();
 
   const Finding before = *kept;
   // A hang remains one, so that a budget for this kind of stall does not apply to it.
@@ -370,6 +416,19 @@ const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding re
   }
   evidence.findings.erase(also, evidence.findings.end());
   return *kept == before ? nullptr : &*kept;
+}
+
+const Finding* EndStall(Evidence& evidence, ConsoleReports& console, uint64_t start_offset,
+                        const TransientStalls& transient) {
+  const detect::Cause* cause = console.End(start_offset, transient);
+  if (cause == nullptr || !cause->finding.transient) return nullptr;
+  const auto kept = std::ranges::find_if(evidence.findings, [&](const Finding& finding) {
+    return OnConsole(finding) && IsStall(finding.kind) &&
+           std::ranges::find(cause->reports, finding.start_offset) != cause->reports.end();
+  });
+  if (kept == evidence.findings.end() || std::exchange(kept->transient, true)) return nullptr;
+  kept->tolerated = kept->tolerated || cause->finding.tolerated;
+  return &*kept;
 }
 
 }  // namespace lk::campaign

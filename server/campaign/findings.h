@@ -31,11 +31,21 @@ bool IsDistrusted(const Finding& finding);
 // Whether the finding has a position in the console log. Only findings from the console have one.
 bool OnConsole(const Finding& finding);
 
-// Whether the descriptor tolerates the finding.
+// Whether the descriptor tolerates the finding; AddFinding and AddReport also tolerate transient stalls that the
+// campaign ignores.
 bool IsTolerated(const Finding& finding, const v1::ScenarioDescriptor& descriptor);
+
+// "invariant NAME": the title, or an alternative title, of a finding that violates an invariant.
+std::string InvariantTitle(std::string_view name);
 
 // "the VM was paused for 12s": the reason to distrust a finding that a pause may have caused.
 std::string PausedFor(absl::Duration pause);
+// "the host gave vCPU 2 no CPU time for 5.10s of 8.00s", "the host took 5.10s of CPU time from the VM within 8.00s":
+// the reasons to distrust a stall that the host may have caused.
+std::string DelayedFor(size_t vcpu, absl::Duration lost, absl::Duration of);
+std::string StolenFor(absl::Duration lost, absl::Duration of);
+// The reason to distrust a hung task that waits for I/O, since the host's disk may be slow; empty if there is none.
+std::string WhyIoIsDistrusted(const Finding& finding);
 
 // Maximum size in bytes of an excerpt, and of the output of a post-mortem step.
 inline constexpr size_t kMaxExcerpt = size_t{16} << 10;
@@ -61,7 +71,7 @@ Finding AsHang(Finding nmi, const std::string& scenario);
 // the count starts over. Returns the finding in `evidence` that has changed, or nullptr if none has. At most 100
 // findings are kept; any more are only added to the count of the last one.
 const Finding* AddFinding(Evidence& evidence, Finding finding, const v1::ScenarioDescriptor& descriptor,
-                          const known::ListAt& known = {});
+                          const known::ListAt& known = {}, const TransientStalls& transient = {});
 
 // The reports on a run's console so far.
 class ConsoleReports {
@@ -69,6 +79,9 @@ class ConsoleReports {
   // Keeps the report, unless it is being read again, and returns its cause with all that is known of it by now. The
   // reference is valid until the next call.
   const detect::Cause& Add(const Finding& report);
+  // The kernel has printed that the stall in the report is over. Returns its cause, as Add does; null if the report is
+  // not known, or has been folded for good.
+  const detect::Cause* End(uint64_t start_offset, const TransientStalls& transient);
 
  private:
   // After this many new reports, or as many as there are causes, only what they have been folded into is kept.
@@ -83,6 +96,11 @@ class ConsoleReports {
 // have the same cause. Findings that now have one cause become one, with what other witnesses add. A report of a new
 // cause is added as by AddFinding, which also folds, for example, the reboot after a panic.
 const Finding* AddReport(Evidence& evidence, ConsoleReports& console, Finding report,
-                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known = {});
+                         const v1::ScenarioDescriptor& descriptor, const known::ListAt& known = {},
+                         const TransientStalls& transient = {});
+
+// Marks the finding with this report as transient, if all of its reports are. Returns the finding if it has changed.
+const Finding* EndStall(Evidence& evidence, ConsoleReports& console, uint64_t start_offset,
+                        const TransientStalls& transient);
 
 }  // namespace lk::campaign

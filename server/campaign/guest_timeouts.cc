@@ -12,15 +12,15 @@ namespace {
 
 struct Row {
   absl::Duration GuestTimeouts::*timeout;
-  int seconds;  // on a real CPU
+  int early, distribution;  // in seconds, on a real CPU
 };
 constexpr std::array<Row, 6> kTimeouts = {{
-    {&GuestTimeouts::csd, 3},
-    {&GuestTimeouts::rcu, 4},
-    {&GuestTimeouts::lockup, 6},
-    {&GuestTimeouts::hung_task, 8},
-    {&GuestTimeouts::workqueue, 8},
-    {&GuestTimeouts::silence, 10},
+    {&GuestTimeouts::csd, 3, 5},
+    {&GuestTimeouts::rcu, 4, 21},
+    {&GuestTimeouts::lockup, 6, 20},
+    {&GuestTimeouts::hung_task, 8, 120},
+    {&GuestTimeouts::workqueue, 8, 30},
+    {&GuestTimeouts::silence, 10, 150},
 }};
 
 // kernel/panic.c: PANIC_PRINT_ALL_CPU_BT, since 5.18; older kernels ignore the bit.
@@ -28,9 +28,12 @@ constexpr int kAllCpuBacktraces = 0x40;
 
 }  // namespace
 
-GuestTimeouts TimeoutsFor(double factor) {
+GuestTimeouts TimeoutsFor(double factor, Detectors detectors) {
   GuestTimeouts timeouts;
-  for (const Row& row : kTimeouts) timeouts.*row.timeout = absl::Seconds(std::ceil(row.seconds * factor));
+  for (const Row& row : kTimeouts) {
+    const int seconds = detectors == Detectors::kEarly ? row.early : row.distribution;
+    timeouts.*row.timeout = absl::Seconds(std::ceil(seconds * factor));
+  }
   return timeouts;
 }
 
@@ -38,6 +41,26 @@ absl::Duration Longest(const GuestTimeouts& timeouts) {
   absl::Duration longest;
   for (const Row& row : kTimeouts) longest = std::max(longest, timeouts.*row.timeout);
   return longest;
+}
+
+absl::Duration TimeoutOf(detect::Kind kind, const GuestTimeouts& timeouts) {
+  using detect::Kind;
+  switch (kind) {
+    case Kind::kSoftLockup:
+      return timeouts.lockup;
+    case Kind::kHardLockup:
+      return timeouts.lockup / 2;
+    case Kind::kRcuStall:
+      return timeouts.rcu;
+    case Kind::kHungTask:
+      return timeouts.hung_task;
+    case Kind::kWorkqueueLockup:
+      return timeouts.workqueue;
+    case Kind::kHang:
+      return timeouts.silence;
+    default:
+      return timeouts.csd;
+  }
 }
 
 std::string DetectorCmdline(Arch arch, const GuestTimeouts& timeouts) {

@@ -23,11 +23,15 @@ struct GuestTimeouts {
 
 // `factor` says how much slower an emulated guest is; it is 1 for a real CPU. Every timeout is multiplied by it and
 // rounded up to whole seconds.
-GuestTimeouts TimeoutsFor(double factor);
+GuestTimeouts TimeoutsFor(double factor, Detectors detectors = Detectors::kEarly);
 
 // The longest of the timeouts. If the VM was paused, a detector whose clock kept running may report the pause as a
 // stall up to this long after the pause.
 absl::Duration Longest(const GuestTimeouts& timeouts);
+
+// How long a stall of this kind, or a hang, has lasted when it is reported; the shortest timeout for kinds that have
+// none here.
+absl::Duration TimeoutOf(detect::Kind kind, const GuestTimeouts& timeouts);
 
 // The kernel arguments that set the timeouts and make an NMI print what every CPU is doing (x86-64 only: QEMU
 // cannot inject an NMI on arm64). The arguments of the scenario and the profile come later and therefore win. A kernel

@@ -24,6 +24,7 @@ constexpr Trait kTraits[] = {
     {[](const Profile& p) { return p.uefi; }, "firmware:uefi"},
     {[](const Profile& p) { return IommuIs(p, Iommu::Model::kIntel); }, "iommu:intel"},
     {[](const Profile& p) { return IommuIs(p, Iommu::Model::kIntel) && p.iommu->scalable; }, "iommu:intel-scalable"},
+    {[](const Profile& p) { return IommuIs(p, Iommu::Model::kAmd); }, "iommu:amd"},
     {[](const Profile& p) { return IommuIs(p, Iommu::Model::kSmmuv3); }, "iommu:smmuv3"},
     {[](const Profile& p) { return IommuIs(p, Iommu::Model::kVirtio); }, "iommu:virtio"},
     {[](const Profile& p) { return HotplugIs(p, MemoryHotplug::Model::kDimm); }, "memory:dimm"},

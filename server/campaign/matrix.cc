@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <tuple>
 
 #include "lk/v1/scenario.pb.h"
 #include "server/campaign/kernel_selection.h"
@@ -65,6 +67,31 @@ std::string ControlOf(const CampaignSpec& spec, const KernelBuild& kernel) {
   return spec.positive_controls == PositiveControls::kOff ? "" : MutantOf(kernel);
 }
 
+std::string LabelOf(const KernelBuild& kernel, const std::string& key) {
+  const auto label = kernel.labels.find(key);
+  return label == kernel.labels.end() ? "" : label->second;
+}
+
+// The build that a mutant was made from, among `kernels`, by its label "mutant-of"; nullptr if it is not there.
+const KernelBuild* UnmutatedOf(const KernelBuild& mutant, const std::vector<KernelBuild>& kernels) {
+  const std::string build = LabelOf(mutant, "mutant-of");
+  const auto it = std::ranges::find_if(kernels, [&](const KernelBuild& kernel) {
+    return !build.empty() && LabelOf(kernel, "build") == build && kernel.arch == mutant.arch;
+  });
+  return it == kernels.end() ? nullptr : &*it;
+}
+
+// Marks the runs of controls' unmutated kernels in the same cells.
+void MarkSiblings(std::vector<Run>& runs) {
+  std::set<std::tuple<std::string, std::string, std::string>> siblings;
+  for (const Run& run : runs) {
+    if (run.control) siblings.emplace(run.unmutated, run.scenario, run.profile);
+  }
+  for (Run& run : runs) {
+    run.sibling = !run.control && siblings.contains({run.kernel_id, run.scenario, run.profile});
+  }
+}
+
 void GiveSecrets(Session& run, const std::function<std::string(size_t)>& random_hex) {
   run.token = random_hex(kTokenBytes);
   run.canary_nonce = random_hex(kNonceBytes);
@@ -90,14 +117,21 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
     run.scenario = use.name;
     run.repeat = repeat;
     run.control = !ControlOf(campaign.spec, kernel).empty();
+    if (run.control) {
+      run.mutation = LabelOf(kernel, "mutation");
+      if (const KernelBuild* unmutated = UnmutatedOf(kernel, kernels)) run.unmutated = unmutated->id;
+    }
     run.created = now;
     run.seed = campaign.spec.seed.value_or(Seed(campaign.seed, run.cell));
     static_cast<KernelOrigin&>(run.provenance) = {kernel.config_sha256, kernel.source, CommitOf(kernel)};
     GiveSecrets(run, random_hex);
-    if (std::string why = WhyNot(*descriptor, kernel, profile); !why.empty()) {
+    std::string why = WhyUnbootable(kernel);
+    const bool unbootable = !why.empty();
+    if (!unbootable) why = WhyNot(*descriptor, kernel, profile);
+    if (!why.empty()) {
       run.state = RunState::kDone;
-      run.verdict = Verdict::kSkip;
-      run.blame = Blame::kNone;
+      run.verdict = unbootable ? Verdict::kMiss : Verdict::kSkip;
+      run.blame = unbootable ? Blame::kInfrastructure : Blame::kNone;
       run.reason = std::move(why);
       run.finished = now;
     }
@@ -119,14 +153,24 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
       }
     }
   }
+  MarkSiblings(runs);
   return runs;
 }
 
-std::vector<std::string> WithoutRuns(const CampaignSpec& spec, const std::vector<KernelBuild>& kernels,
-                                     const std::vector<Run>& runs) {
+std::vector<std::string> NotesOn(const CampaignSpec& spec, const std::vector<KernelBuild>& kernels,
+                                 const std::vector<Run>& runs) {
   std::vector<std::string> reasons;
   for (const KernelBuild& kernel : kernels) {
-    if (std::ranges::find(runs, kernel.id, &Run::kernel_id) != runs.end()) continue;
+    const auto run = std::ranges::find(runs, kernel.id, &Run::kernel_id);
+    if (run != runs.end() && run->control && run->unmutated.empty()) {
+      const std::string build = LabelOf(kernel, "mutant-of");
+      reasons.push_back(fmt::format(
+          "the mutant {} will prove nothing: {}", kernel.release,
+          build.empty()
+              ? "it has no label mutant-of, which names the same kernel without the mutation"
+              : fmt::format("the same kernel without the mutation (label build={}) is not in the campaign", build)));
+    }
+    if (run != runs.end()) continue;
     const std::string only = ControlOf(spec, kernel);
     reasons.push_back(
         fmt::format("{} has no runs: {} on {}", kernel.release,
@@ -176,6 +220,11 @@ std::string WhyNot(const v1::ScenarioDescriptor& descriptor, const KernelBuild& 
                        FormatBytes(profile.memory_bytes));
   }
   return {};
+}
+
+std::string WhyUnbootable(const KernelBuild& kernel) {
+  if (kernel.config.empty() || kernel.HasConfig("BLK_DEV_INITRD")) return {};
+  return fmt::format("{} lacks CONFIG_BLK_DEV_INITRD, so it cannot boot lk-agent's initramfs", kernel.release);
 }
 
 std::string CommandLine(const v1::ScenarioDescriptor& descriptor, const Profile& profile,

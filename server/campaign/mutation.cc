@@ -5,13 +5,57 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "lk/v1/scenario.pb.h"
+#include "server/campaign/findings.h"
 
 namespace lk::campaign {
 namespace {
 
 constexpr std::array<std::string_view, 5> kStates = {"skipped", "killed", "undecided", "pending", "survived"};
+
+std::vector<const v1::ScenarioDescriptor::Symptom*> SymptomsOf(const Run& control,
+                                                               const v1::ScenarioDescriptor& descriptor) {
+  const auto named = [&](const auto& mutant) { return mutant.name() == control.mutation; };
+  const bool known = std::ranges::any_of(descriptor.mutants(), named);
+  std::vector<const v1::ScenarioDescriptor::Symptom*> symptoms;
+  for (const auto& mutant : descriptor.mutants()) {
+    if (known && !named(mutant)) continue;
+    for (const auto& symptom : mutant.symptoms()) symptoms.push_back(&symptom);
+  }
+  return symptoms;
+}
+
+// The trigger begins as soon as the agent has its lease, which is when the state changes to running.
+bool AfterTrigger(const Finding& finding) {
+  return finding.phase == ToString(RunState::kRunning) || finding.phase == ToString(RunState::kFinishing);
+}
+
+bool HasTitle(const Finding& finding, std::string_view title) {
+  return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
+}
+
+bool Names(const Finding& finding, const std::string& function) {
+  const auto of = [&](const std::optional<detect::Party>& party) { return party && party->function == function; };
+  const auto ends = [in = " in " + function](const std::string& title) { return title.ends_with(in); };
+  return finding.function == function || of(finding.victim) || of(finding.culprit) || ends(finding.title) ||
+         std::ranges::any_of(finding.alt_titles, ends);
+}
+
+bool Shows(const Finding& finding, const v1::ScenarioDescriptor::Symptom& symptom) {
+  if (!symptom.invariant().empty()) return HasTitle(finding, InvariantTitle(symptom.invariant()));
+  return std::ranges::find(symptom.kinds(), ToString(finding.kind)) != symptom.kinds().end() &&
+         std::ranges::any_of(symptom.functions(), [&](const auto& function) { return Names(finding, function); });
+}
+
+// Whatever fails after one of these may be a consequence.
+bool BreaksTheKernel(const Finding& finding) {
+  return finding.kind == detect::Kind::kPanic || finding.kind == detect::Kind::kOops ||
+         finding.kind == detect::Kind::kSanitizer;
+}
 
 }  // namespace
 
@@ -33,12 +77,12 @@ ControlState StateOf(const Outcome& control) {
   if (control.state != RunState::kDone) return ControlState::kPending;
   switch (control.verdict) {
     case Verdict::kFail:
-      return ControlState::kKilled;
+      return control.symptom.empty() ? ControlState::kUndecided : ControlState::kKilled;
     case Verdict::kPass:
-    case Verdict::kUnproven:
       return ControlState::kSurvived;
     case Verdict::kSkip:
       return WasCancelled(control) ? ControlState::kUndecided : ControlState::kSkipped;
+    case Verdict::kUnproven:
     case Verdict::kError:
     case Verdict::kMiss:
       break;
@@ -46,19 +90,75 @@ ControlState StateOf(const Outcome& control) {
   return ControlState::kUndecided;
 }
 
+std::string FindSymptom(const Run& control, const v1::ScenarioDescriptor& descriptor) {
+  const std::vector<const v1::ScenarioDescriptor::Symptom*> symptoms = SymptomsOf(control, descriptor);
+  for (const Finding& finding : control.findings) {
+    if (!HeldAgainstKernel(finding)) continue;
+    if (AfterTrigger(finding) &&
+        std::ranges::any_of(symptoms, [&](const auto* symptom) { return Shows(finding, *symptom); })) {
+      return finding.title;
+    }
+    if (BreaksTheKernel(finding)) break;
+  }
+  return {};
+}
+
+std::string DescribeSymptoms(const Run& control, const v1::ScenarioDescriptor& descriptor) {
+  std::vector<std::string> texts;
+  for (const auto* symptom : SymptomsOf(control, descriptor)) {
+    texts.push_back(symptom->invariant().empty() ? fmt::format("{} in {}", fmt::join(symptom->kinds(), " or "),
+                                                               fmt::join(symptom->functions(), " or "))
+                                                 : InvariantTitle(symptom->invariant()));
+  }
+  return fmt::format("{}", fmt::join(texts, ", or "));
+}
+
+void Sibling::Add(const Run& run) {
+  if (run.state == RunState::kDone && run.verdict == Verdict::kFail && failed.empty()) failed = run.id;
+  passed = passed || run.verdict == Verdict::kPass || run.doubted;
+}
+
+std::string Sibling::Doubt(const std::string& id) const {
+  if (id.empty()) return "the same kernel without the mutation did not run on this profile";
+  if (!failed.empty()) return fmt::format("the same kernel without the mutation fails as well (run {})", failed);
+  return passed ? "" : fmt::format("the same kernel without the mutation ({}) gave no result", id);
+}
+
 std::vector<Mutant> Mutants(const std::vector<Run>& runs) {
+  // The siblings in each cell (kernel, scenario, profile), and the cells in which one is not done.
+  using Cell = std::tuple<std::string, std::string, std::string>;
+  std::map<Cell, Sibling> siblings;
+  std::set<Cell> pending;
+  for (const Run& run : runs) {
+    if (!run.sibling || run.superseded) continue;
+    const Cell cell = {run.kernel_id, run.scenario, run.profile};
+    siblings[cell].Add(run);
+    if (!IsOver(run.state)) pending.insert(cell);
+  }
   std::vector<Mutant> mutants;
   for (const Run& run : runs) {
     if (!run.control || run.superseded) continue;
     auto mutant = std::ranges::find_if(mutants, [&](const Mutant& known) {
       return known.kernel_id == run.kernel_id && known.scenario == run.scenario;
     });
+    ControlState state = StateOf(run);
+    std::string reason = run.reason;
+    if (state == ControlState::kKilled) {
+      const Cell cell = {run.unmutated, run.scenario, run.profile};
+      const std::string doubt = siblings[cell].Doubt(run.unmutated);
+      if (pending.contains(cell)) {
+        state = ControlState::kPending;
+      } else if (!doubt.empty()) {
+        state = ControlState::kUndecided;
+        reason = doubt;
+      }
+    }
     if (mutant == mutants.end()) {
-      mutants.push_back({run.kernel_id, run.kernel_release, run.scenario, StateOf(run), run.reason, {}});
+      mutants.push_back({run.kernel_id, run.kernel_release, run.scenario, run.mutation, state, std::move(reason), {}});
       mutant = mutants.end() - 1;
-    } else if (StateOf(run) > mutant->state) {
-      mutant->state = StateOf(run);
-      mutant->reason = run.reason;
+    } else if (state > mutant->state) {
+      mutant->state = state;
+      mutant->reason = std::move(reason);
     }
     mutant->run_ids.push_back(run.id);
   }
@@ -75,18 +175,22 @@ MutationScore Score(const std::vector<Mutant>& mutants) {
   return score;
 }
 
-void Proof::End(const Run& control) {
+void Proof::End(const Run& run) {
   --open_;
-  const ControlState state = StateOf(control);
-  killed_ = killed_ || state == ControlState::kKilled;
+  if (run.sibling) siblings_[run.kernel_id].Add(run);
+  if (!run.control) return;
+  const ControlState state = StateOf(run);
+  if (state == ControlState::kKilled) killed_[run.kernel_release] = run.unmutated;
   if (state == ControlState::kSurvived && survived_.empty()) {
-    survived_ = fmt::format("the mutant {} survived this scenario on this profile (run {})", control.kernel_release,
-                            control.id);
+    survived_ =
+        fmt::format("the mutant {} survived this scenario on this profile (run {})", run.kernel_release, run.id);
   }
   if (state == ControlState::kUndecided && undecided_.empty()) {
     undecided_ = fmt::format("the mutant {} gave no result for this scenario on this profile (run {}: {})",
-                             control.kernel_release, control.id,
-                             WasCancelled(control) ? "cancelled" : ToString(control.verdict));
+                             run.kernel_release, run.id,
+                             WasCancelled(run)               ? "cancelled"
+                             : run.verdict == Verdict::kFail ? "failed without a symptom of the mutant"
+                                                             : ToString(run.verdict));
   }
 }
 
@@ -94,7 +198,12 @@ std::string Proof::Doubt(const Run& pass, PositiveControls rule, const v1::Scena
   if (!survived_.empty()) return survived_;
   if (!undecided_.empty()) return undecided_;
   if (open()) return "the campaign was cancelled before its positive controls were judged";
-  if (rule == PositiveControls::kRequire && !killed_ && descriptor.mutant_size() > 0) {
+  for (const auto& [release, unmutated] : killed_) {
+    const auto sibling = siblings_.find(unmutated);
+    const std::string doubt = (sibling == siblings_.end() ? Sibling() : sibling->second).Doubt(unmutated);
+    if (!doubt.empty()) return fmt::format("the mutant {} proves nothing: {}", release, doubt);
+  }
+  if (rule == PositiveControls::kRequire && killed_.empty() && descriptor.mutants_size() > 0) {
     return fmt::format("positiveControls: require, but no mutant of {} ran on {}", pass.scenario, pass.profile);
   }
   return {};
@@ -103,10 +212,9 @@ std::string Proof::Doubt(const Run& pass, PositiveControls rule, const v1::Scena
 Verdict CampaignVerdict(const std::vector<Run>& runs) {
   const Counts counts = Count(runs);
   if (counts.total > 0 || counts.controls == 0) return WorstVerdict(counts);
-  ControlState worst = ControlState::kSkipped;
-  for (const Run& run : runs) worst = std::max(worst, StateOf(run));
-  if (worst == ControlState::kSkipped) return Verdict::kSkip;
-  return worst == ControlState::kKilled ? Verdict::kPass : Verdict::kUnproven;
+  const bool all_skipped =
+      std::ranges::all_of(runs, [](const Run& run) { return StateOf(run) == ControlState::kSkipped; });
+  return all_skipped ? Verdict::kSkip : Verdict::kUnproven;
 }
 
 }  // namespace lk::campaign

@@ -45,7 +45,7 @@ std::vector<Run> RunsToRepeat(const std::vector<Run>& earlier, std::vector<Run> 
   }
   if (failed) {
     std::erase_if(expanded, [&](const Run& run) {
-      return !cells.contains(CellOf(run)) && !(run.control && scenarios.contains(run.scenario));
+      return !cells.contains(CellOf(run)) && !((run.control || run.sibling) && scenarios.contains(run.scenario));
     });
   }
   for (Run& run : expanded) {

@@ -62,6 +62,7 @@ class FileReader {
   void Spec(const Item& item) {
     const Vocabulary<PositiveControls> controls = {
         {"auto", PositiveControls::kAuto}, {"require", PositiveControls::kRequire}, {"off", PositiveControls::kOff}};
+    const Vocabulary<Detectors> detectors = {{"early", Detectors::kEarly}, {"distribution", Detectors::kDistribution}};
     ReadMap(
         item, mistakes_,
         {{"kernels", [&](const Item& i) { Kernels(i); }, true},
@@ -73,6 +74,9 @@ class FileReader {
           [&](const Item& i) {
             Store(spec_.positive_controls, ReadWord(i, mistakes_, "positiveControls value", controls));
           }},
+         {"detectors",
+          [&](const Item& i) { Store(spec_.detectors, ReadWord(i, mistakes_, "detectors value", detectors)); }},
+         {"transient", [&](const Item& i) { Transient(i); }},
          {"onHang", [&](const Item& i) { OnHang(i); }},
          {"known", [&](const Item& i) { spec_.known = known::ReadList(i, mistakes_); }},
          {"maxParallel", [&](const Item& i) { Store(spec_.max_parallel, ReadNumber(i, mistakes_, 1, kMaxParallel)); }},
@@ -123,6 +127,25 @@ class FileReader {
     ReadMap(item, mistakes_,
             {{"error", [&](const Item& i) { Store(spec_.retries_error, ReadNumber(i, mistakes_, 0, kMaxRetries)); }},
              {"fail", [&](const Item& i) { Store(spec_.retries_fail, ReadNumber(i, mistakes_, 0, kMaxRetries)); }}});
+  }
+
+  void Transient(const Item& item) {
+    const auto of = [&](detect::Kind kind) {
+      return [this, kind](const Item& i) {
+        const Vocabulary<bool> words = {{"fail", false}, {"ignore", true}};
+        const std::optional<bool> ignore = ReadWord(i, mistakes_, "transient value", words);
+        if (!ignore) return;
+        if (*ignore) {
+          spec_.transient.ignored.insert(kind);
+        } else {
+          spec_.transient.ignored.erase(kind);
+        }
+      };
+    };
+    ReadMap(item, mistakes_,
+            {{"soft_lockup", of(detect::Kind::kSoftLockup)},
+             {"csd_stall", of(detect::Kind::kCsdStall)},
+             {"rcu_stall", of(detect::Kind::kRcuStall)}});
   }
 
   void OnHang(const Item& item) {

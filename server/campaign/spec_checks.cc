@@ -32,6 +32,10 @@ constexpr size_t kMaxCmdline = 1500;
 bool X86(const Profile& profile) {
   return profile.arch == Arch::kX86_64;
 }
+// An IOMMU that is part of the chipset, which can remap interrupts and has a device IOTLB.
+bool OfChipset(const Profile& p) {
+  return IommuIs(p, Iommu::Model::kIntel) || IommuIs(p, Iommu::Model::kAmd);
+}
 bool IsConfidential(const Profile& profile) {
   return profile.confidential.type != Confidential::Type::kNone;
 }
@@ -83,17 +87,17 @@ constexpr Combination kImpossible[] = {
      "virtio-mem has no slots; remove the key"},
     {"iommu.model", [](const Profile& p) { return IommuIs(p, Iommu::Model::kIntel) && !X86(p); },
      "intel requires arch x86_64; aarch64 has smmuv3 and virtio"},
+    {"iommu.model", [](const Profile& p) { return IommuIs(p, Iommu::Model::kAmd) && !X86(p); },
+     "amd requires arch x86_64; aarch64 has smmuv3 and virtio"},
     {"iommu.model", [](const Profile& p) { return IommuIs(p, Iommu::Model::kSmmuv3) && X86(p); },
-     "smmuv3 requires arch aarch64; x86_64 has intel and virtio"},
-    {"iommu.intremap",
-     [](const Profile& p) { return p.iommu && p.iommu->intremap && p.iommu->model != Iommu::Model::kIntel; },
-     "intremap requires model intel"},
+     "smmuv3 requires arch aarch64; x86_64 has intel, amd and virtio"},
+    {"iommu.intremap", [](const Profile& p) { return p.iommu && p.iommu->intremap && !OfChipset(p); },
+     "intremap requires model intel or amd"},
     {"iommu.cachingMode",
      [](const Profile& p) { return p.iommu && p.iommu->caching_mode && p.iommu->model != Iommu::Model::kIntel; },
      "cachingMode requires model intel"},
-    {"iommu.deviceIotlb",
-     [](const Profile& p) { return p.iommu && p.iommu->device_iotlb && p.iommu->model != Iommu::Model::kIntel; },
-     "deviceIotlb requires model intel"},
+    {"iommu.deviceIotlb", [](const Profile& p) { return p.iommu && p.iommu->device_iotlb && !OfChipset(p); },
+     "deviceIotlb requires model intel or amd"},
     {"iommu.scalable",
      [](const Profile& p) { return p.iommu && p.iommu->scalable && p.iommu->model != Iommu::Model::kIntel; },
      "scalable requires model intel"},

@@ -53,8 +53,10 @@ MemoryHotplug ReadMemoryHotplug(const Item& item, Mistakes& mistakes) {
 
 Iommu ReadIommu(const Item& item, Mistakes& mistakes) {
   Iommu iommu;
-  const Vocabulary<Iommu::Model> models = {
-      {"intel", Iommu::Model::kIntel}, {"smmuv3", Iommu::Model::kSmmuv3}, {"virtio", Iommu::Model::kVirtio}};
+  const Vocabulary<Iommu::Model> models = {{"intel", Iommu::Model::kIntel},
+                                           {"amd", Iommu::Model::kAmd},
+                                           {"smmuv3", Iommu::Model::kSmmuv3},
+                                           {"virtio", Iommu::Model::kVirtio}};
   ReadMap(item, mistakes,
           {{"model", [&](const Item& i) { Store(iommu.model, ReadWord(i, mistakes, "iommu model", models)); }, true},
            {"intremap", [&](const Item& i) { Store(iommu.intremap, ReadBool(i, mistakes)); }},

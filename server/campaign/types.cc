@@ -35,10 +35,10 @@ constexpr Words<Blame, 4> kBlames = {"blame", {"", "kernel", "test", "infrastruc
 // kAwaitingControls has the same word as kFinishing, which is parsed as kFinishing.
 constexpr Words<RunState, 7> kRunStates = {
     "run state", {"queued", "preparing", "booting", "running", "finishing", "finishing", "done"}};
-constexpr Words<Ending::Kind, 12> kEndings = {
+constexpr Words<Ending::Kind, 13> kEndings = {
     "ending",
-    {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
-     "fatal finding", "cancelled", "misbehaved"}};
+    {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "starved", "hang",
+     "stuck", "fatal finding", "cancelled", "misbehaved"}};
 constexpr Words<PostMortemStep::Step, 5> kSteps = {"post-mortem step",
                                                    {"drain", "registers", "nmi", "dump", "destroy"}};
 constexpr Words<PostMortemStep::Outcome, 3> kOutcomes = {"step outcome", {"done", "failed", "skipped"}};

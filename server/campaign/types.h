@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,7 +68,7 @@ struct MemoryHotplug {
 };
 
 struct Iommu {
-  enum class Model { kIntel, kSmmuv3, kVirtio };
+  enum class Model { kIntel, kSmmuv3, kVirtio, kAmd };
   Model model = Model::kIntel;
   bool intremap = false;
   bool caching_mode = false;
@@ -149,6 +150,20 @@ struct ScenarioUse {
 
 enum class PositiveControls { kAuto, kRequire, kOff };
 
+// When the guest's detectors fire (guest_timeouts.h).
+enum class Detectors {
+  kEarly,         // as soon as they are reliable
+  kDistribution,  // when the kernel's defaults have them fire, which distributions ship
+};
+
+// Whether a stall that the kernel itself calls over fails a run.
+struct TransientStalls {
+  std::set<detect::Kind> ignored = {detect::Kind::kRcuStall};
+
+  bool Ignore(const Finding& finding) const { return finding.transient && ignored.contains(finding.kind); }
+  bool operator==(const TransientStalls&) const = default;
+};
+
 struct CampaignSpec {
   std::string name;
   Labels labels;
@@ -159,6 +174,8 @@ struct CampaignSpec {
   uint32_t retries_error = 1;  // for error and miss
   uint32_t retries_fail = 0;
   PositiveControls positive_controls = PositiveControls::kAuto;
+  Detectors detectors = Detectors::kEarly;
+  TransientStalls transient;
   known::List known;
   bool hang_nmi = true;
   bool hang_dump = false;
@@ -228,6 +245,7 @@ std::string CommitOf(const KernelBuild& kernel);
 struct CounterValue {
   double value = 0;
   std::string unit;
+  std::string first = {};  // the first event that it counted; empty for most counters
 
   bool operator==(const CounterValue&) const = default;
 };
@@ -267,6 +285,7 @@ struct Ending {
     kBootTimeout,   // the agent did not connect within the boot limit
     kRunTimeout,    // the hard cap was exceeded
     kVmSilent,      // the hypervisor does not respond: nothing is known about the kernel
+    kStarved,       // neither progress nor heartbeats, but the host gave a vCPU too little CPU time
     kHang,          // neither progress nor heartbeats
     kStuck,         // no progress, although heartbeats continued
     kFatalFinding,  // a panic or similar
@@ -324,6 +343,10 @@ struct Asked {
   uint32_t repeat = 1;   // from 1
   uint32_t attempt = 1;  // from 1
   bool control = false;  // a positive control: its kernel is a mutant of its scenario (see mutation.h)
+  std::string mutation;  // for a control: the mutant's name (label "mutation"), if it has one
+  // For a control: the id of the same kernel without the mutation, if the campaign runs it in the same cell.
+  std::string unmutated;
+  bool sibling = false;  // runs the unmutated kernel of a control, in the same cell
   uint32_t seed = 0;
 
   bool operator==(const Asked&) const = default;
@@ -351,6 +374,7 @@ struct Evidence {
   std::map<std::string, CounterValue> counters;
   std::map<std::string, Table> tables;  // at most kMaxTables
   bool emulated = false;
+  bool harness = false;  // the kernel had an additional caller of the code under test, or an edited version of it
   bool canary_console = false;
   bool canary_kmsg = false;
   uint64_t operations = 0;
@@ -359,6 +383,7 @@ struct Evidence {
   std::vector<PostMortemStep> post_mortem;  // in the order in which the steps were taken
   double paused_seconds = 0;
   double steal_seconds = 0;
+  double delay_seconds = 0;  // for which the vCPUs waited for a CPU of the host, in total
 
   bool operator==(const Evidence&) const = default;
 };
@@ -371,6 +396,8 @@ struct Outcome {
   Blame blame = Blame::kInfrastructure;
   std::optional<Ending> ending;  // set once decided, when the VM may still exist and the verdict is still open
   bool superseded = false;       // replaced by a later attempt
+  std::string symptom;           // for a failed control: the title of the finding that shows what its mutant breaks
+  bool doubted = false;          // would have passed, but for its positive controls
 
   bool operator==(const Outcome&) const = default;
 };

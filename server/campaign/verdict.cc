@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "lk/v1/scenario.pb.h"
+#include "server/campaign/emulation_faults.h"
 #include "server/campaign/findings.h"
 #include "server/detect/fold.h"
 #include "support/quantity.h"
@@ -40,28 +41,59 @@ std::optional<uint64_t> ParseCount(std::string_view text) {
 
 // ---- judging ----------------------------------------------------------------------------------------------------
 
+// "Attempted to kill init! exitcode=0x0000000b": do_exit() prints the signal (kernel/exit.c). lk-agent does not
+// cause SIGSEGV or SIGBUS, but memory that the kernel has corrupted does.
+bool ByBadMemory(const Finding& finding) {
+  return finding.excerpt.find("exitcode=0x0000000b") != std::string::npos ||
+         finding.excerpt.find("exitcode=0x00000007") != std::string::npos;
+}
+
+// A kernel that has booted once with the same initramfs has lost it.
+bool AtBoot(const Finding& finding) {
+  return finding.phase == ToString(RunState::kBooting);
+}
+
 // Findings that are not blamed on the kernel. They decide the verdict only if no finding is blamed on it.
 struct NotTheKernels {
   Kind kind;
   std::string_view title_literal;  // empty = any
   Blame blame;
   std::string_view what;
+  bool (*only)(const Finding&) = nullptr;  // must be true as well
+  Verdict verdict = Verdict::kError;
 };
-constexpr std::array<NotTheKernels, 3> kNotTheKernels = {{
+constexpr std::string_view kBadMemory = "memory that the kernel has corrupted would explain this: ";
+constexpr std::string_view kNoInitramfs = "the guest did not use its initramfs: ";
+constexpr std::array<NotTheKernels, 9> kNotTheKernels = {{
+    {Kind::kAgentLost, "trigger killed by SIG", Blame::kTest, kBadMemory, nullptr, Verdict::kUnproven},
     {Kind::kAgentLost, "", Blame::kTest, ""},
     {Kind::kVmCrash, "", Blame::kInfrastructure, ""},
     // lk-agent is PID 1 of the guest, and the kernel panics when PID 1 exits (kernel/exit.c).
+    {Kind::kPanic, "Attempted to kill init!", Blame::kTest, kBadMemory, ByBadMemory, Verdict::kUnproven},
     {Kind::kPanic, "Attempted to kill init!", Blame::kTest, "agent died: "},
+    // init/do_mounts.c, init/main.c
+    {Kind::kPanic, "VFS: Unable to mount root fs", Blame::kTest, kNoInitramfs, AtBoot},
+    {Kind::kPanic, "No working init found", Blame::kTest, kNoInitramfs, AtBoot},
+    {Kind::kPanic, "Requested init ", Blame::kTest, kNoInitramfs, AtBoot},
+    // mm/oom_kill.c: no task is left that may be killed.
+    {Kind::kPanic, "System is deadlocked on memory", Blame::kTest, "the guest has too little memory: "},
 }};
 
 const NotTheKernels* FindNotTheKernels(const Finding& finding) {
   const auto* row = std::ranges::find_if(kNotTheKernels, [&](const NotTheKernels& candidate) {
-    return candidate.kind == finding.kind && finding.title.find(candidate.title_literal) != std::string::npos;
+    return candidate.kind == finding.kind && finding.title.find(candidate.title_literal) != std::string::npos &&
+           (candidate.only == nullptr || candidate.only(finding));
   });
   return row == kNotTheKernels.end() ? nullptr : row;
 }
 
-Blame BlameOf(const Finding& finding) {
+// What follows a fault of the emulation, or was not printed, may be its consequence.
+bool FollowsFault(const Finding* fault, const Finding& finding) {
+  return fault != nullptr && (!OnConsole(finding) || finding.start_offset >= fault->start_offset);
+}
+
+Blame BlameOf(const Run& run, const Finding& finding) {
+  if (FollowsFault(FindEmulationFault(run), finding)) return Blame::kInfrastructure;
   const NotTheKernels* row = FindNotTheKernels(finding);
   return row == nullptr ? Blame::kKernel : row->blame;
 }
@@ -92,14 +124,20 @@ Finding MakeFinding(Kind kind, std::string title, std::string detail, std::strin
 
 void CheckInvariants(Evidence& evidence, const Excuses& excuses) {
   for (const auto& invariant : excuses.descriptor.invariants()) {
+    for (Finding& finding : evidence.findings) {
+      if (invariant.kind() != ToString(finding.kind) || !HeldAgainstKernel(finding)) continue;
+      const std::string title = InvariantTitle(invariant.name());
+      if (std::ranges::find(finding.alt_titles, title) == finding.alt_titles.end()) finding.alt_titles.push_back(title);
+    }
     if (invariant.counter().empty()) continue;
     const auto counter = evidence.counters.find(invariant.counter());
     // Not "value > max", which would accept a NaN from the guest.
     if (counter == evidence.counters.end() || counter->second.value <= invariant.max()) continue;
     AddOwn(evidence,
-           MakeFinding(Kind::kInvariant, "invariant " + invariant.name(),
-                       fmt::format("{} is {}, expected at most {}: {}", invariant.counter(), counter->second.value,
-                                   invariant.max(), invariant.summary())),
+           MakeFinding(Kind::kInvariant, InvariantTitle(invariant.name()),
+                       fmt::format("{} is {}, expected at most {}: {}{}", invariant.counter(), counter->second.value,
+                                   invariant.max(), invariant.summary(),
+                                   counter->second.first.empty() ? "" : "; first: " + counter->second.first)),
            excuses);
   }
 }
@@ -153,11 +191,11 @@ struct Failing {
   size_t others = 0;
 };
 
-Failing FindFailing(const Evidence& evidence, const std::map<std::string, std::string>& budgets, Blame blame) {
+Failing FindFailing(const Run& run, const std::map<std::string, std::string>& budgets, Blame blame) {
   Failing failing;
-  for (const Finding& finding : evidence.findings) {
-    const bool fails = HeldAgainstKernel(finding) && !WithinBudget(evidence, finding, budgets);
-    if (!fails || BlameOf(finding) != blame) continue;
+  for (const Finding& finding : run.findings) {
+    const bool fails = HeldAgainstKernel(finding) && !WithinBudget(run, finding, budgets);
+    if (!fails || BlameOf(run, finding) != blame) continue;
     if (failing.worst != nullptr) ++failing.others;
     if (failing.worst == nullptr || Weight(finding) > Weight(*failing.worst)) failing.worst = &finding;
   }
@@ -171,10 +209,17 @@ std::string WithDetail(std::string_view what, const std::string& detail) {
 // Kinds with a generic title, whose details are in the excerpt.
 constexpr std::array<Kind, 4> kFiguresInExcerpt = {Kind::kInvariant, Kind::kBudget, Kind::kVmCrash, Kind::kAgentLost};
 
-std::string DescribeFailing(const Failing& failing, const Ending& ending) {
-  const Finding& worst = *failing.worst;
+std::string DescribeFailing(const Run& run, const Failing& failing, const Ending& ending) {
+  const Finding* fault = FindEmulationFault(run);
+  const bool emulated = FollowsFault(fault, *failing.worst);
+  const Finding& worst = emulated ? *fault : *failing.worst;
   const NotTheKernels* row = FindNotTheKernels(worst);
-  std::string text = (row == nullptr ? "" : std::string(row->what)) + worst.title;
+  std::string text = worst.title;
+  if (emulated) {
+    text = fmt::format("a fault of QEMU's emulation, {}: {}", EmulationFault(worst), worst.title);
+  } else if (row != nullptr) {
+    text = std::string(row->what) + worst.title;
+  }
   const bool hung = ending.kind == Ending::Kind::kHang || ending.kind == Ending::Kind::kStuck;
   if (hung && Weight(worst) > 0) {
     text = WithDetail(text, ending.detail);
@@ -193,10 +238,11 @@ struct EndingRule {
   Blame blame;
   std::string_view what;
 };
-constexpr std::array<EndingRule, 11> kEndingRules = {{
+constexpr std::array<EndingRule, 12> kEndingRules = {{
     {Ending::Kind::kNeverStarted, Verdict::kMiss, Blame::kInfrastructure, "never started"},
     {Ending::Kind::kVmLost, Verdict::kError, Blame::kInfrastructure, "VM lost"},
     {Ending::Kind::kVmSilent, Verdict::kError, Blame::kInfrastructure, "the hypervisor does not respond"},
+    {Ending::Kind::kStarved, Verdict::kError, Blame::kInfrastructure, "the host gave the VM too little CPU time"},
     {Ending::Kind::kAgentLost, Verdict::kError, Blame::kTest, "agent lost"},
     {Ending::Kind::kBootTimeout, Verdict::kError, Blame::kInfrastructure,
      "the agent did not connect within the boot limit"},
@@ -279,10 +325,10 @@ std::string DescribeKnown(const Evidence& evidence) {
   return text;
 }
 
-Judgement JudgeEnding(Evidence& evidence, const Ending& ending, const Excuses& excuses,
+Judgement JudgeEnding(Run& evidence, const Ending& ending, const Excuses& excuses,
                       const std::map<std::string, std::string>& budgets, const std::string& unknown_budget) {
   if (const Failing failing = FindFailing(evidence, budgets, Blame::kKernel); failing.worst != nullptr) {
-    return {Verdict::kFail, Blame::kKernel, DescribeFailing(failing, ending)};
+    return {Verdict::kFail, Blame::kKernel, DescribeFailing(evidence, failing, ending)};
   }
   const auto* rule = std::ranges::find(kEndingRules, ending.kind, &EndingRule::kind);
   if (ending.kind == Ending::Kind::kCancelled || ending.kind == Ending::Kind::kNeverStarted) {
@@ -294,7 +340,9 @@ Judgement JudgeEnding(Evidence& evidence, const Ending& ending, const Excuses& e
   }
   for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
     const Failing failing = FindFailing(evidence, budgets, blame);
-    if (failing.worst != nullptr) return {Verdict::kError, blame, DescribeFailing(failing, ending)};
+    if (failing.worst == nullptr) continue;
+    const NotTheKernels* row = blame == Blame::kTest ? FindNotTheKernels(*failing.worst) : nullptr;
+    return {row == nullptr ? Verdict::kError : row->verdict, blame, DescribeFailing(evidence, failing, ending)};
   }
   if (rule != kEndingRules.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   return JudgeDone(evidence, ending, excuses.descriptor, unknown_budget);
@@ -302,14 +350,14 @@ Judgement JudgeEnding(Evidence& evidence, const Ending& ending, const Excuses& e
 
 }  // namespace
 
-bool HangExplained(const Evidence& evidence, const std::map<std::string, std::string>& budgets) {
-  return std::ranges::any_of(evidence.findings, [&](const Finding& finding) {
-    if (Weight(finding) == 0 || BlameOf(finding) != Blame::kKernel) return false;
-    return IsKnown(finding) || (HeldAgainstKernel(finding) && !WithinBudget(evidence, finding, budgets));
+bool HangExplained(const Run& run, const std::map<std::string, std::string>& budgets) {
+  return std::ranges::any_of(run.findings, [&](const Finding& finding) {
+    if (Weight(finding) == 0 || BlameOf(run, finding) != Blame::kKernel) return false;
+    return IsKnown(finding) || (HeldAgainstKernel(finding) && !WithinBudget(run, finding, budgets));
   });
 }
 
-Judgement Judge(Evidence& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+Judgement Judge(Run& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets, const known::ListAt& known) {
   const Excuses excuses{descriptor, known};
   CheckInvariants(evidence, excuses);

@@ -77,12 +77,12 @@ StatusOr<Started> Starter::Start(const StartRequest& request, Mistakes& mistakes
   if (!request.validate_only) campaign.id = request.id.empty() ? NewId(campaign.created) : request.id;
 
   std::vector<campaign::Run> runs = Expand(campaign, resolution.kernels);
-  const std::vector<std::string> idle = campaign::WithoutRuns(campaign.spec, resolution.kernels, runs);
+  const std::vector<std::string> notes = campaign::NotesOn(campaign.spec, resolution.kernels, runs);
   if (runs.empty()) {
-    return Refuse({{0, 0, "spec", fmt::format("nothing to run: {}", fmt::join(idle, "; "))}}, mistakes);
+    return Refuse({{0, 0, "spec", fmt::format("nothing to run: {}", fmt::join(notes, "; "))}}, mistakes);
   }
   LK_ASSIGN_OR_RETURN(Started started, Begin(std::move(campaign), std::move(runs), mistakes));
-  started.notes.insert(started.notes.begin(), idle.begin(), idle.end());
+  started.notes.insert(started.notes.begin(), notes.begin(), notes.end());
   return started;
 }
 

@@ -17,7 +17,7 @@ constexpr int kRunsAtOnce = 50;
 
 void Add(const Run& run, RunStatistics& statistics, RunStatistics::Row& row) {
   const std::string verdict(ToString(run.verdict));
-  ++row.verdicts[{verdict, run.emulated}];
+  ++row.verdicts[{verdict, run.emulated, run.harness}];
   if (run.control) ++row.controls[verdict];
   RunStatistics::LastRun& last = row.last_runs[verdict];
   if (last.id.empty() || last.finished <= run.finished) last = {run.id, run.finished};

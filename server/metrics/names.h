@@ -12,7 +12,7 @@ struct Metric {
   const char* name;
   prometheus::MetricType type;
   // Samples give the label values in this order; unused elements are null.
-  std::array<const char*, 6> labels;
+  std::array<const char*, 7> labels;
   const char* help;
 };
 
@@ -25,7 +25,7 @@ using Type = prometheus::MetricType;
 // counter decreases, Prometheus assumes a restart and adds the whole value again.
 inline constexpr Metric kRuns = {"lk_runs_total",
                                  Type::Counter,
-                                 {"kernel", "arch", "profile", "scenario", "verdict", "emulated"},
+                                 {"kernel", "arch", "profile", "scenario", "verdict", "emulated", "harness"},
                                  "Finished runs, including superseded attempts and positive controls."};
 inline constexpr Metric kPassRatio = {
     "lk_kernel_pass_ratio",

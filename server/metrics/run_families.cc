@@ -19,6 +19,10 @@ LabelValues And(const LabelValues& labels, std::initializer_list<std::string_vie
   return all;
 }
 
+std::string_view Word(bool value) {
+  return value ? "true" : "false";
+}
+
 LabelValues CellOf(const Row& row) {
   return {row.key.kernel, row.key.arch, row.key.profile, row.key.scenario};
 }
@@ -33,7 +37,7 @@ prometheus::MetricFamily PassRatios(const store::RunStatistics& statistics) {
   for (const Row& row : statistics.rows) {
     const auto judged = [&row](const std::string& verdict) {
       uint64_t runs = 0;
-      for (const auto& [kind, count] : row.verdicts) runs += kind.first == verdict ? count : 0;
+      for (const auto& [kind, count] : row.verdicts) runs += kind.word == verdict ? count : 0;
       const auto controls = row.controls.find(verdict);
       return runs - (controls == row.controls.end() ? 0 : controls->second);
     };
@@ -68,7 +72,7 @@ std::vector<prometheus::MetricFamily> RunFamilies(const store::RunStatistics& st
   for (const Row& row : statistics.rows) {
     const LabelValues cell = CellOf(row);
     for (const auto& [kind, count] : row.verdicts) {
-      runs.Add(And(cell, {kind.first, kind.second ? "true" : "false"}), static_cast<double>(count));
+      runs.Add(And(cell, {kind.word, Word(kind.emulated), Word(kind.harness)}), static_cast<double>(count));
     }
     for (const auto& [kind, count] : row.findings) findings.Add(And(cell, {kind}), static_cast<double>(count));
     for (const auto& [title, counted] : row.titles) {

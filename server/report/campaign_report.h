@@ -24,6 +24,7 @@ struct ConsoleTail {
 struct Scenario {
   std::string summary;
   std::vector<std::string> emulation;  // names of the patches that emulate hardware
+  std::vector<std::string> harness;    // names of the patches that add callers to the code under test or edit it
 };
 
 // All input for a report. Kernels, hosts and scenarios are those of the runs, without any that have been removed.

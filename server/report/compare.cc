@@ -216,7 +216,7 @@ void Evidence::Add(const campaign::Run& run) {
   Counted& counted = it->second;
   if (!added && counted.attempt <= run.attempt) return;
   counted.attempt = run.attempt;
-  counted.conditions = {run.scenario, run.profile, run.accelerator, run.emulated};
+  counted.conditions = {run.scenario, run.profile, run.accelerator, run.emulated, run.harness};
   counted.sample.passed = passed;
   counted.sample.latencies = run.paused_seconds > 0 ? std::map<std::string, Histogram>() : run.latencies;
 }

@@ -34,12 +34,13 @@
 namespace lk::report {
 
 // Only runs under the same conditions are compared: an emulated run says nothing about real hardware, and a latency
-// under TCG says nothing about KVM.
+// under TCG says nothing about KVM. A kernel with a harness is compared only with kernels that have it as well.
 struct Conditions {
   std::string scenario;
   std::string profile;
   std::string accelerator;  // kvm, tcg
   bool emulated = false;
+  bool harness = false;
 
   auto operator<=>(const Conditions&) const = default;  // NOLINT(modernize-use-nullptr): a false positive
 };

@@ -80,11 +80,12 @@ std::string ToHtml(const CampaignReport& report) {
   html::AddRuns(body, report);
   AddCampaignAgain(body, report);
   AddNavigation(body);
-  AddText(
-      body, "footer",
-      fmt::format("Written by lk {} at {}. * marks runs in which hardware was emulated: they say nothing about real "
-                  "hardware.",
-                  report.lk_version, UtcTime(report.written)));
+  AddText(body, "footer",
+          fmt::format(
+              "Written by lk {} at {}. * marks runs in which hardware was emulated: they say nothing about real "
+              "hardware. + marks runs on a kernel with a harness, that is, another caller of the code under test or "
+              "an edited version of it: they say nothing about the kernel as released.",
+              report.lk_version, UtcTime(report.written)));
 
   pugi::xml_document title;
   AddText(title, "title", fmt::format("{} - lk campaign {}", report.campaign.spec.name, report.campaign.id));

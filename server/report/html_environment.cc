@@ -65,14 +65,16 @@ void AddHosts(Node section, const CampaignReport& report) {
   }
 }
 
-void AddEmulated(Node section, const CampaignReport& report) {
+// The scenarios whose runs have `mark` set, each with its number of runs and the patches that it uses.
+void AddStandIns(Node section, const CampaignReport& report, const char* heading, const char* none, bool Run::*mark,
+                 std::vector<std::string> Scenario::*patches) {
   std::map<std::string, size_t> runs;  // by scenario
   for (const Run& run : report.runs) {
-    if (run.emulated) ++runs[run.scenario];
+    if (run.*mark) ++runs[run.scenario];
   }
-  AddText(section, "h3", "Emulated hardware");
+  AddText(section, "h3", heading);
   if (runs.empty()) {
-    AddText(section, "p", "No hardware was emulated.");
+    AddText(section, "p", none);
     return;
   }
   Node list = Add(section, "ul");
@@ -80,8 +82,7 @@ void AddEmulated(Node section, const CampaignReport& report) {
     std::string line = fmt::format("{}, {} run{}", scenario, number, number == 1 ? "" : "s");
     if (const auto known = report.scenarios.find(scenario); known != report.scenarios.end()) {
       line += ": " + known->second.summary;
-      const std::vector<std::string>& patches = known->second.emulation;
-      if (!patches.empty()) line += fmt::format("; emulated by {}", fmt::join(patches, ", "));
+      if (!(known->second.*patches).empty()) line += fmt::format("; by {}", fmt::join(known->second.*patches, ", "));
     }
     AddText(list, "li", line);
   }
@@ -93,7 +94,8 @@ void AddEnvironment(Node body, const CampaignReport& report) {
   Node section = Section(body, "environment", "Environment");
   AddKernels(section, report);
   AddHosts(section, report);
-  AddEmulated(section, report);
+  AddStandIns(section, report, "Emulated hardware", "No hardware was emulated.", &Run::emulated, &Scenario::emulation);
+  AddStandIns(section, report, "Harness", "No kernel had a harness.", &Run::harness, &Scenario::harness);
 }
 
 }  // namespace lk::report::html

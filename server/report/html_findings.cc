@@ -100,7 +100,7 @@ void AddCard(Node section, const Group& group) {
   for (size_t i = 0; i < std::min(group.runs.size(), kMaxLinks); ++i) {
     if (i > 0) Text(seen, ", ");
     RunLink(seen, *group.runs[i]);
-    if (group.runs[i]->emulated) Text(seen, "*");
+    Text(seen, Marks(group.runs[i]->emulated, group.runs[i]->harness));
   }
   if (group.runs.size() > kMaxLinks) Text(seen, " ...");
   if (!finding.excerpt.empty()) Pre(Details(card, "What the kernel printed"), finding.excerpt);
@@ -116,8 +116,12 @@ std::string Describe(const detect::Party& party) {
 }  // namespace
 
 void AddExcuse(Node parent, const Finding& finding) {
+  if (finding.transient) AddText(parent, "p", "Transient: the kernel has printed that it is over.", "dim");
   if (finding.tolerated) {
-    AddText(parent, "p", "Tolerated by the scenario: does not make the run fail.", "dim");
+    AddText(
+        parent, "p",
+        fmt::format("Tolerated by the {}: does not make the run fail.", finding.transient ? "campaign" : "scenario"),
+        "dim");
   } else if (!finding.known.empty()) {
     AddText(parent, "p", "Known, does not make the run fail: " + finding.known, "dim");
   }

@@ -28,8 +28,8 @@ struct Line {
   size_t runs = 0;
 };
 
-// Scenario, profile, accelerator, emulated, probe.
-using Key = std::tuple<std::string, std::string, std::string, bool, std::string>;
+// Scenario, profile, accelerator, emulated, harness, probe.
+using Key = std::tuple<std::string, std::string, std::string, bool, bool, std::string>;
 
 std::map<Key, std::vector<Line>> Collect(const CampaignReport& report) {
   const KernelNames names(report);
@@ -39,7 +39,7 @@ std::map<Key, std::vector<Line>> Collect(const CampaignReport& report) {
     if (run.superseded || run.state != campaign::RunState::kDone || run.paused_seconds > 0) continue;
     for (const auto& [probe, histogram] : run.latencies) {
       if (histogram.count() == 0) continue;
-      std::vector<Line>& lines = plots[{run.scenario, run.profile, run.accelerator, run.emulated, probe}];
+      std::vector<Line>& lines = plots[{run.scenario, run.profile, run.accelerator, run.emulated, run.harness, probe}];
       const std::string kernel = names.Of(run) + (run.control ? ", mutant" : "");
       auto line = std::ranges::find(lines, kernel, &Line::kernel);
       if (line == lines.end()) {
@@ -169,9 +169,10 @@ void AddLatencies(Node body, const CampaignReport& report) {
       "tick is the maximum. Darker shades mean more samples.",
       "dim");
   for (const auto& [key, lines] : plots) {
-    const auto& [scenario, profile, accelerator, emulated, probe] = key;
+    const auto& [scenario, profile, accelerator, emulated, harness, probe] = key;
     AddText(section, "h3",
-            fmt::format("{}: {} on {}, {}{}", probe, scenario, profile, accelerator, emulated ? ", emulated*" : ""));
+            fmt::format("{}: {} on {}, {}{}{}", probe, scenario, profile, accelerator, emulated ? ", emulated*" : "",
+                        harness ? ", harness+" : ""));
     Plot(section, lines).Draw();
     Table table(section, {"Kernel", ">Runs", ">Samples", ">p50", ">p90", ">p99", ">Max"});
     for (const Line& line : lines) {

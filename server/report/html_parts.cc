@@ -115,8 +115,13 @@ std::string KernelNames::Of(const campaign::Run& run) const {
   return one ? run.kernel_release : fmt::format("{} ({})", run.kernel_release, run.kernel_id);
 }
 
+std::string Marks(bool emulated, bool harness) {
+  return std::string(emulated ? "*" : "") + (harness ? "+" : "");
+}
+
 std::string On(const campaign::Run& run) {
-  return (run.accelerator.empty() ? "not run" : run.accelerator) + (run.emulated ? ", emulated" : "");
+  return (run.accelerator.empty() ? "not run" : run.accelerator) + (run.emulated ? ", emulated" : "") +
+         (run.harness ? ", harness" : "");
 }
 
 std::string Duration(double seconds) {

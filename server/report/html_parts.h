@@ -70,7 +70,9 @@ class KernelNames {
   std::map<std::string, std::vector<std::string>> ids_;  // by release
 };
 
-// "kvm", "tcg, emulated", "not run".
+// "*" for an emulated run, "+" for one with a harness, "*+" for both. The page's footer explains the marks.
+std::string Marks(bool emulated, bool harness);
+// "kvm", "tcg, emulated, harness", "not run".
 std::string On(const campaign::Run& run);
 // "1.23ms"
 std::string Duration(double seconds);

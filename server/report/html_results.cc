@@ -29,12 +29,14 @@ struct Square {
   size_t runs = 0;
   bool flaky = false;
   bool emulated = false;
+  bool harness = false;
 
   void Add(const Run& run) {
     Seen& seen = run.state == RunState::kDone ? verdicts[run.verdict] : pending;
     if (seen.runs++ == 0) seen.first = &run;
     ++runs;
     emulated = emulated || run.emulated;
+    harness = harness || run.harness;
   }
 };
 
@@ -53,7 +55,7 @@ void AddSquare(Node cell, const Square& square) {
     word = campaign::ToString(verdict);
     shown = seen->second;
   }
-  Tag(cell, word, fmt::format(" {}/{}{}", shown.runs, square.runs, square.emulated ? "*" : ""));
+  Tag(cell, word, fmt::format(" {}/{}{}", shown.runs, square.runs, Marks(square.emulated, square.harness)));
   if (square.flaky) {
     Text(cell, " ");
     Tag(cell, "flaky");
@@ -108,7 +110,7 @@ void AddNotPassed(Node section, const CampaignReport& report) {
     const Run& run = *runs[i];
     table.Row();
     RunLink(table.Cell("", "nowrap"), run);
-    Tag(table.Cell(), campaign::ToString(run.verdict), run.emulated ? "*" : "");
+    Tag(table.Cell(), campaign::ToString(run.verdict), Marks(run.emulated, run.harness));
     table.Cell(run.reason, "long");
     table.Cell(run.scenario, "nowrap");
     table.Cell(names.Of(run), "mono nowrap");

@@ -67,6 +67,7 @@ void AddProvenance(Node parent, const Run& run) {
   facts.Add("Phases", phases);
   if (run.paused_seconds > 0) facts.Add("Paused", Duration(run.paused_seconds));
   if (run.steal_seconds > 0) facts.Add("Steal", Duration(run.steal_seconds));
+  if (run.delay_seconds > 0) facts.Add("vCPU delay", Duration(run.delay_seconds));
   facts.Add("Canary", fmt::format("console: {}, kernel log: {}", run.canary_console ? "seen" : "not seen",
                                   run.canary_kmsg ? "seen" : "not seen"));
   facts.Add("Operations", std::to_string(run.operations));
@@ -129,6 +130,7 @@ void AddRun(Node section, const CampaignReport& report, const KernelNames& names
   AddText(head, "b", run.id);
   AddText(head, "span", fmt::format("{} on {}, {}", run.scenario, names.Of(run), run.profile));
   if (run.emulated) Tag(head, "emulated");
+  if (run.harness) Tag(head, "harness");
   if (run.control) AddText(head, "span", "positive control: expected to fail", "tag");
   if (run.superseded) AddText(head, "span", "superseded by a later attempt", "tag");
   if (!run.reason.empty()) AddText(card, "p", run.reason);
@@ -175,7 +177,7 @@ void AddLines(Node section, const KernelNames& names, const std::vector<const Ru
     table.Row();
     Node id = table.Cell(run->id, "nowrap");
     id.append_attribute("id") = RunAnchor(run->id).c_str();
-    Tag(table.Cell(), VerdictOf(*run), run->emulated ? "*" : "");
+    Tag(table.Cell(), VerdictOf(*run), Marks(run->emulated, run->harness));
     table.Cell(run->scenario);
     table.Cell(names.Of(*run), "mono");
     table.Cell(run->profile);

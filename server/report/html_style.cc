@@ -34,7 +34,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; }
 .tag { display: inline-block; padding: 0 .5rem; border: 1px solid; border-radius: 1rem; font-size: 13px;
        white-space: nowrap; }
 .pass, .killed { color: var(--pass); } .fail, .survived { color: var(--fail); } .error, .miss { color: var(--error); }
-.unproven, .undecided, .flaky, .emulated { color: var(--unproven); } .skip, .pending, .skipped { color: var(--skip); }
+.unproven, .undecided, .flaky, .emulated, .harness { color: var(--unproven); } .skip, .pending, .skipped { color: var(--skip); }
 .card { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--line); border-radius: 6px;
         padding: .6rem .8rem; margin: .6rem 0; }
 .card.fail { border-left-color: var(--fail); color: inherit; }

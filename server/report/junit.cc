@@ -74,8 +74,9 @@ std::string Evidence(const Run& run) {
 std::string Circumstances(const Suite::Case& test) {
   const Run& run = *test.run;
   const campaign::Provenance& from = run.provenance;
-  std::string text = fmt::format("run {}, seed {}{}\n", run.id, run.seed,
-                                 run.emulated ? ", emulated: says nothing about real hardware" : "");
+  std::string text = fmt::format("run {}, seed {}{}{}\n", run.id, run.seed,
+                                 run.emulated ? ", emulated: says nothing about real hardware" : "",
+                                 run.harness ? ", harness: says nothing about the kernel as released" : "");
   if (!run.host_id.empty()) {
     text += fmt::format("host {} {}, {} {}, libvirt {}, host kernel {}\n", run.host_id, from.host_uri, run.accelerator,
                         from.hypervisor, from.libvirt, from.host_kernel.empty() ? "unknown" : from.host_kernel);

@@ -96,7 +96,10 @@ class Writer {
 
   Json Environment(const Run& run) const {
     const campaign::Provenance& from = run.provenance;
-    Json misc = {{"profile", run.profile}, {"accelerator", run.accelerator}, {"emulated", run.emulated}};
+    Json misc = {{"profile", run.profile},
+                 {"accelerator", run.accelerator},
+                 {"emulated", run.emulated},
+                 {"harness", run.harness}};
     const std::pair<const char*, const std::string&> known[] = {
         {"host", run.host_id},           {"host_uri", from.host_uri}, {"host_kernel", from.host_kernel},
         {"hypervisor", from.hypervisor}, {"libvirt", from.libvirt},   {"image_sha256", from.image_sha256},
@@ -104,9 +107,10 @@ class Writer {
     for (const auto& [name, value] : known) {
       if (!value.empty()) misc[name] = Escape(value);
     }
-    return {{"comment", Escape(fmt::format("VM of profile {}{}{}", run.profile,
-                                           run.accelerator.empty() ? "" : ", " + run.accelerator,
-                                           run.emulated ? ", with emulated hardware" : ""))},
+    return {{"comment",
+             Escape(fmt::format(
+                 "VM of profile {}{}{}{}", run.profile, run.accelerator.empty() ? "" : ", " + run.accelerator,
+                 run.emulated ? ", with emulated hardware" : "", run.harness ? ", with a harness in the kernel" : ""))},
             {"misc", std::move(misc)}};
   }
 

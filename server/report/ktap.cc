@@ -65,9 +65,11 @@ bool AddKtapSuite(std::string& out, const Suite& suite) {
   for (size_t i = 0; i < suite.cases.size(); ++i) {
     const Suite::Case& test = suite.cases[i];
     const Run& run = *test.run;
-    Diagnose(out, kIndent,
-             fmt::format("run {}, seed {}, host {}, {}{}", run.id, run.seed, run.host_id.empty() ? "none" : run.host_id,
-                         run.accelerator.empty() ? "not run" : run.accelerator, run.emulated ? ", emulated" : ""));
+    Diagnose(
+        out, kIndent,
+        fmt::format("run {}, seed {}, host {}, {}{}{}", run.id, run.seed, run.host_id.empty() ? "none" : run.host_id,
+                    run.accelerator.empty() ? "not run" : run.accelerator, run.emulated ? ", emulated" : "",
+                    run.harness ? ", harness" : ""));
     for (const Run* before : test.superseded) {
       Diagnose(out, kIndent,
                fmt::format("attempt {} ({}): {}: {}", before->attempt, before->id, campaign::ToString(before->verdict),

@@ -37,6 +37,7 @@ Run Outline(const Run& run) {
   outline.repeat = run.repeat;
   outline.superseded = run.superseded;
   outline.control = run.control;
+  outline.symptom = run.symptom;
   outline.ending = run.ending;
   outline.state = run.state;
   outline.verdict = run.verdict;
@@ -45,7 +46,7 @@ Run Outline(const Run& run) {
 
 void CampaignEntry::AddDone(const Run& run) {
   done.push_back(Outline(run));
-  if (!run.control) return;
+  if (!run.control && !run.sibling) return;
   ProofFor(run).Begin();
   ProofFor(run).End(run);
 }
@@ -132,7 +133,8 @@ Tracked& Core::State::Track(Run run) {
   t.since = now;
   t.run = std::move(run);
   ++entry.live;
-  if (t.run.control) entry.ProofFor(t.run).Begin();
+  if (t.run.control || t.run.sibling) entry.ProofFor(t.run).Begin();
+  if (t.run.state == RunState::kAwaitingControls) EndProof(t);
   return t;
 }
 

@@ -89,6 +89,10 @@ struct ReportSeen {  // a complete report, from the console or from the kernel l
   Finding finding;
   Witness witness = Witness::kConsole;
 };
+struct ReportOver {  // the kernel has printed that the problem of a complete report on the console is over
+  std::string run_id;
+  uint64_t start_offset = 0;
+};
 struct ReportBegan {  // on the console; the finding contains what has been read so far
   std::string run_id;
   Finding finding;
@@ -143,9 +147,10 @@ struct KmsgSeen {  // the result of reading more of the kernel log; see console/
 };
 struct HostActionAsked {
   uint64_t id = 0;
-  enum class Kind { kAttachDimm, kDetachDimm, kResizeVirtioMem } kind = Kind::kAttachDimm;
+  enum class Kind { kAttachDimm, kDetachDimm, kResizeVirtioMem, kReplugDisk } kind = Kind::kAttachDimm;
   uint64_t bytes = 0;
   std::string alias;
+  uint32_t disk = 0;  // number of the scratch disk
 };
 // "attach_dimm", as in descriptors.
 std::string_view ToString(HostActionAsked::Kind kind);
@@ -173,6 +178,7 @@ struct HostActionDone {
   std::string error;  // empty on success
   std::string alias;
   absl::Duration took;
+  bool refused_by_guest = false;
 };
 // The driver has performed a step of the post-mortem.
 struct PostMortemStepDone {
@@ -182,12 +188,18 @@ struct PostMortemStepDone {
   // interrupts off.
   bool interrupts_off = false;
 };
+struct VcpuDelays {  // the answer to ReadVcpuDelays
+  std::string run_id;
+  absl::Time at;                     // when they were read
+  std::vector<absl::Duration> lost;  // see vm::Hypervisor::VcpuDelays; empty if unknown
+};
 struct Tick {};
 
-using Event = std::variant<CampaignAdded, CampaignCancelled, HostChanged, HostRemoved, ImageReady, VmStarted,
-                           StartFailed, VmReattached, VmGone, VmPanicked, VmPaused, VmResumed, VmWatchdogFired,
-                           ReportSeen, ReportBegan, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected,
-                           AgentDisconnected, AgentMisbehaved, AgentSaid, HostActionDone, PostMortemStepDone, Tick>;
+using Event =
+    std::variant<CampaignAdded, CampaignCancelled, HostChanged, HostRemoved, ImageReady, VmStarted, StartFailed,
+                 VmReattached, VmGone, VmPanicked, VmPaused, VmResumed, VmWatchdogFired, ReportSeen, ReportBegan,
+                 ReportOver, ConsoleCanary, ConsoleBytes, ConsoleEnded, AgentConnected, AgentDisconnected,
+                 AgentMisbehaved, AgentSaid, HostActionDone, PostMortemStepDone, VcpuDelays, Tick>;
 
 // ---- actions: what the driver must do ------------------------------------------------------------------------------
 
@@ -215,6 +227,10 @@ struct PerformPostMortem {
   std::string run_id;
   std::string host_id;
   campaign::PostMortemStep::Step step = campaign::PostMortemStep::Step::kRegisters;  // kRegisters, kNmi or kDump
+};
+struct ReadVcpuDelays {  // results in VcpuDelays
+  std::string run_id;
+  std::string host_id;
 };
 struct FlushConsole {  // closes the report being read, without waiting for more output
   std::string run_id;
@@ -254,9 +270,9 @@ struct ExpectBoot {  // another "Linux version" line on the console is expected
 struct ReleaseRun {  // the run is over (IsOver): releases its console, session and temporary files
   std::string run_id;
 };
-using Action =
-    std::variant<SaveCampaign, SaveRun, StartVm, DestroyVm, PerformPostMortem, FlushConsole, SendLease, SendAck,
-                 SendCancel, SendFinish, SendHostActionReply, DropSession, PerformHostAction, ExpectBoot, ReleaseRun>;
+using Action = std::variant<SaveCampaign, SaveRun, StartVm, DestroyVm, PerformPostMortem, ReadVcpuDelays, FlushConsole,
+                            SendLease, SendAck, SendCancel, SendFinish, SendHostActionReply, DropSession,
+                            PerformHostAction, ExpectBoot, ReleaseRun>;
 
 // Placement: a run is allocated its profile's vCPUs and maximum memory (hotplug included) on a host that is up, offers
 // what the profile needs (campaign/host_needs.h) and has enough vCPUs and memory left. At most maxParallel runs of a

@@ -30,9 +30,11 @@ std::string_view ToString(ActionKind kind) {
     case ActionKind::kDetachDimm:
       return "detach_dimm";
     case ActionKind::kResizeVirtioMem:
+      return "resize_virtio_mem";
+    case ActionKind::kReplugDisk:
       break;
   }
-  return "resize_virtio_mem";
+  return "replug_disk";
 }
 
 // ---- sessions ----------------------------------------------------------------------------------
@@ -136,6 +138,7 @@ void Core::State::Said(Tracked& t, const Heartbeat& words) {
   t.run.operations = words.progress;
   t.activity = words.activity;
   t.run.steal_seconds = std::max(t.run.steal_seconds, absl::ToDoubleSeconds(words.steal));
+  SampleLostTime(t, words.steal);
 }
 
 void Core::State::Said(Tracked& t, const Samples& words) {
@@ -147,6 +150,9 @@ void Core::State::Said(Tracked& t, const Samples& words) {
   // `emulated` is taken from the counters as well as from Done, since a guest that hangs never sends Done.
   if (const auto emulated = words.counters.find("emulated"); emulated != words.counters.end()) {
     t.run.emulated = t.run.emulated || emulated->second.value > 0;
+  }
+  if (const auto harness = words.counters.find("harness"); harness != words.counters.end()) {
+    t.run.harness = t.run.harness || harness->second.value > 0;
   }
 }
 
@@ -217,6 +223,10 @@ std::string Core::State::WhyRefused(const Tracked& t, const HostActionAsked& ask
   if (pending >= static_cast<std::ptrdiff_t>(kMaxHostActionsAtOnce)) return "too many concurrent host actions";
   if (t.host_actions.size() >= kMaxHostActions) return "too many host actions";
   if (asked.kind == ActionKind::kDetachDimm) return "";
+  if (asked.kind == ActionKind::kReplugDisk) {
+    const auto disks = static_cast<uint32_t>(t.descriptor->scratch_disks_size());
+    return asked.disk < disks ? "" : fmt::format("no scratch disk {}; the run has {}", asked.disk, disks);
+  }
 
   if (asked.bytes % kMemoryBlock != 0) return fmt::format("{} bytes is not a multiple of 128MiB", asked.bytes);
   if (asked.kind == ActionKind::kAttachDimm && asked.bytes == 0) return "invalid DIMM size: 0 bytes";

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/campaign/matrix.h"
+#include "server/campaign/mutation.h"
 #include "server/campaign/verdict.h"
 #include "server/scheduler/core_state.h"
 #include "support/quantity.h"
@@ -86,6 +87,7 @@ void Core::State::EndAgentLost(Tracked& t) {
 }
 
 void Core::State::EndHang(Tracked& t) {
+  t.silence = SilenceSince(t, t.heard_at);
   BeginPostMortem(
       t, {EndingKind::kHang,
           fmt::format("neither progress nor heartbeat for {}{}", lk::FormatDuration(now - t.heard_at), LastSeen(t)),
@@ -99,6 +101,7 @@ void Core::State::EndNotBack(Tracked& t) {
       t.last_console == absl::InfinitePast()
           ? "nothing was printed"
           : fmt::format("the console has been silent for {}", lk::FormatDuration(now - t.last_console));
+  t.silence = SilenceSince(t, t.heard_at);
   BeginPostMortem(t, {EndingKind::kHang,
                       fmt::format("the guest announced a reboot and did not come back; last heard from {} ago, {}{}",
                                   lk::FormatDuration(now - t.heard_at), console, LastSeen(t)),
@@ -107,6 +110,7 @@ void Core::State::EndNotBack(Tracked& t) {
 }
 
 void Core::State::EndStuck(Tracked& t) {
+  t.silence = SilenceSince(t, t.progress_at);
   Finding finding;
   finding.kind = detect::Kind::kHang;
   finding.title = "trigger stuck in " + t.run.scenario;
@@ -170,6 +174,7 @@ void Core::State::BeginDrain(Tracked& t) {
 // ---- judging the run ---------------------------------------------------------------------------
 
 void Core::State::Finish(Tracked& t) {
+  WeighStalls(t);
   if (t.gone_at != kNever) t.run.phase_seconds["drain"] = absl::ToDoubleSeconds(now - t.gone_at);
   const auto fatal = [](const Finding& finding) { return finding.fatal || finding.kind == detect::Kind::kPanic; };
   if (t.fatal_since != kNever && std::ranges::none_of(t.run.findings, fatal)) {
@@ -186,6 +191,7 @@ void Core::State::Finish(Tracked& t) {
   vcpus -= t.profile->vcpus;
   bytes -= t.profile->MaxMemory();
   place = true;
+  if (t.run.verdict == Verdict::kPass && t.run.sibling) EndProof(t);
   if (t.run.verdict != Verdict::kPass || !MustAwait(t)) return Conclude(t, true);
   Journal(t, "waiting for its positive controls");
   Enter(t, RunState::kAwaitingControls);
@@ -198,14 +204,25 @@ void Core::State::EndQueued(Tracked& t, EndingKind kind, std::string reason, boo
 }
 
 void Core::State::Judge(Tracked& t) {
-  const size_t before = t.run.findings.size();
+  const std::vector<Finding> before = t.run.findings;
   campaign::Judgement judgement = campaign::Judge(t.run, *t.run.ending, *t.descriptor, t.use->budgets, KnownTo(t));
-  for (size_t i = before; i < t.run.findings.size(); ++i) {
+  for (size_t i = 0; i < t.run.findings.size(); ++i) {
     Finding& finding = t.run.findings[i];
-    finding.first_seen = finding.last_seen = now;
-    finding.phase = campaign::ToString(t.run.state);
-    finding.activity = t.activity;
+    if (i >= before.size()) {
+      finding.first_seen = finding.last_seen = now;
+      finding.phase = campaign::ToString(t.run.state);
+      finding.activity = t.activity;
+    } else if (finding == before[i]) {
+      continue;
+    }
     dirty[t.run.id].push_back(finding);
+  }
+  if (t.run.control && judgement.verdict == Verdict::kFail) {
+    t.run.symptom = campaign::FindSymptom(t.run, *t.descriptor);
+    if (t.run.symptom.empty()) {
+      judgement.reason += fmt::format("; not a symptom of the mutant, seen after the trigger began (expected {})",
+                                      campaign::DescribeSymptoms(t.run, *t.descriptor));
+    }
   }
   t.run.finished = now;
   t.run.verdict = judgement.verdict;
@@ -218,6 +235,14 @@ void Core::State::Judge(Tracked& t) {
 bool Core::State::MustAwait(const Tracked& t) {
   CampaignEntry& entry = EntryOf(t.run);
   return !t.run.control && !entry.cancelled && entry.ProofFor(t.run).open();
+}
+
+// Tells the proof of the run's scenario and profile how the run ended, if it is a control or a sibling.
+void Core::State::EndProof(Tracked& t) {
+  if (!t.run.control && !t.run.sibling) return;
+  if (std::exchange(t.proof_ended, true)) return;
+  EntryOf(t.run).ProofFor(t.run).End(t.run);
+  prove = true;
 }
 
 void Core::State::ConcludeProven() {
@@ -233,6 +258,7 @@ void Core::State::Conclude(Tracked& t, bool retry) {
   if (t.run.verdict == Verdict::kPass && !t.run.control) {
     std::string doubt = entry.ProofFor(t.run).Doubt(t.run, spec.positive_controls, *t.descriptor);
     if (!doubt.empty()) {
+      t.run.doubted = true;
       t.run.verdict = Verdict::kUnproven;
       t.run.blame = campaign::Blame::kTest;
       t.run.reason = std::move(doubt);
@@ -242,24 +268,24 @@ void Core::State::Conclude(Tracked& t, bool retry) {
   --entry.live;
   entry.done.push_back(Outline(t.run));
   if (retry && !entry.cancelled && now < entry.campaign.created + spec.deadline) TryAgain(t);
-  if (t.run.control) {
-    entry.ProofFor(t.run).End(t.run);
-    prove = true;
-  }
+  EndProof(t);
 }
 
-// An error or a miss says nothing about the kernel, so a retry replaces it. A fail is never replaced: its retries count
-// in addition. For a control, a fail is the expected result and is not retried.
+// An error, a miss or a finding that is not trusted says nothing about the kernel, so a retry replaces it. A fail is
+// never replaced: its retries count in addition. For a control, a fail is the expected result and is not retried.
 void Core::State::TryAgain(Tracked& t) {
   CampaignEntry& entry = EntryOf(t.run);
   const bool failed = t.run.verdict == Verdict::kFail;
-  const auto broke = [](const Run& run) { return run.verdict == Verdict::kError || run.verdict == Verdict::kMiss; };
-  if (failed ? t.run.control : !broke(t.run)) return;
+  const bool broke =
+      t.run.verdict == Verdict::kError || t.run.verdict == Verdict::kMiss ||
+      (t.run.verdict == Verdict::kUnproven && std::ranges::any_of(t.run.findings, campaign::IsDistrusted));
+  if (failed ? t.run.control : !broke) return;
   const auto alike = std::ranges::count_if(entry.done, [&](const Run& run) {
     return run.cell == t.run.cell && run.repeat == t.run.repeat &&
-           (failed ? run.verdict == Verdict::kFail : broke(run));
+           (failed ? run.verdict == Verdict::kFail : run.superseded);
   });
-  if (alike > (failed ? entry.campaign.spec.retries_fail : entry.campaign.spec.retries_error)) return;
+  const campaign::CampaignSpec& spec = entry.campaign.spec;
+  if (failed ? alike > spec.retries_fail : alike >= spec.retries_error) return;
   if (!failed) t.run.superseded = entry.done.back().superseded = true;
   Tracked& next = Track(campaign::NextAttempt(t.run, now, random_hex));
   next.avoid_host = t.avoid_host;

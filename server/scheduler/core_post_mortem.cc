@@ -43,6 +43,7 @@ bool NmiSent(const Run& run) {
 
 void Core::State::BeginPostMortem(Tracked& t, Ending ending) {
   Decide(t, std::move(ending));
+  ReadDelays(t);
   BeginStep(t, Stage::kDrain);
 }
 
@@ -141,11 +142,19 @@ void Core::State::On(const PostMortemStepDone& event) {
   EndStep(*t, step.outcome, step.detail, step.text);
 }
 
-// A silent agent has three possible causes: QEMU hangs, the connection to the agent is cut, or the kernel hangs.
+// A silent agent has four possible causes: QEMU hangs, the host is too busy to run the VM, the connection to the agent
+// is cut, or the kernel hangs.
 void Core::State::WeighRegisters(Tracked& t, const PostMortemStepDone& done) {
+  WeighStalls(t);
   t.interrupts_off = done.interrupts_off;
   if (!IsSilence(*t.run.ending)) return;
   Ending ending = *t.run.ending;
+  if (t.silence && !campaign::HangExplained(t.run, t.use->budgets)) {
+    if (std::string why = WhyDistrusted(t, *t.silence); !why.empty()) {
+      t.interrupts_off = false;
+      return Decide(t, {EndingKind::kStarved, fmt::format("{}; {}", ending.detail, why), {}, {}});
+    }
+  }
   if (done.step.outcome != Outcome::kDone) {
     Decide(t, {EndingKind::kVmSilent, done.step.detail, {}, {}});
   } else if (done.interrupts_off) {

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "server/campaign/guest_timeouts.h"
 #include "server/campaign/mutation.h"
 #include "server/scheduler/core.h"
+#include "server/scheduler/lost_time.h"
 
 namespace lk::scheduler {
 
@@ -34,6 +34,15 @@ struct HostAction {
   HostActionAsked asked;
   std::optional<HostActionDone> reply;
   bool undelivered = false;  // replied, but the agent has sent no message since
+};
+
+// The distrust of a stall for as long as it is not known whether the host caused it.
+inline constexpr std::string_view kUnweighed = "the CPU time of its vCPUs is not known yet";
+
+// A stall, or silence, that the host may have caused.
+struct Stall {
+  absl::Time from, to;
+  absl::Duration limit;  // after which the detector fires on a real CPU
 };
 
 // A run that is not done yet.
@@ -58,10 +67,17 @@ struct Tracked {
   std::string distrust;                              // reason to distrust stalls that a pause may have caused
   absl::Time distrust_until = absl::InfinitePast();  // such stalls may be reported until then
 
+  // The host may have caused a stall if it kept the vCPUs from running.
+  LostTime delays, steal;        // according to the host, and to the guest
+  bool delays_asked = false;     // the answer to ReadVcpuDelays has not come
+  std::vector<Stall> unweighed;  // reported since the delays were last read
+  std::optional<Stall> silence;  // of the guest or its trigger, for which the run ends
+
   // Console.
   campaign::ConsoleReports console;
   bool report_open = false;
-  std::set<std::pair<uint64_t, detect::Kind>> announced_open;  // reports still being read, by offset
+  // Reports still being read, by offset, and when they began.
+  std::map<std::pair<uint64_t, detect::Kind>, absl::Time> announced_open;
   absl::Time last_console = absl::InfinitePast();
   absl::Time last_header = absl::InfinitePast();
   absl::Time fatal_since = kNever;
@@ -90,6 +106,7 @@ struct Tracked {
   absl::Time destroy_began = kNever;
   int destroy_tries = 0;
   absl::Time gone_at = kNever;
+  bool proof_ended = false;  // see EndProof
 };
 
 struct CampaignEntry {
@@ -100,7 +117,7 @@ struct CampaignEntry {
   size_t live = 0;        // runs that are not done
   size_t active = 0;      // live runs that are on a host
   // The results of the positive controls, by scenario and profile.
-  std::map<std::pair<std::string, std::string>, campaign::Proof> proofs;
+  std::map<std::pair<std::string, std::string>, campaign::Proof> proofs;  // and of their siblings
 
   campaign::Proof& ProofFor(const Run& run) { return proofs[{run.scenario, run.profile}]; }
   void AddDone(const Run& run);
@@ -129,6 +146,7 @@ struct Core::State {
   void FinishCampaigns();
   std::vector<Action> TakeActions();
 
+  const campaign::CampaignSpec& SpecOf(const Tracked& t) const { return campaigns.at(t.run.campaign_id).campaign.spec; }
   CampaignEntry& EntryOf(const Run& run) { return campaigns.at(run.campaign_id); }
   // The known problems on the day on which the run started, so that all of its findings are judged alike.
   known::ListAt KnownTo(const Tracked& t) { return {&EntryOf(t.run).campaign.spec.known, t.run.started}; }
@@ -164,6 +182,7 @@ struct Core::State {
   void On(const VmWatchdogFired& event);
   void On(const ReportSeen& event);
   void On(const ReportBegan& event);
+  void On(const ReportOver& event);
   void On(const ConsoleCanary& event);
   void On(const ConsoleBytes& event);
   void On(const ConsoleEnded& event);
@@ -176,6 +195,24 @@ struct Core::State {
   void AddFinding(Tracked& t, Finding finding, Witness witness);
   // Announces an incomplete finding to watchers; it is not among the run's findings yet.
   void AnnounceOpen(Tracked& t, Finding finding);
+
+  // ---- core_lost_time.cc: stalls that the host may have caused
+  void On(const VcpuDelays& event);
+  void ReadDelays(Tracked& t);
+  absl::Duration Spacing(const Tracked& t) const;  // of the samples
+  // Called with each heartbeat.
+  void SampleLostTime(Tracked& t, absl::Duration steal);
+  Stall StallThatEnded(const Tracked& t, absl::Time at, absl::Duration length, detect::Kind kind) const;
+  Stall StallOf(const Tracked& t, const Finding& finding, absl::Time reported) const;
+  Stall SilenceSince(const Tracked& t, absl::Time since) const;
+  // Why the host may have caused it, or empty.
+  static std::string WhyDistrusted(const Tracked& t, const Stall& stall);
+  // Sets the finding's distrust, for now if the delays must be read first.
+  void WeighStall(Tracked& t, Finding& finding, absl::Time reported);
+  // Decides whether the findings for which the delays had to be read are trusted.
+  void WeighStalls(Tracked& t);
+  // A stall that is held against the kernel shortens the wait for progress.
+  void NoteStall(Tracked& t, const Finding& finding);
 
   // ---- core_agent.cc: messages from agents
   void On(const AgentConnected& event);
@@ -232,6 +269,7 @@ struct Core::State {
   void Finish(Tracked& t);
   void Judge(Tracked& t);
   bool MustAwait(const Tracked& t);
+  void EndProof(Tracked& t);
   void Conclude(Tracked& t, bool retry);
   // Concludes the runs that no longer have to wait for their controls.
   void ConcludeProven();
@@ -249,7 +287,10 @@ struct Core::State {
   void SendOverdue(Tracked& t);
   void EndOverdue(Tracked& t);
 
-  campaign::GuestTimeouts Timeouts(const Tracked& t) const { return campaign::TimeoutsFor(Factor(t)); }
+  campaign::GuestTimeouts Timeouts(const Tracked& t) const { return TimeoutsAt(t, Factor(t)); }
+  campaign::GuestTimeouts TimeoutsAt(const Tracked& t, double factor) const {
+    return campaign::TimeoutsFor(factor, SpecOf(t).detectors);
+  }
   double Factor(const Tracked& t) const { return t.run.accelerator == "tcg" ? limits.emulation_factor : 1; }
   void Journal(Tracked& t, std::string_view text) const;
 

@@ -63,10 +63,12 @@ Core::State::Timer Core::State::NextTimerOfRunning(const Tracked& t) const {
   const double factor = Factor(t);
   const absl::Duration progress_limit = ToDuration(t.descriptor->progress_limit()) * factor;
   const absl::Duration heartbeat = limits.heartbeat * factor;
-  // Once the guest's own detectors have fired, a shorter timeout is enough.
-  const absl::Time stalled = t.stalled_at + Timeouts(t).silence;
-  const absl::Time hang =
-      std::min(t.heard_at + std::max(progress_limit, heartbeat), std::max(stalled, t.heard_at + heartbeat));
+  // Once the guest's own detectors have fired, a shorter timeout is enough. Those for CPUs, which run late by up to
+  // half of their timeout, must have had the time to fire.
+  const campaign::GuestTimeouts timeouts = Timeouts(t);
+  const absl::Time stalled = t.stalled_at + timeouts.silence;
+  const absl::Time hang = std::min(t.heard_at + std::max({progress_limit, heartbeat, timeouts.lockup * 1.5}),
+                                   std::max(stalled, t.heard_at + heartbeat));
 
   // If several timers are due at the same time, the one that is considered first wins.
   Timer next;

@@ -217,10 +217,21 @@ void Core::State::On(const ReportBegan& event) {
     return kept.kind == finding.kind && kept.start_offset == finding.start_offset && campaign::OnConsole(kept);
   });
   if (known) return;  // the console log is being read again
-  t->announced_open.emplace(finding.start_offset, finding.kind);
+  t->announced_open.try_emplace({finding.start_offset, finding.kind}, now);
+  if (campaign::IsStall(finding.kind)) ReadDelays(*t);
   Finding open = finding;
   Complete(*t, open, Witness::kConsole);
   AnnounceOpen(*t, std::move(open));
+}
+
+void Core::State::On(const ReportOver& event) {
+  Tracked* t = Find(event.run_id);
+  if (!t) return;
+  const Finding* changed = campaign::EndStall(t->run, t->console, event.start_offset, SpecOf(*t).transient);
+  if (!changed) return;
+  Journal(*t, "over, according to the kernel: " + changed->title);
+  Save(*t);
+  dirty[t->run.id].push_back(*changed);
 }
 
 void Core::State::On(const ConsoleCanary& event) {
@@ -272,26 +283,30 @@ void Core::State::Complete(const Tracked& t, Finding& finding, Witness witness) 
 void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   Complete(t, finding, witness);
   if (finding.fatal) MarkFatal(t);
-  const bool announced = t.announced_open.erase({finding.start_offset, finding.kind}) > 0;
+  const auto open = t.announced_open.extract({finding.start_offset, finding.kind});
+  WeighStall(t, finding, open ? open.mapped() : now);
+  const std::string doubt = finding.distrust;
   const size_t before = t.run.findings.size();
   const bool report =
       witness == Witness::kConsole && campaign::OnConsole(finding) && finding.kind != detect::Kind::kHang;
-  const Finding* changed = report ? campaign::AddReport(t.run, t.console, std::move(finding), *t.descriptor, KnownTo(t))
-                                  : campaign::AddFinding(t.run, std::move(finding), *t.descriptor, KnownTo(t));
+  const Finding* changed =
+      report ? campaign::AddReport(t.run, t.console, std::move(finding), *t.descriptor, KnownTo(t), SpecOf(t).transient)
+             : campaign::AddFinding(t.run, std::move(finding), *t.descriptor, KnownTo(t), SpecOf(t).transient);
   if (!changed) return;
   Save(t);
-  if (campaign::IsStall(changed->kind) && campaign::HangExplained(t.run, t.use->budgets)) {
-    t.stalled_at = std::min(t.stalled_at, now);
-  }
+  // As long as no report is trusted, the reason is that of the latest one.
+  Finding& kept = t.run.findings[static_cast<size_t>(changed - t.run.findings.data())];
+  if (!kept.distrust.empty() && !doubt.empty()) kept.distrust = doubt;
+  NoteStall(t, kept);
   if (t.run.findings.size() > before) {
     Journal(t, fmt::format("finding: {}{}", changed->title,
                            changed->known.empty() ? "" : fmt::format(" (known: {})", changed->known)));
   } else if (t.run.findings.size() < before) {
     Journal(t, "earlier findings have the same cause: " + changed->title);
-  } else if (!announced) {
+  } else if (!open) {
     return;
   }
-  dirty[t.run.id].push_back(*changed);
+  if (kept.distrust != kUnweighed) dirty[t.run.id].push_back(kept);
 }
 
 void Core::State::AnnounceOpen(Tracked& t, Finding finding) {

@@ -65,9 +65,9 @@ struct DriverPorts {
   symbols::Cache& symbols;
   // Starts and destroys VMs. The tasks of one run are executed one after another.
   Executor& pool;
-  // Performs a run's host actions and its post-mortem, which may both block while the guest or its QEMU hangs, and
-  // detection on its console. Each of the three has a separate thread: none waits for another, and none delays the task
-  // in `pool` that destroys the VM, which unblocks them.
+  // Performs a run's host actions and its post-mortem, which may both block while the guest or its QEMU hangs,
+  // detection on its console, and reading its vCPUs' delays. Each of the four has a separate thread: none waits for
+  // another, and none delays the task in `pool` that destroys the VM, which unblocks them.
   Executor& lanes;
   const Clock& clock;
 };
@@ -137,6 +137,7 @@ class Driver {
   void Do(const StartVm& action);
   void Do(const DestroyVm& action);
   void Do(const PerformPostMortem& action);
+  void Do(const ReadVcpuDelays& action);
   void Do(const FlushConsole& action);
   void Do(const SendLease& action);
   void Do(const PerformHostAction& action);

@@ -140,6 +140,16 @@ void Driver::Do(const PerformPostMortem& action) {
   });
 }
 
+void Driver::Do(const ReadVcpuDelays& action) {
+  ports_.lanes.Post(action.run_id + "/delays", [this, action] {
+    VcpuDelays read{action.run_id, ports_.clock.Now(), {}};
+    if (const std::shared_ptr<vm::Hypervisor> hypervisor = ports_.hosts.Get(action.host_id)) {
+      if (auto delays = hypervisor->VcpuDelays(VmName(action.run_id)); delays.ok()) read.lost = *std::move(delays);
+    }
+    Post(std::move(read));
+  });
+}
+
 void Driver::Do(const FlushConsole& action) {
   if (const auto console = Console(action.run_id)) console->OnQuiet();
 }
@@ -164,7 +174,9 @@ void Driver::Do(const SendLease& action) {
 }
 
 void Driver::Do(const PerformHostAction& action) {
-  ports_.lanes.Post(action.run_id, [this, action] {
+  const Run* run = core_.Find(action.run_id);
+  if (!run) return;
+  ports_.lanes.Post(action.run_id, [this, action, profile = *FindProfile(Spec(run->campaign_id), run->profile)] {
     using Kind = HostActionAsked::Kind;
     HostActionDone done{action.run_id, action.action.id, "", action.action.alias, absl::ZeroDuration()};
     const absl::Time begin = ports_.clock.Now();
@@ -185,9 +197,18 @@ void Driver::Do(const PerformHostAction& action) {
         case Kind::kResizeVirtioMem:
           status = hypervisor->ResizeVirtioMem(name, action.action.bytes);
           break;
+        case Kind::kReplugDisk: {
+          const uint32_t number = action.action.disk;
+          const vm::ScratchDisk disk{ScratchDiskPath(RunDirectory(action.run_id), number)};
+          status = hypervisor->ReplugDisk(name, profile, disk, number);
+          break;
+        }
       }
     }
-    if (!status.ok()) done.error = std::string(status.message());
+    if (!status.ok()) {
+      done.error = std::string(status.message());
+      done.refused_by_guest = vm::FaultOf(status) == vm::Fault::kGuest;
+    }
     done.took = ports_.clock.Now() - begin;
     Post(std::move(done));
   });
@@ -228,6 +249,7 @@ StatusOr<std::shared_ptr<console::Recorder>> Driver::OpenConsole(const Run& run,
     const MutexLock lock(&mutex_);
     if (console_findings_[run_id] < kMaxFindings) queue_.push_back({ReportBegan{run_id, std::move(finding)}, {}});
   };
+  events.on_over = [this, run_id](uint64_t start_offset) { Post(ReportOver{run_id, start_offset}); };
   events.on_canary = [this, run_id](std::string_view nonce) { Post(ConsoleCanary{run_id, std::string(nonce)}); };
   events.on_end = [this, run_id] { Post(ConsoleEnded{run_id}); };
   events.on_bytes = [this, run_id](uint64_t bytes) {

@@ -30,12 +30,16 @@ Status MakeSparseFile(const fs::path& path, uint64_t bytes) {
 
 }  // namespace
 
+fs::path ScratchDiskPath(const fs::path& run_directory, size_t number) {
+  return run_directory / fmt::format("scratch-{}.img", number);
+}
+
 StatusOr<std::vector<vm::ScratchDisk>> MakeScratchDisks(const v1::ScenarioDescriptor& descriptor,
                                                         const fs::path& directory) {
   std::vector<vm::ScratchDisk> disks;
   uint64_t total = 0;
   for (const auto& disk : descriptor.scratch_disks()) {
-    disks.push_back({directory / fmt::format("scratch-{}.img", disks.size()), disk.size_bytes()});
+    disks.push_back({ScratchDiskPath(directory, disks.size()), disk.size_bytes()});
     total += disk.size_bytes();
   }
   if (disks.empty()) return disks;

@@ -18,6 +18,9 @@ namespace lk::scheduler {
 // Names of the files in a run's directory that are kept when the run is over.
 inline constexpr std::array<const char*, 2> kArtifacts = {console::kFileName, kVmcore};
 
+// The file of a scratch disk.
+std::filesystem::path ScratchDiskPath(const std::filesystem::path& run_directory, size_t number);
+
 // Creates the descriptor's scratch disks as sparse files in an existing directory; existing files with the same names
 // are replaced. Errors: RESOURCE_EXHAUSTED (the file system has less free space than the total size of the disks);
 // those of file operations.

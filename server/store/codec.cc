@@ -52,6 +52,7 @@ struct Kept<campaign::Run> {
                                                          {"superseded", "superseded"},
                                                          {"control", "control"},
                                                          {"emulated", "emulated"},
+                                                         {"harness", "harness"},
                                                          {"finished", "finished"}});
   // Stored in separate tables.
   static constexpr auto elsewhere = std::to_array<FieldName>({"findings", "latencies"});
@@ -59,8 +60,8 @@ struct Kept<campaign::Run> {
 template <>
 struct Kept<detect::Finding> {
   static constexpr std::array<Column, 0> columns = {};
-  // Not stored, since they matter only until the finding is folded into another one.
-  static constexpr auto elsewhere = std::to_array<FieldName>({"transient", "saturated"});
+  // Not stored, since it matters only until the finding is folded into another one.
+  static constexpr auto elsewhere = std::to_array<FieldName>({"saturated"});
 };
 
 // Returns nullptr if the field has no column.

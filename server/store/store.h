@@ -41,6 +41,11 @@ struct RunStatistics {
     std::string kernel, arch, profile, scenario;   // kernel: its release
     auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): a false positive
   };
+  struct Verdict {
+    std::string word;
+    bool emulated = false, harness = false;
+    auto operator<=>(const Verdict&) const = default;  // NOLINT(modernize-use-nullptr): a false positive
+  };
   struct Title {
     uint64_t findings = 0;
     long long first = 0;  // the later the title first appeared in this Row, the greater
@@ -51,8 +56,7 @@ struct RunStatistics {
   };
   struct Row {
     Key key;
-    // (verdict, emulated) -> runs
-    std::map<std::pair<std::string, bool>, uint64_t> verdicts;
+    std::map<Verdict, uint64_t> verdicts;  // -> runs
     // verdict -> how many of these runs were positive controls
     std::map<std::string, uint64_t> controls;
     // verdict -> the run that finished last

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "server/campaign/findings.h"
@@ -47,32 +49,32 @@ class Writer {
 
   // `sign`: 1 to add, -1 to remove.
   void AddRuns(const Run& run, const Share& share, long long sign) {
-    static const std::string statement =
-        Upsert("run_totals", CellAnd({"verdict", "emulated"}), {"revision"}, {"runs", "controls", "console_bytes"});
+    static const std::string statement = Upsert("run_totals", CellAnd({"verdict", "emulated", "harness"}), {"revision"},
+                                                {"runs", "controls", "console_bytes"});
     const std::string verdict(ToString(run.verdict));
-    const long long emulated = run.emulated;
+    const long long emulated = run.emulated, harness = run.harness;
     const long long runs = sign * share.runs;
     const long long controls = sign * share.controls;
     const long long console_bytes = sign * share.console_bytes;
     sql_ << statement, soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
         soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(verdict, "verdict"),
-        soci::use(emulated, "emulated"), soci::use(revision_, "revision"), soci::use(runs, "runs"),
-        soci::use(controls, "controls"), soci::use(console_bytes, "console_bytes");
+        soci::use(emulated, "emulated"), soci::use(harness, "harness"), soci::use(revision_, "revision"),
+        soci::use(runs, "runs"), soci::use(controls, "controls"), soci::use(console_bytes, "console_bytes");
     if (sign > 0) {
-      SetLast(verdict, emulated, run.id, run.finished,
-              "AND (last_finished IS NULL OR last_finished <= :last_finished)");
+      SetLast(run, run.id, run.finished, "AND (last_finished IS NULL OR last_finished <= :last_finished)");
       return;
     }
     // Finds the last of the remaining runs.
     std::string id;
     absl::Time finished = absl::InfinitePast();
     sql_ << "SELECT id, finished FROM runs WHERE kernel = :kernel AND arch = :arch AND profile = :profile AND "
-            "scenario = :scenario AND verdict = :verdict AND emulated = :emulated AND state = 'done' "
+            "scenario = :scenario AND verdict = :verdict AND emulated = :emulated AND harness = :harness AND state = "
+            "'done' "
             "ORDER BY finished DESC LIMIT 1",
         soci::into(id), soci::into(finished), soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
         soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(verdict, "verdict"),
-        soci::use(emulated, "emulated");
-    SetLast(verdict, emulated, id, finished, "");
+        soci::use(emulated, "emulated"), soci::use(harness, "harness");
+    SetLast(run, id, finished, "");
   }
 
   void AddFindings(const std::string& kind, long long findings) {
@@ -122,15 +124,17 @@ class Writer {
   }
 
  private:
-  void SetLast(const std::string& verdict, long long emulated, const std::string& id, absl::Time finished,
-               const std::string& condition) {
+  // For runs with the same verdict as `run`, and emulated or with a harness like it.
+  void SetLast(const Run& run, const std::string& id, absl::Time finished, const std::string& condition) {
+    const std::string verdict(ToString(run.verdict));
+    const long long emulated = run.emulated, harness = run.harness;
     sql_ << "UPDATE run_totals SET last_run = :last_run, last_finished = :last_finished WHERE kernel = :kernel AND "
             "arch = :arch AND profile = :profile AND scenario = :scenario AND verdict = :verdict AND "
-            "emulated = :emulated "
+            "emulated = :emulated AND harness = :harness "
          << condition,
         soci::use(id, "last_run"), soci::use(finished, "last_finished"), soci::use(run_.kernel_release, "kernel"),
         soci::use(arch_, "arch"), soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"),
-        soci::use(verdict, "verdict"), soci::use(emulated, "emulated");
+        soci::use(verdict, "verdict"), soci::use(emulated, "emulated"), soci::use(harness, "harness");
   }
 
   soci::session& sql_;
@@ -161,7 +165,8 @@ FindingDelta::Increase FindingDelta::Get() const {
 void UpdateTotals(soci::session& sql, const Run* before, const Run& after, const FindingDelta& findings) {
   const Share was(before), is(&after);
   const bool same_row = was.runs == is.runs && was.console_bytes == is.console_bytes && was.controls == is.controls &&
-                        (before == nullptr || (before->verdict == after.verdict && before->emulated == after.emulated));
+                        (before == nullptr || (before->verdict == after.verdict && before->emulated == after.emulated &&
+                                               before->harness == after.harness));
   const FindingDelta::Increase more = findings.Get();
   if (same_row && more.by_title.empty()) return;
 
@@ -178,12 +183,22 @@ void UpdateTotals(soci::session& sql, const Run* before, const Run& after, const
 }
 
 void UpdateMutants(soci::session& sql, const std::string& campaign_id) {
-  const soci::rowset<Run> rows =
+  const soci::rowset<Run> controls =
       (sql.prepare << "SELECT * FROM runs WHERE campaign_id = :campaign AND control = 1 ORDER BY position",
        soci::use(campaign_id));
+  std::vector<Run> runs(controls.begin(), controls.end());
+  if (runs.empty()) return;
+  std::set<std::string> unmutated;
+  for (const Run& run : runs) unmutated.insert(run.unmutated);
+  for (const std::string& kernel : unmutated) {
+    const soci::rowset<Run> siblings =
+        (sql.prepare << "SELECT * FROM runs WHERE campaign_id = :campaign AND kernel_id = :kernel",
+         soci::use(campaign_id), soci::use(kernel));
+    runs.insert(runs.end(), siblings.begin(), siblings.end());
+  }
   // Builds of the same release count as one kernel, which has the worst state of all its builds.
   std::map<std::pair<std::string, std::string>, campaign::ControlState> states;
-  for (const campaign::Mutant& mutant : campaign::Mutants({rows.begin(), rows.end()})) {
+  for (const campaign::Mutant& mutant : campaign::Mutants(runs)) {
     campaign::ControlState& state = states[{mutant.kernel_release, mutant.scenario}];
     state = std::max(state, mutant.state);
   }

@@ -68,7 +68,7 @@ class TotalsReader {
     RunStatistics::LastRun last;
   };
   struct Cell {
-    std::map<std::pair<std::string, bool>, Sums> verdicts;
+    std::map<RunStatistics::Verdict, Sums> verdicts;
     std::map<std::string, uint64_t> findings;
     std::map<std::pair<std::string, std::string>, RunStatistics::Title> titles;
     ProbeLatencies latencies;

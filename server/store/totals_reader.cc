@@ -65,10 +65,10 @@ RunStatistics TotalsReader::Read(soci::session& sql) {
                            .latencies = cell.latencies};
     for (const auto& [verdict, sums] : cell.verdicts) {
       row.verdicts[verdict] = sums.runs;
-      row.controls[verdict.first] += sums.controls;
+      row.controls[verdict.word] += sums.controls;
       row.last_finished = std::max(row.last_finished, sums.last.finished);
       if (sums.runs == 0 || sums.last.id.empty()) continue;
-      RunStatistics::LastRun& last = row.last_runs[verdict.first];
+      RunStatistics::LastRun& last = row.last_runs[verdict.word];
       if (last.id.empty() || last.finished < sums.last.finished) last = sums.last;
     }
     statistics.rows.push_back(std::move(row));
@@ -101,19 +101,19 @@ void TotalsReader::ReadNewerRuns(soci::session& sql) {
   RunStatistics::Key key;
   std::string name, body;
   Sums sums;
-  long long emulated = 0, count = 0, controls = 0, console_bytes = 0;
+  long long emulated = 0, harness = 0, count = 0, controls = 0, console_bytes = 0;
   soci::statement runs =
-      (sql.prepare << "SELECT kernel, arch, profile, scenario, verdict, emulated, runs, controls, "
+      (sql.prepare << "SELECT kernel, arch, profile, scenario, verdict, emulated, harness, runs, controls, "
                       "console_bytes, last_run, last_finished FROM run_totals "
                       "WHERE revision > :revision",
        soci::into(key.kernel), soci::into(key.arch), soci::into(key.profile), soci::into(key.scenario),
-       soci::into(name), soci::into(emulated), soci::into(count), soci::into(controls), soci::into(console_bytes),
-       soci::into(sums.last.id), soci::into(sums.last.finished), soci::use(revision_));
+       soci::into(name), soci::into(emulated), soci::into(harness), soci::into(count), soci::into(controls),
+       soci::into(console_bytes), soci::into(sums.last.id), soci::into(sums.last.finished), soci::use(revision_));
   for (runs.execute(); runs.fetch();) {
     sums.runs = static_cast<uint64_t>(count);
     sums.controls = static_cast<uint64_t>(controls);
     sums.console_bytes = static_cast<uint64_t>(console_bytes);
-    cells_[key].verdicts[{name, emulated != 0}] = sums;
+    cells_[key].verdicts[{name, emulated != 0, harness != 0}] = sums;
   }
 
   soci::statement latencies = (sql.prepare << "SELECT kernel, arch, profile, scenario, probe, histogram "

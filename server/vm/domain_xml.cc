@@ -82,8 +82,11 @@ std::string Refusal(const VmSpec& spec) {
     const bool intel = iommu.model == Iommu::Model::kIntel;
     if (intel && (!x86 || profile.machine != "q35")) return "iommu intel requires x86_64 and machine q35";
     if (iommu.model == Iommu::Model::kSmmuv3 && x86) return "iommu smmuv3 requires aarch64";
-    if (!intel && (iommu.intremap || iommu.caching_mode || iommu.device_iotlb || iommu.scalable)) {
-      return "intremap, cachingMode, deviceIotlb and scalable require iommu intel";
+    const bool amd = iommu.model == Iommu::Model::kAmd;
+    if (amd && (!x86 || profile.machine != "q35")) return "iommu amd requires x86_64 and machine q35";
+    if (!intel && (iommu.caching_mode || iommu.scalable)) return "cachingMode and scalable require iommu intel";
+    if (!intel && !amd && (iommu.intremap || iommu.device_iotlb)) {
+      return "intremap and deviceIotlb require iommu intel or amd";
     }
   }
   if (profile.memory_hotplug && profile.memory_hotplug->max_bytes <= profile.memory_bytes) {
@@ -198,28 +201,28 @@ void AddNetwork(pugi::xml_node devices, const campaign::Profile& profile) {
   Set(Child(interface, "rom"), "enabled", "no");
 }
 
-void AddDisks(pugi::xml_node devices, const VmSpec& spec) {
-  for (size_t i = 0; i < spec.disks.size(); ++i) {
-    auto disk = Child(devices, "disk");
-    Set(disk, "type", "file");
-    Set(disk, "device", "disk");
-    auto driver = Child(disk, "driver");
-    Set(driver, "name", "qemu");
-    Set(driver, "type", "raw");
-    // Use the host's page cache, because not every file system supports O_DIRECT (tmpfs before Linux 6.6, overlays).
-    // Ignore flushes, because nobody reads these files after the host has crashed. O_DIRECT in the guest is not
-    // affected.
-    Set(driver, "cache", "unsafe");
-    Set(driver, "io", "threads");
-    Set(driver, "discard", "unmap");
-    SetIommuPlatform(driver, spec.profile);
-    Set(Child(disk, "source"), "file", spec.disks[i].path.string());
-    auto target = Child(disk, "target");
-    Set(target, "dev", fmt::format("vd{}", static_cast<char>('a' + i)));
-    Set(target, "bus", "virtio");
-    Child(disk, "serial", fmt::format("lk-scratch-{}", i));
-    Set(Child(disk, "alias"), "name", fmt::format("ua-lk-scratch-{}", i));
-  }
+void AddDisk(pugi::xml_node parent, const campaign::Profile& profile, const ScratchDisk& scratch, unsigned number) {
+  auto disk = Child(parent, "disk");
+  Set(disk, "type", "file");
+  Set(disk, "device", "disk");
+  auto driver = Child(disk, "driver");
+  Set(driver, "name", "qemu");
+  Set(driver, "type", "raw");
+  // Use the host's page cache, because not every file system supports O_DIRECT (tmpfs before Linux 6.6, overlays).
+  // Ignore flushes, because nobody reads these files after the host has crashed. O_DIRECT in the guest is not
+  // affected.
+  Set(driver, "cache", "unsafe");
+  // An I/O error of the host pauses the VM, which lkd notices, so that an I/O error in the guest is the guest's own.
+  Set(driver, "error_policy", "stop");
+  Set(driver, "io", "threads");
+  Set(driver, "discard", "unmap");
+  SetIommuPlatform(driver, profile);
+  Set(Child(disk, "source"), "file", scratch.path.string());
+  auto target = Child(disk, "target");
+  Set(target, "dev", fmt::format("vd{}", static_cast<char>('a' + number)));
+  Set(target, "bus", "virtio");
+  Child(disk, "serial", fmt::format("lk-scratch-{}", number));
+  Set(Child(disk, "alias"), "name", DiskAlias(number));
 }
 
 void AddConsole(pugi::xml_node devices, const VmSpec& spec) {
@@ -246,11 +249,25 @@ void AddIommu(pugi::xml_node devices, const Iommu& iommu) {
   if (iommu.device_iotlb) Set(driver, "iotlb", "on");
 }
 
+constexpr char kQemuUri[] = "http://libvirt.org/schemas/domain/qemu/1.0";
+
+// libvirt (as of 11.3) has no model for AMD's IOMMU, so QEMU gets it as raw arguments
+// (https://libvirt.org/drvqemu.html#pass-through-of-arbitrary-qemu-commands). QEMU creates devices in JSON after all
+// others; created first, the IOMMU's PCI function would take an address that libvirt has assigned to another device.
+void AddAmdIommu(pugi::xml_node domain, const Iommu& iommu) {
+  Set(domain, "xmlns:qemu", kQemuUri);
+  auto arguments = Child(domain, "qemu:commandline");
+  Set(Child(arguments, "qemu:arg"), "value", "-device");
+  Set(Child(arguments, "qemu:arg"), "value",
+      fmt::format(R"({{"driver":"amd-iommu","intremap":"{}","device-iotlb":{}}})", iommu.intremap ? "on" : "off",
+                  iommu.device_iotlb));
+}
+
 // libvirt's <iommu> (as of 11.3) has no setting for VT-d scalable mode, but QEMU has an experimental one:
 // https://libvirt.org/drvqemu.html#overriding-properties-of-qemu-devices. libvirt's alias for the only IOMMU of a
 // domain is iommu0.
 void AddScalableMode(pugi::xml_node domain) {
-  Set(domain, "xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0");
+  Set(domain, "xmlns:qemu", kQemuUri);
   auto device = Child(Child(domain, "qemu:override"), "qemu:device");
   Set(device, "alias", "iommu0");
   auto property = Child(Child(device, "qemu:frontend"), "qemu:property");
@@ -266,7 +283,7 @@ void AddDevices(pugi::xml_node domain, const VmSpec& spec) {
   auto usb = Child(devices, "controller");
   Set(usb, "type", "usb");
   Set(usb, "model", "none");
-  AddDisks(devices, spec);
+  for (unsigned i = 0; i < spec.disks.size(); ++i) AddDisk(devices, profile, spec.disks[i], i);
   AddNetwork(devices, profile);
   AddConsole(devices, spec);
   if (profile.watchdog) {
@@ -286,7 +303,7 @@ void AddDevices(pugi::xml_node domain, const VmSpec& spec) {
     Size(target, "requested", 0);
     Set(Child(memory, "alias"), "name", "ua-lk-virtio-mem");
   }
-  if (profile.iommu) AddIommu(devices, *profile.iommu);
+  if (profile.iommu && profile.iommu->model != Iommu::Model::kAmd) AddIommu(devices, *profile.iommu);
 }
 
 void AddLaunchSecurity(pugi::xml_node domain, const Confidential& confidential) {
@@ -304,11 +321,12 @@ void AddLaunchSecurity(pugi::xml_node domain, const Confidential& confidential) 
   }
 }
 
-std::set<std::string, std::less<>> MemoryAliases(std::string_view domain_xml) {
+// The aliases of all devices of a type, which is the name of their elements.
+std::set<std::string, std::less<>> Aliases(std::string_view domain_xml, const std::string& type) {
   pugi::xml_document document;
   document.load_buffer(domain_xml.data(), domain_xml.size());
   std::set<std::string, std::less<>> aliases;
-  for (const auto& alias : document.select_nodes("/domain/devices/memory/alias/@name")) {
+  for (const auto& alias : document.select_nodes(("/domain/devices/" + type + "/alias/@name").c_str())) {
     aliases.insert(alias.attribute().value());
   }
   return aliases;
@@ -343,6 +361,7 @@ StatusOr<std::string> DomainXml(const VmSpec& spec) {
   AddDevices(domain, spec);
   AddLaunchSecurity(domain, spec.profile.confidential);
   if (spec.profile.iommu && spec.profile.iommu->scalable) AddScalableMode(domain);
+  if (IommuIs(spec.profile, Iommu::Model::kAmd)) AddAmdIommu(domain, *spec.profile.iommu);
   return Print(document);
 }
 
@@ -369,15 +388,29 @@ std::string DimmXml(uint64_t bytes, const std::string& alias) {
 }
 
 std::string FreeDimmAlias(std::string_view domain_xml) {
-  const auto taken = MemoryAliases(domain_xml);
+  const auto taken = Aliases(domain_xml, "memory");
   for (unsigned n = 0;; ++n) {
     auto alias = fmt::format("{}{}", kDimmAlias, n);
     if (!taken.contains(alias)) return alias;
   }
 }
 
+std::string DiskAlias(unsigned number) {
+  return fmt::format("ua-lk-scratch-{}", number);
+}
+
+std::string DiskXml(const campaign::Profile& profile, const ScratchDisk& disk, unsigned number) {
+  pugi::xml_document document;
+  AddDisk(document, profile, disk, number);
+  return Print(document.first_child());
+}
+
+bool HasDisk(std::string_view domain_xml, std::string_view alias) {
+  return Aliases(domain_xml, "disk").contains(alias);
+}
+
 bool HasMemoryDevice(std::string_view domain_xml, std::string_view alias) {
-  return MemoryAliases(domain_xml).contains(alias);
+  return Aliases(domain_xml, "memory").contains(alias);
 }
 
 StatusOr<std::string> VirtioMemXml(std::string_view domain_xml, uint64_t bytes) {

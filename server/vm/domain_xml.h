@@ -35,6 +35,12 @@ inline constexpr std::string_view kDimmAlias = "ua-lk-dimm-";
 // "ua-lk-dimm-N" with the lowest N that is not in use. `domain_xml` is the XML of the whole domain.
 std::string FreeDimmAlias(std::string_view domain_xml);
 
+// The scratch disk with this number, as in DomainXml(), and its alias.
+std::string DiskXml(const campaign::Profile& profile, const ScratchDisk& disk, unsigned number);
+std::string DiskAlias(unsigned number);
+// Whether the domain has a disk with that alias.
+bool HasDisk(std::string_view domain_xml, std::string_view alias);
+
 // Whether the domain has a memory device with that alias.
 bool HasMemoryDevice(std::string_view domain_xml, std::string_view alias);
 

@@ -134,11 +134,19 @@ class Hypervisor {
   // refused (FAILED_PRECONDITION).
   virtual Status DetachDimm(const std::string& name, const std::string& alias) = 0;
   virtual Status ResizeVirtioMem(const std::string& name, uint64_t bytes) = 0;
+  // Removes the scratch disk with this number (see VmSpec::disks) and attaches it again. If the VM still has the disk,
+  // asks the guest to release it, and waits as DetachDimm does.
+  virtual Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const ScratchDisk& disk,
+                            unsigned number) = 0;
   // Errors: UNIMPLEMENTED (kOurs) if QEMU does not support NMIs for the machine type, such as virt on aarch64.
   virtual Status InjectNmi(const std::string& name) = 0;
   // Reads the state of all vCPUs from QEMU's monitor. If QEMU does not respond, the call blocks until the VM is
   // destroyed.
   virtual StatusOr<std::vector<Vcpu>> VcpuState(const std::string& name) = 0;
+  // How long the thread of each vCPU has been ready to run but has had to wait for a CPU, since it was started
+  // (libvirt's vcpu.N.delay, which is run_delay of kernel/sched/stats.h). Does not wait for QEMU. Errors:
+  // UNIMPLEMENTED if the host does not tell.
+  virtual StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string& name) = 0;
   // Writes the guest's memory (without device state) to a compressed kdump file that crash and drgn can read. The path
   // must not exist. On a local host, the file is owned by the user of this process (mode 0600). On a remote host, the
   // path is on that host, and the file is owned by the daemon's user and in makedumpfile's flattened format. The VM is

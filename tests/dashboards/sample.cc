@@ -35,7 +35,11 @@ class Sample {
       Add(kNew, verdict, true, 1);
     }
     Add(kMutant, Verdict::kFail, true, 3);
-    for (size_t i = change_.runs.size() - 3; i < change_.runs.size(); ++i) change_.runs[i].control = true;
+    for (size_t i = change_.runs.size() - 3; i < change_.runs.size(); ++i) {
+      change_.runs[i].control = true;
+      change_.runs[i].symptom = "invariant";
+      change_.runs[i].unmutated = kOld;
+    }
     campaign::Campaign& campaign = change_.campaigns.emplace_back();
     campaign.id = "c1";
     campaign.state = campaign::CampaignState::kFinished;
@@ -55,12 +59,14 @@ class Sample {
       campaign::Run& run = change_.runs.emplace_back();
       run.campaign_id = "c1";
       run.id = "c1-" + std::to_string(change_.runs.size());
-      run.kernel_release = kernel;
+      run.kernel_id = run.kernel_release = kernel;
+      run.sibling = kernel == kOld;
       run.profile = "small";
       run.scenario = "crash_hotplug";
       run.state = campaign::RunState::kDone;
       run.verdict = verdict;
       run.emulated = emulated;
+      run.harness = i % 2 == 1;
       run.finished = absl::Now() - absl::Minutes(10) + absl::Seconds(change_.runs.size());
       run.console_bytes = 50'000;
       run.phase_seconds = {{"boot", 2.5}, {"run", 30}};

@@ -14,11 +14,10 @@ start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
 
 mapfile -t stable < <(fetch --newest 2 bookworm 'linux-image-6.1.0-*-cloud-amd64')
-mapfile -t backports < <(fetch --newest 4 bookworm-backports 'linux-image-6.12*-cloud-amd64')
-for deb in "${stable[@]}" "${backports[@]:0:3}"; do lkctl kernel add "$deb" --label tree=debian >/dev/null; done
+mapfile -t backports < <(fetch --newest 3 bookworm-backports 'linux-image-6.12*-cloud-amd64')
+for deb in "${stable[@]}" "${backports[@]}"; do lkctl kernel add "$deb" --label tree=debian >/dev/null; done
 lkctl kernel add "$(kernel lab)" --label tree=lab >/dev/null
-# Any build can be labelled as a mutant.
-lkctl kernel add "${backports[3]}" --label mutant=fire_drill >/dev/null
+lkctl kernel add "$(mutant crash_hotplug/mutex)" >/dev/null
 release() { lkctl -o json kernel list | jq -r "select($1) | .release"; }
 newest=$(release '.labels.tree == "debian"' | sort -V | tail -n 1)
 check "lkd has six builds and a mutant" same "$(release true | wc -l)" 7
@@ -36,7 +35,7 @@ start() {
 small='{ name: small, vcpus: 2, memory: 768MiB }'
 all=$(start builds "$small" '{ name: baseline, duration: 3s }' '{ label: tree=debian }, { label: tree=lab }')
 budget=$(start budget "$small" '{ name: baseline, duration: 3s, budgets: { timer_wakeup_p99: 1us } }' "\"$newest\"")
-mutant=$(start mutant "$small" '{ name: fire_drill, duration: 30s, params: { act: sysrq, key: c } }' '{ label: mutant=fire_drill }')
+mutant=$(start mutant hotplug-dimm-large '{ name: crash_hotplug, duration: 15s }' '{ label: mutant=crash_hotplug }, { label: tree=lab }')
 emulated=$(start emulated confidential-emulated '{ name: unaccepted_memory, duration: 15s }' '{ label: tree=lab }')
 finished() { await_end "$1"; lkctl -o json campaign show "$1" >"$T/$2.json"; }
 finished "$all" all
@@ -46,7 +45,7 @@ finished "$emulated" emulated
 jq -r '.runs[] | "\(.kernel) \(.scenario) \(.verdict) \(.reason)"' "$T"/{all,budget,mutant,emulated}.json
 check "every build has been run" json "$T/all.json" '.counts.total == 6 and ([.runs[] | .verdict == "pass" or .verdict == "fail"] | all)'
 check "a budget was exceeded" json "$T/budget.json" '[.runs[].findings[] | select(.kind == "budget")] | length > 0'
-check "the mutant is killed" json "$T/mutant.json" '[.runs[] | select(.control) | .verdict] == ["fail"]'
+check "the mutant is killed" json "$T/mutant.json" '[.mutants[].state] == ["killed"]'
 check "a run was emulated" json "$T/emulated.json" '[.runs[] | .emulated] | any'
 
 # A campaign in progress: one run is done, another is running.

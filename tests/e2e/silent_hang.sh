@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# On the mutant of iommu_invalidation, all CPUs end up with interrupts off: one waits for a descriptor that another CPU
+# On the mutant reclaim of iommu_invalidation, all CPUs end up with interrupts off: one waits for a descriptor that another CPU
 # has reclaimed, and the others, sooner or later, for a lock that this one holds. The guest's own detectors are off, so
 # that none of them reports anything first. lkd notices the silence, and the NMI's backtraces show who waits for whom.
 . "$(dirname "$0")/lib.sh"
 start_lkd
 lkctl host add "$libvirt_uri" >/dev/null
-lkctl kernel add "$(mutant iommu_invalidation)" >/dev/null
+lkctl kernel add "$(mutant iommu_invalidation/reclaim)" >/dev/null
 detectors_off='nowatchdog nmi_watchdog=0 rcupdate.rcu_cpu_stall_suppress=1 smp.csd_lock_timeout=0'
 detectors_off+=' workqueue.watchdog_thresh=0 sysctl.kernel.hung_task_timeout_secs=0'
 status=0

@@ -40,6 +40,12 @@ TEST_F(VmTest, RunsAVmFromFirstByteToDestruction) {
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_THAT(*state, SizeIs(spec_.profile.vcpus));
 
+  // Each vCPU's thread has waited for a CPU at least once.
+  const auto delays = hypervisor_->VcpuDelays(spec_.name);
+  ASSERT_TRUE(delays.ok()) << delays.status();
+  EXPECT_THAT(*delays, SizeIs(spec_.profile.vcpus));
+  EXPECT_THAT(*delays, testing::Each(testing::Gt(absl::ZeroDuration())));
+
   EXPECT_EQ(hypervisor_->Destroy(spec_.name), absl::OkStatus());
   EXPECT_TRUE(witness_.Sees(VmEvent::Kind::kDestroyed, spec_.name));
   EXPECT_TRUE(witness_.Ends());
@@ -155,6 +161,20 @@ TEST_F(VmTest, QemuOpensScratchDisks) {
     ASSERT_EQ(stat(disk.path.c_str(), &info), 0);
     EXPECT_EQ(info.st_uid, geteuid()) << "the original owner is restored";
   }
+}
+
+TEST_F(VmTest, AVmWithAnAmdIommuStarts) {
+  spec_.profile.iommu = campaign::Iommu{.model = campaign::Iommu::Model::kAmd, .intremap = true, .device_iotlb = true};
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  EXPECT_TRUE(witness_.Prints("line 00000008"));
+}
+
+// A disk that does not exist cannot be attached; the test's guest does not release one that does.
+TEST_F(VmTest, AScratchDiskWithoutAFileIsNotAttached) {
+  ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
+  const vm::ScratchDisk disk{spec_.console_log.parent_path() / "scratch-0.img", 64u << 20};
+  EXPECT_THAT(std::string(hypervisor_->ReplugDisk(spec_.name, spec_.profile, disk, 0).message()),
+              HasSubstr("cannot attach ua-lk-scratch-0"));
 }
 
 TEST_F(VmTest, ScalableModeIsReportedIfAndOnlyIfItStarts) {

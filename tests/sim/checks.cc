@@ -37,8 +37,8 @@ void CheckPostMortem(const Run& run) {
 const Seen kMustBeSeen = {
     {"verdict", {"pass", "fail", "error", "miss", "skip", "unproven"}},
     {"ending",
-     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "hang", "stuck",
-      "fatal finding", "cancelled"}},
+     {"done", "never started", "VM lost", "agent lost", "boot time-out", "run time-out", "VM silent", "starved", "hang",
+      "stuck", "fatal finding", "cancelled"}},
     {"drain", {"done"}},
     {"registers", {"done", "failed"}},
     {"nmi", {"done", "failed", "skipped"}},
@@ -46,29 +46,40 @@ const Seen kMustBeSeen = {
     {"destroy", {"done", "failed", "skipped"}},
     {"trusted", {"panic", "hang", "soft_lockup", "vm_crash", "agent_lost"}},
     {"distrusted", {"soft_lockup"}},
+    {"starved", {"unproven"}},
     {"control", {"fail", "pass", "error", "miss", "skip", "unproven", "cancelled", "superseded"}},
     {"pass", {"proven", "without controls"}},
-    {"doubt", {"survived", "gave no result", "cancelled before", "require"}},
+    {"doubt", {"survived", "gave no result", "without a symptom", "cancelled before", "proves nothing", "require"}},
 };
 
 void CheckProven(const Run& run, const Campaign& campaign, const std::map<std::string, Run>& stored, Seen& seen) {
   if (run.control || run.state != RunState::kDone) return;
-  for (const char* doubt : {"survived", "gave no result", "cancelled before", "require"}) {
+  for (const std::string& doubt : kMustBeSeen.at("doubt")) {
     if (run.verdict == Verdict::kUnproven && run.reason.find(doubt) != std::string::npos) seen["doubt"].insert(doubt);
   }
   if (run.verdict != Verdict::kPass) return;
   bool killed = false;
+  bool sibling_passed = false, sibling_failed = false;
   for (const auto& [id, control] : stored) {
-    if (!control.control || control.campaign_id != run.campaign_id || control.scenario != run.scenario ||
-        control.profile != run.profile || control.superseded) {
+    if (control.campaign_id != run.campaign_id || control.scenario != run.scenario || control.profile != run.profile ||
+        control.superseded) {
       continue;
     }
+    if (control.sibling) {
+      EXPECT_EQ(control.state, RunState::kDone) << run.id << " waits for " << id << " to be done";
+      sibling_passed = sibling_passed || control.verdict == Verdict::kPass;
+      sibling_failed = sibling_failed || control.verdict == Verdict::kFail;
+    }
+    if (!control.control) continue;
     const bool cancelled = control.ending && control.ending->kind == Ending::Kind::kCancelled;
     EXPECT_EQ(control.state, RunState::kDone) << run.id << " waits for " << id << " to be done";
-    EXPECT_TRUE(control.verdict == Verdict::kFail || (control.verdict == Verdict::kSkip && !cancelled))
-        << run.id << " passed, but " << id << " is " << ToString(control.verdict);
-    killed = killed || control.verdict == Verdict::kFail;
+    const bool kills = control.verdict == Verdict::kFail && !control.symptom.empty();
+    EXPECT_TRUE(kills || (control.verdict == Verdict::kSkip && !cancelled))
+        << run.id << " passed, but " << id << " is " << ToString(control.verdict) << ", symptom: " << control.symptom;
+    EXPECT_TRUE(!kills || !control.unmutated.empty()) << run.id << " passed, but " << id << " has no sibling";
+    killed = killed || kills;
   }
+  EXPECT_TRUE(!killed || (sibling_passed && !sibling_failed)) << run.id << " passed, but the sibling did not";
   EXPECT_TRUE(killed || campaign.spec.positive_controls != campaign::PositiveControls::kRequire) << run.id;
   seen["pass"].insert(killed ? "proven" : "without controls");
 }
@@ -104,6 +115,7 @@ void CheckRun(const Run& run, std::optional<Fate> fate, Seen& seen) {
   }
   CheckPostMortem(run);
 
+  if (fate == Fate::kStarves) seen["starved"].emplace(ToString(run.verdict));
   seen["verdict"].emplace(ToString(run.verdict));
   if (run.ending) seen["ending"].emplace(ToString(run.ending->kind));
   for (const auto& step : run.post_mortem) seen[std::string(ToString(step.step))].emplace(ToString(step.outcome));

@@ -29,9 +29,10 @@ enum class Fate {
   kIsCounted,       // a kernel counter rises, but nothing is printed
   kDiesOnItsOwn,    // the agent, which is PID 1, exits
   kRebootsUnasked,  // without announcing it
-  kNeverBack        // the guest announces a reboot, then is silent forever
+  kNeverBack,       // the guest announces a reboot, then is silent forever
+  kStarves,         // the host gives a vCPU no time for so long that a detector fires
 };
-inline constexpr uint64_t kFates = 18;
+inline constexpr uint64_t kFates = 19;
 
 struct Guest {
   std::string run_id;
@@ -39,6 +40,10 @@ struct Guest {
   Fate fate = Fate::kGood;
   absl::Time fate_at;
   bool monitor_responds = true;
+
+  // For which its vCPU 0 has waited for a CPU of the host so far, and will wait if it starves.
+  absl::Duration delay;
+  absl::Duration starves = absl::Seconds(8);
 
   // All console output, and its reader.
   std::string console;

@@ -77,7 +77,8 @@ void World::Disconnect(Guest& guest) {
 }
 
 bool World::MeetFate(Guest& guest) {
-  const bool first = !std::exchange(guest.fulfilled, true);
+  const bool starves = guest.fate == Fate::kStarves && clock_.now < guest.fate_at + guest.starves;
+  const bool first = !starves && !std::exchange(guest.fulfilled, true);
   switch (guest.fate) {
     case Fate::kPanics:
     case Fate::kDiesOnItsOwn:
@@ -91,6 +92,14 @@ bool World::MeetFate(Guest& guest) {
     case Fate::kStalls:
       if (first) Print(guest, Headed("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [spin:77]"));
       return false;
+    case Fate::kStarves:
+      if (starves) {
+        guest.delay += absl::Seconds(1);
+        guest.done_at += absl::Seconds(2);  // so that it reports the stall while the trigger is running
+        return false;
+      }
+      if (first) Print(guest, Headed("watchdog: BUG: soft lockup - CPU#0 stuck for 8s! [spin:77]"));
+      return true;
     case Fate::kIsCounted:
       if (first) {
         scheduler::Finding counted;
@@ -159,7 +168,9 @@ void World::Work(Guest& guest) {
   Say(guest, scheduler::Heartbeat{stuck ? guest.progress : ++guest.progress, "at work", {}});
   if (dice_.Chance(0.1)) {
     using Action = scheduler::HostActionAsked;
-    Say(guest, Action{guest.sequence, Action::Kind::kAttachDimm, uint64_t{128} << 20, ""});
+    const bool dimm = dice_.Chance(0.5);
+    Say(guest, dimm ? Action{guest.sequence, Action::Kind::kAttachDimm, uint64_t{128} << 20, ""}
+                    : Action{guest.sequence, Action::Kind::kReplugDisk, 0, "", 0});
   }
   if (guest.fate == Fate::kOverruns || stuck || clock_.now < guest.done_at) return;
   guest.done_said = true;

@@ -35,7 +35,11 @@ v1::ScenarioDescriptor Spin() {
   descriptor.mutable_progress_limit()->set_seconds(30);
   descriptor.mutable_hard_cap()->set_seconds(600);
   descriptor.add_host_actions("attach_dimm");
-  descriptor.add_mutant();
+  descriptor.add_host_actions("replug_disk");
+  descriptor.add_scratch_disks()->set_size_bytes(4096);
+  v1::ScenarioDescriptor::Symptom& symptom = *descriptor.add_mutants()->add_symptoms();
+  for (const char* kind : {"panic", "soft_lockup", "hang"}) symptom.add_kinds(kind);
+  symptom.add_functions("spin_wait");
   return descriptor;
 }
 
@@ -232,6 +236,13 @@ void Simulation::AddRandomCampaign(const std::string& id) {
   AddCampaign(id, yaml, [&](scheduler::Run& run) {
     if (chance(0.3)) run.profile = "other";
     run.control = chance(controls);
+    if (run.control) {
+      run.kernel_id = "km";
+      if (chance(0.9)) run.unmutated = "k1";
+    } else if (chance(0.3)) {
+      run.kernel_id = "k2";
+    }
+    run.sibling = controls > 0 && run.kernel_id == "k1";
     if (!run.control || !chance(0.1)) return;
     run.state = RunState::kDone;
     run.verdict = campaign::Verdict::kSkip;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -68,6 +69,7 @@ Status Connection::Start(const vm::VmSpec& spec, vm::ConsoleSink console) {
   guest.host = uri_;
   if (dice.Chance(world_.hazards_.odd_fate)) guest.fate = static_cast<Fate>(dice.Below(kFates));
   if (world_.stored(spec.run_id)->control && dice.Chance(0.5)) guest.fate = Fate::kPanics;
+  if (dice.Chance(0.3)) guest.starves = absl::Minutes(5);  // longer than lkd waits
   guest.monitor_responds = guest.fate != Fate::kQemuStops && !dice.Chance(world_.hazards_.step_fails);
   guest.next_connect = world_.clock_.now + dice.UpTo(20);
   guest.sink = std::move(console);
@@ -119,6 +121,10 @@ Status Connection::ResizeVirtioMem(const std::string& name, uint64_t) {
   return Responsive(name).status();
 }
 
+Status Connection::ReplugDisk(const std::string& name, const campaign::Profile&, const vm::ScratchDisk&, unsigned) {
+  return Responsive(name).status();
+}
+
 Status Connection::InjectNmi(const std::string& name) {
   LK_ASSIGN_OR_RETURN(Guest* const guest, Responsive(name));
   guest->nmi = true;
@@ -130,6 +136,11 @@ StatusOr<std::vector<vm::Vcpu>> Connection::VcpuState(const std::string& name) {
   LK_ASSIGN_OR_RETURN(const Guest* const guest, Responsive(name));
   const bool off = guest->fate == Fate::kHangs || guest->fate == Fate::kNeverBack;
   return std::vector<vm::Vcpu>{{.index = 0, .interrupts_off = off, .registers = "RIP=ffffffff81000000"}};
+}
+
+StatusOr<std::vector<absl::Duration>> Connection::VcpuDelays(const std::string& name) {
+  LK_ASSIGN_OR_RETURN(const Guest* const guest, Responsive(name));
+  return std::vector<absl::Duration>{guest->delay, absl::ZeroDuration()};
 }
 
 Status Connection::DumpMemory(const std::string& name, const std::filesystem::path& path) {
@@ -210,6 +221,9 @@ void World::PowerOff(Guest& guest, Kind kind) {
 
 StatusOr<vm::Images::Image> World::Build(const Request& request) {
   if (dice_.Chance(hazards_.start_fails / 2)) return absl::NotFoundError("kernel " + request.kernel_id);
+  std::error_code error;
+  std::filesystem::create_directories(request.directory, error);
+  if (error) return absl::InternalError(request.directory.string() + ": " + error.message());
   return Image{"vmlinuz", "initrd", "0123"};
 }
 

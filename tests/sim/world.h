@@ -38,8 +38,11 @@ class Connection final : public vm::Hypervisor {
   StatusOr<std::string> AttachDimm(const std::string& name, uint64_t bytes) override;
   Status DetachDimm(const std::string& name, const std::string& alias) override;
   Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override;
+  Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const vm::ScratchDisk& disk,
+                    unsigned number) override;
   Status InjectNmi(const std::string& name) override;
   StatusOr<std::vector<vm::Vcpu>> VcpuState(const std::string& name) override;
+  StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string& name) override;
   Status DumpMemory(const std::string& name, const std::filesystem::path& path) override;
 
  private:

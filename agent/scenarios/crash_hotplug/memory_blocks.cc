@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/scenarios/crash_hotplug/memory_blocks.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/kexec.h>
 #include <linux/virtio_ids.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -24,7 +19,6 @@
 
 #include "agent/files.h"
 #include "support/file.h"
-#include "support/unique_fd.h"
 
 namespace lk::agent::crash_hotplug {
 namespace {
@@ -83,8 +77,27 @@ StatusOr<uint64_t> BlockSize() {
   return bytes;
 }
 
-Status OnlineNewBlocksMovable() {
-  return WriteFile(fmt::format("{}/auto_online_blocks", kMemory), "online_movable");
+Status SetAutoOnline(std::string_view policy) {
+  return WriteFile(fmt::format("{}/auto_online_blocks", kMemory), policy);
+}
+
+std::map<unsigned, std::string> BlockStates() {
+  namespace fs = std::filesystem;
+  constexpr std::string_view kPrefix = "memory";
+  std::map<unsigned, std::string> states;
+  std::error_code error;
+  for (fs::directory_iterator it(kMemory, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
+    unsigned block = 0;
+    if (!name.starts_with(kPrefix)) continue;
+    const char* const name_end = name.data() + name.size();
+    if (std::from_chars(name.data() + kPrefix.size(), name_end, block).ptr != name_end) continue;
+    // A block that has just been removed has no state.
+    if (const auto state = ReadFile(it->path() / "state"); state.ok()) {
+      states[block] = state->substr(0, state->find('\n'));
+    }
+  }
+  return states;
 }
 
 Status SetOffline(unsigned block, const std::function<bool()>& give_up) {
@@ -92,25 +105,14 @@ Status SetOffline(unsigned block, const std::function<bool()>& give_up) {
   const Interruption interruption(give_up);
   return SetState(block, "offline");
 }
-Status SetOnline(unsigned block) {
-  return SetState(block, "online_movable");
+
+bool MayStayOnline(const Status& refused) {
+  // What absl::ErrnoToStatus makes of EBUSY, and of EAGAIN and EINTR.
+  return absl::IsFailedPrecondition(refused) || absl::IsUnavailable(refused);
 }
 
-Status LoadCrashKernel() {
-  const auto reserved = ReadFile("/sys/kernel/kexec_crash_size");
-  if (!reserved.ok() || reserved->starts_with("0\n")) {
-    return absl::FailedPreconditionError("no memory is reserved for a crash kernel (crashkernel=)");
-  }
-  const UniqueFd kernel(open("/lk/kernel", O_RDONLY | O_CLOEXEC));
-  if (!kernel) return absl::ErrnoToStatus(errno, "/lk/kernel");
-  // If the guest crashes, the crash kernel must reboot quietly and immediately: only the first kernel's report matters.
-  constexpr std::string_view kCommandLine("quiet nr_cpus=1 panic=-1");
-  constexpr unsigned long kFlags = KEXEC_FILE_ON_CRASH | KEXEC_FILE_NO_INITRAMFS;
-  // The length includes the terminating zero.
-  if (syscall(SYS_kexec_file_load, kernel.get(), -1, kCommandLine.size() + 1, kCommandLine.data(), kFlags) != 0) {
-    return absl::ErrnoToStatus(errno, "kexec_file_load of the crash kernel");
-  }
-  return absl::OkStatus();
+Status SetOnline(unsigned block) {
+  return SetState(block, "online_movable");
 }
 
 }  // namespace lk::agent::crash_hotplug

@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "support/status.h"
 
 namespace lk::agent::crash_hotplug {
-
-inline constexpr char kCrashHotplugAttribute[] = "/sys/devices/system/memory/crash_hotplug";
 
 // Returns the size of a block in bytes. Error: NOT_FOUND (the kernel has no memory hotplug).
 StatusOr<uint64_t> BlockSize();
@@ -17,16 +18,20 @@ StatusOr<uint64_t> BlockSize();
 // Whether the VM has a virtio-mem device, with or without a driver.
 bool HasVirtioMem();
 
-// Makes the kernel bring new blocks online automatically, as movable memory so that they can be removed again.
-Status OnlineNewBlocksMovable();
+// Sets what the kernel does with new blocks: "offline" leaves them to user space, "online_movable" brings them online
+// automatically.
+Status SetAutoOnline(std::string_view policy);
+
+// Returns the state of each block that is present: online, offline or going-offline.
+std::map<unsigned, std::string> BlockStates();
 
 // Takes a block offline. The kernel retries forever if pages of the block cannot be moved, so the call is interrupted
 // (with SIGUSR1) when `give_up` returns true. Errors: those of write(2), EINTR if interrupted.
 Status SetOffline(unsigned block, const std::function<bool()>& give_up);
+// Whether SetOffline failed for a reason that a kernel in order may have: a page that cannot be moved (EBUSY, EAGAIN),
+// or an interrupted call (EINTR).
+bool MayStayOnline(const Status& refused);
+// Brings a block online as movable memory, so that it can be removed again.
 Status SetOnline(unsigned block);
-
-// Loads /lk/kernel as the crash kernel (kexec_file_load(2)). Errors: those of the system calls; FAILED_PRECONDITION (no
-// memory is reserved for it).
-Status LoadCrashKernel();
 
 }  // namespace lk::agent::crash_hotplug

@@ -12,18 +12,33 @@
 
 namespace lk::agent::crash_hotplug {
 
-std::optional<MemoryEvent> ParseUevent(std::string_view message) {
-  constexpr std::string_view kPath = "/devices/system/memory/memory";
+namespace {
+
+struct Prefix {
+  std::string_view path;
+  HotplugEvent::Device device;
+};
+
+constexpr Prefix kPrefixes[] = {
+    {"/devices/system/memory/memory", HotplugEvent::Device::kMemoryBlock},
+    {"/devices/system/cpu/cpu", HotplugEvent::Device::kCpu},
+};
+
+}  // namespace
+
+std::optional<HotplugEvent> ParseUevent(std::string_view message) {
   const std::string_view header = message.substr(0, message.find('\0'));
   const size_t at = header.find('@');
   if (at == header.npos || at == 0) return {};
-  std::string_view path = header.substr(at + 1);
-  if (!path.starts_with(kPath)) return {};
-  path.remove_prefix(kPath.size());
-  MemoryEvent event{std::string(header.substr(0, at)), 0};
-  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), event.block);
-  if (error != std::errc() || end != path.data() + path.size()) return {};
-  return event;
+  for (const auto& [prefix, device] : kPrefixes) {
+    std::string_view path = header.substr(at + 1);
+    if (!path.starts_with(prefix)) continue;
+    path.remove_prefix(prefix.size());
+    HotplugEvent event{device, std::string(header.substr(0, at)), 0};
+    const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), event.number);
+    if (error == std::errc() && end == path.data() + path.size()) return event;
+  }
+  return {};
 }
 
 StatusOr<UeventSocket> UeventSocket::Open() {
@@ -40,18 +55,13 @@ StatusOr<UeventSocket> UeventSocket::Open() {
   return UeventSocket(std::move(fd));
 }
 
-std::optional<MemoryEvent> UeventSocket::Next(int timeout_ms) {
+std::optional<HotplugEvent> UeventSocket::Next(int timeout_ms) {
+  pollfd waiting{fd_.get(), POLLIN, 0};
+  if (poll(&waiting, 1, timeout_ms) <= 0) return {};
   std::array<char, 8192> buffer;
-  for (;;) {
-    const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got > 0) {
-      if (auto event = ParseUevent({buffer.data(), static_cast<size_t>(got)})) return event;
-      continue;
-    }
-    if (errno == EINTR || errno == ENOBUFS) continue;
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    if (poll(&waiting, 1, timeout_ms) <= 0) return {};
-  }
+  const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+  if (got <= 0) return {};
+  return ParseUevent({buffer.data(), static_cast<size_t>(got)});
 }
 
 }  // namespace lk::agent::crash_hotplug

@@ -1,53 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/scenarios/gic_lpi_hotplug/churn.h"
 
-#include <absl/time/clock.h>
+#include <absl/algorithm/container.h>
+#include <absl/synchronization/mutex.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <charconv>
-#include <thread>
+#include <utility>
 
-#include "agent/files.h"
-#include "agent/probes/probes.h"
-#include "support/file.h"
+#include "agent/scenarios/cpus.h"
 
 namespace lk::agent::gic_lpi_hotplug {
 namespace {
 
 constexpr const char* kPatterns[] = {"one", "pairs", "all", "random"};
-// Attempts to bring a CPU online, which the kernel refuses while another CPU is in transition.
-constexpr int kTries = 100;
-constexpr absl::Duration kRetry = absl::Milliseconds(50);
 
-// Documentation/core-api/cpu_hotplug.rst.
-std::string OnlineFile(int cpu) {
-  return fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu);
-}
-
-// Takes these CPUs online or offline, all at the same time. Returns how many succeeded.
-uint64_t SwitchAll(Context& context, const std::vector<int>& cpus, bool online, Recorder& latency) {
-  std::atomic<uint64_t> done = 0;
+// Takes CPUs online or offline, all at the same time. Returns those for which this succeeded.
+std::vector<int> SwitchAll(Context& context, const std::vector<int>& cpus, bool online, Recorder& latency) {
+  absl::Mutex mutex;
+  std::vector<int> done;
   std::vector<std::jthread> threads;
   threads.reserve(cpus.size());
   for (const int cpu : cpus) {
     threads.emplace_back([&, cpu] {
-      for (int tries = 0; tries < kTries; ++tries) {
-        const uint64_t start = MonotonicNs();
-        if (WriteFile(OnlineFile(cpu), online ? "1" : "0").ok()) {
-          latency.Record(MonotonicNs() - start);
-          ++done;
-          context.Count("cpu_transitions");
-          context.Progress();
-          return;
-        }
-        context.Count(online ? "cpu_online_refused" : "cpu_offline_refused");
-        // A CPU that refuses to go offline is left online, but no CPU must be left offline, so retry.
-        if (!online) return;
-        absl::SleepFor(kRetry);
-      }
+      const StatusOr<uint64_t> took = SwitchCpu(context, cpu, online);
+      context.Progress();
+      if (!took.ok()) return;
+      latency.Record(*took);
+      context.Count("cpu_transitions");
+      absl::MutexLock lock(&mutex);
+      done.push_back(cpu);
     });
   }
   threads.clear();
@@ -55,37 +37,6 @@ uint64_t SwitchAll(Context& context, const std::vector<int>& cpus, bool online, 
 }
 
 }  // namespace
-
-std::vector<int> ParseCpuList(std::string_view text) {
-  std::vector<int> cpus;
-  const char* at = text.data();
-  const char* const end = text.data() + text.size();
-  while (at < end) {
-    int first = 0;
-    auto number = std::from_chars(at, end, first);
-    if (number.ec != std::errc()) break;
-    int last = first;
-    if (number.ptr < end && *number.ptr == '-') {
-      number = std::from_chars(number.ptr + 1, end, last);
-      if (number.ec != std::errc()) break;
-    }
-    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    if (number.ptr == end || *number.ptr != ',') break;
-    at = number.ptr + 1;
-  }
-  return cpus;
-}
-
-std::vector<int> PresentCpus() {
-  return ParseCpuList(ReadFile("/sys/devices/system/cpu/present").value_or(""));
-}
-
-std::vector<int> SecondaryCpus() {
-  std::vector<int> cpus = PresentCpus();
-  // Keep the boot CPU online, since other CPUs depend on it. On arm64 it may have an `online` file, too.
-  std::erase_if(cpus, [](int cpu) { return cpu == 0 || access(OnlineFile(cpu).c_str(), W_OK) != 0; });
-  return cpus;
-}
 
 Round MakeRound(std::string_view pattern, uint64_t round, const std::vector<int>& cpus, std::mt19937& random) {
   if (pattern == "mixed") pattern = kPatterns[round % std::size(kPatterns)];
@@ -105,20 +56,42 @@ Round MakeRound(std::string_view pattern, uint64_t round, const std::vector<int>
   return groups;
 }
 
-void Churn(Context& context, const std::vector<int>& cpus, const std::function<bool(uint64_t transitions)>& enough) {
+uint64_t Churn(Context& context, std::vector<int>& cpus, const std::function<bool(uint64_t attempts)>& enough) {
   Recorder& offline = context.NewRecorder("cpu_offline");
   Recorder& online = context.NewRecorder("cpu_online");
   std::mt19937 random(context.seed() + context.boots());
   const std::string& pattern = context.Text("pattern");
-  uint64_t transitions = 0;
-  for (uint64_t round = 0;; ++round) {
-    for (const std::vector<int>& group : MakeRound(pattern, round, cpus, random)) {
-      if (context.Over() || enough(transitions)) return;
+  uint64_t attempts = 0;
+  for (uint64_t round = 0; !cpus.empty(); ++round) {
+    for (std::vector<int>& group : MakeRound(pattern, round, cpus, random)) {
+      if (context.Over() || enough(attempts)) return attempts;
+      // CPUs may have stayed offline since this round was made.
+      std::erase_if(group, [&](int cpu) { return !absl::c_linear_search(cpus, cpu); });
       context.Activity(fmt::format("taking CPU {} offline and back online", fmt::join(group, ", ")));
-      transitions += SwitchAll(context, group, false, offline);
-      transitions += SwitchAll(context, group, true, online);
+      const std::vector<int> down = SwitchAll(context, group, false, offline);
+      const std::vector<int> up = SwitchAll(context, down, true, online);
+      attempts += group.size() + down.size();
+      std::erase_if(cpus, [&](int cpu) { return absl::c_linear_search(down, cpu) && !absl::c_linear_search(up, cpu); });
     }
   }
+  return attempts;
 }
+
+std::vector<int> BringUp(Context& context, const std::vector<int>& cpus) {
+  if (cpus.empty()) return {};
+  context.Activity(fmt::format("bringing CPU {} online", fmt::join(cpus, ", ")));
+  return SwitchAll(context, cpus, true, context.NewRecorder("cpu_online"));
+}
+
+Unrest::Unrest(std::vector<int> cpus)
+    : thread_([cpus = std::move(cpus)](const std::stop_token& stop) {
+        while (!stop.stop_requested() && !cpus.empty()) {
+          for (const int cpu : cpus) {
+            // A refusal means that the kernel has begun to take down CPUs for kexec.
+            (void)WriteOnline(cpu, false);
+            (void)WriteOnline(cpu, true);
+          }
+        }
+      }) {}
 
 }  // namespace lk::agent::gic_lpi_hotplug

@@ -7,18 +7,12 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "agent/session/context.h"
 
 namespace lk::agent::gic_lpi_hotplug {
-
-// All present CPUs (/sys/devices/system/cpu).
-std::vector<int> PresentCpus();
-// The present CPUs that can be taken offline, without CPU 0.
-std::vector<int> SecondaryCpus();
-// Parses a list such as "0-3,5" (Documentation/admin-guide/cputopology.rst).
-std::vector<int> ParseCpuList(std::string_view text);
 
 // Groups of CPUs for one round. The CPUs of a group go offline together and come back together, one group after
 // another.
@@ -27,9 +21,22 @@ using Round = std::vector<std::vector<int>>;
 // mixed (these in turn).
 Round MakeRound(std::string_view pattern, uint64_t round, const std::vector<int>& cpus, std::mt19937& random);
 
-// Runs rounds until time is up or `enough` returns true. `enough` is called before each group, when all CPUs are
-// online, with the number of transitions in this boot so far. Probes: cpu_offline, cpu_online. Counters:
-// cpu_transitions, cpu_offline_refused, cpu_online_refused.
-void Churn(Context& context, const std::vector<int>& cpus, const std::function<bool(uint64_t transitions)>& enough);
+// Runs rounds until time is up, `enough` returns true or no CPU is left. `enough` is called before each group, when all
+// CPUs are online, with the number of attempts so far to take a CPU offline or bring it back online. Removes CPUs that
+// do not come back online from `cpus`, and returns the number of attempts. Probes: cpu_offline, cpu_online. Counters:
+// cpu_transitions, and those of SwitchCpu.
+uint64_t Churn(Context& context, std::vector<int>& cpus, const std::function<bool(uint64_t attempts)>& enough);
+
+// Brings CPUs online, all at the same time, and returns those that are. Probes and counters as above.
+std::vector<int> BringUp(Context& context, const std::vector<int>& cpus);
+
+// While it exists, takes the CPUs offline and back online, one after another, without counting anything.
+class Unrest {
+ public:
+  explicit Unrest(std::vector<int> cpus);
+
+ private:
+  std::jthread thread_;
+};
 
 }  // namespace lk::agent::gic_lpi_hotplug

@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <string>
 
 namespace lk::agent::gic_lpi_hotplug {
 namespace {
@@ -18,6 +21,10 @@ namespace {
 constexpr size_t kBlock = 4096;
 constexpr size_t kMaxDisks = 4;
 constexpr absl::Duration kPause = absl::Milliseconds(1);
+
+std::string PathOf(size_t disk) {
+  return fmt::format("/dev/vd{}", static_cast<char>('a' + disk));
+}
 
 }  // namespace
 
@@ -46,19 +53,24 @@ uint64_t ItsInterrupts(std::string_view interrupts) {
 
 Traffic::Traffic(Context& context) {
   for (size_t i = 0; i < kMaxDisks; ++i) {
-    UniqueFd disk(open(fmt::format("/dev/vd{}", static_cast<char>('a' + i)).c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+    UniqueFd disk(open(PathOf(i).c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
     if (!disk) break;
     disks_.push_back(std::move(disk));
   }
-  for (const UniqueFd& disk : disks_) {
-    readers_.emplace_back([&context, fd = disk.get()](const std::stop_token& stop) {
+  for (size_t i = 0; i < disks_.size(); ++i) {
+    readers_.emplace_back([&context, path = PathOf(i), fd = disks_[i].get()](const std::stop_token& stop) {
       const std::unique_ptr<void, decltype(&std::free)> block(std::aligned_alloc(kBlock, kBlock), &std::free);
       const off_t blocks = std::max<off_t>(lseek(fd, 0, SEEK_END) / static_cast<off_t>(kBlock), 1);
       std::mt19937 random(context.seed());
       while (!stop.stop_requested()) {
         const off_t offset = static_cast<off_t>(random()) % blocks * static_cast<off_t>(kBlock);
-        context.Count(pread(fd, block.get(), kBlock, offset) == static_cast<ssize_t>(kBlock) ? "blocks_read"
-                                                                                             : "reads_failed");
+        const ssize_t got = pread(fd, block.get(), kBlock, offset);
+        if (got == static_cast<ssize_t>(kBlock)) {
+          context.Count("blocks_read");
+        } else {
+          context.CountFailure("reads_failed", fmt::format("{} at {}: {}", path, offset,
+                                                           got < 0 ? strerror(errno) : "the read was cut short"));
+        }
         absl::SleepFor(kPause);
       }
     });

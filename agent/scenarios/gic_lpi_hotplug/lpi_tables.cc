@@ -49,25 +49,38 @@ std::vector<std::string> ToRow(uint32_t boot, const PendingTable& table) {
           fmt::format("{:#x}", table.address)};
 }
 
-Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables,
-             const Rows& earlier) {
-  Faults faults;
+bool HasTable(const std::vector<PendingTable>& tables, int cpu) {
+  return std::ranges::any_of(tables, [cpu](const PendingTable& table) { return table.cpu == cpu; });
+}
+
+std::vector<Fault> Judge(uint32_t boot, const PendingTable& table, const std::vector<PendingTable>& others,
+                         const Rows& earlier) {
+  std::vector<Fault> faults;
+  const std::vector<std::string> row = ToRow(boot, table);
+  const std::string given = fmt::format("CPU {}: {} table at {}", table.cpu, row[2], row[3]);
+  if (HasTable(others, table.cpu)) {
+    faults.push_back({"tables_said_again", given + ", the second one in this boot"});
+    return faults;
+  }
+  if (table.address == 0) faults.push_back({"tables_at_zero", given});
+  if (boot == 0) return faults;
+  const std::string before = std::to_string(boot - 1);
+  const auto old = std::ranges::find_if(earlier, [&](const std::vector<std::string>& cells) {
+    return cells.size() == row.size() && cells[0] == before && cells[1] == row[1];
+  });
+  // A CPU that was never online before is given a new table.
+  if (old == earlier.end()) return faults;
+  const std::string inherited = fmt::format("{}; before kexec at {}", given, (*old)[3]);
+  if (!table.reserved) faults.push_back({"tables_not_reserved", inherited});
+  if (row[3] != (*old)[3]) faults.push_back({"tables_moved", inherited});
+  return faults;
+}
+
+std::vector<Fault> Missing(const std::vector<int>& cpus, const std::vector<PendingTable>& tables) {
+  std::vector<Fault> faults;
   for (const int cpu : cpus) {
-    const auto own = [cpu](const PendingTable& table) { return table.cpu == cpu; };
-    const auto table = std::ranges::find_if(tables, own);
-    if (table == tables.end()) {
-      ++faults.missing;
-      continue;
-    }
-    if (std::ranges::count_if(tables, own) > 1) ++faults.duplicate;
-    if (table->address == 0) ++faults.at_zero;
-    if (boot == 0) continue;
-    if (!table->reserved) ++faults.not_reserved;
-    const std::vector<std::string> before = ToRow(boot - 1, *table);
-    const bool kept = std::ranges::any_of(earlier, [&](const std::vector<std::string>& row) {
-      return row.size() == 4 && row[0] == before[0] && row[1] == before[1] && row[3] == before[3];
-    });
-    if (!kept) ++faults.moved;
+    if (HasTable(tables, cpu)) continue;
+    faults.push_back({"tables_missing", fmt::format("CPU {} is online, but the kernel reports no table for it", cpu)});
   }
   return faults;
 }

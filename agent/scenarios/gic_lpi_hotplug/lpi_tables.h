@@ -11,6 +11,9 @@
 
 namespace lk::agent::gic_lpi_hotplug {
 
+// Size of a pending table (LPI_PENDBASE_SZ in drivers/irqchip/irq-gic-v3-its.c).
+inline constexpr uint64_t kTableSize = 64 << 10;
+
 // The result table that lists the pending tables, with one row for each CPU and boot.
 inline constexpr char kTableName[] = "lpi_tables";
 const std::vector<std::string>& TableColumns();
@@ -28,16 +31,18 @@ bool ParseTableLine(std::string_view line, PendingTable& table);
 // Returns the row for a pending table; `boot` counts from 0.
 std::vector<std::string> ToRow(uint32_t boot, const PendingTable& table);
 
-// Counts of problems with the pending tables of one boot.
-struct Faults {
-  uint32_t missing = 0;       // CPUs for which the kernel reported no table
-  uint32_t duplicate = 0;     // CPUs for which the kernel reported more than one table
-  uint32_t not_reserved = 0;  // after kexec: CPUs that were given a new table
-  uint32_t moved = 0;         // after kexec: CPUs whose table is at a different address than in the previous boot
-  uint32_t at_zero = 0;       // CPUs whose table is at address 0
-  bool operator==(const Faults&) const = default;
+// Whether `tables` contains a table of this CPU.
+bool HasTable(const std::vector<PendingTable>& tables, int cpu);
+
+struct Fault {
+  std::string counter;
+  std::string what;
 };
-// Counts the faults in `tables`. `earlier` has the rows of earlier boots, `tables` the tables of this boot.
-Faults Judge(uint32_t boot, const std::vector<int>& cpus, const std::vector<PendingTable>& tables, const Rows& earlier);
+// Judges a table that the kernel has just reported. `others` are the tables reported before it in this boot. `earlier`
+// has the rows of earlier boots; only those of the boot before this one count.
+std::vector<Fault> Judge(uint32_t boot, const PendingTable& table, const std::vector<PendingTable>& others,
+                         const Rows& earlier);
+// Returns a fault for each of the CPUs for which the kernel has reported no table.
+std::vector<Fault> Missing(const std::vector<int>& cpus, const std::vector<PendingTable>& tables);
 
 }  // namespace lk::agent::gic_lpi_hotplug

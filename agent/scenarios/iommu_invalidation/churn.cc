@@ -64,32 +64,36 @@ void ChurnAffinity(Context& context, const std::vector<int>& cpus) {
 }
 
 void ChurnDevice(Context& context, const std::string& pci_address, absl::Duration period) {
+  context.SetCounter("rebinds_failed", 0);
   const std::string device = "/sys/bus/pci/devices/" + pci_address;
   std::error_code error;
   const std::string driver = std::filesystem::canonical(device + "/driver", error);
   if (error) return context.SkipPart("rebinding: the spare device has no driver");
   Recorder& latency = context.NewRecorder("rebind");
+  // Counts a failure to write to a file in sysfs, whose error contains the path.
+  const auto check = [&](const Status& status) {
+    if (!status.ok()) context.CountFailure("rebinds_failed", MessageOf(status));
+    return status.ok();
+  };
   while (!context.Over()) {
     const uint64_t start = MonotonicNs();
-    if (const Status status = WriteFile(driver + "/unbind", pci_address); !status.ok()) {
-      return context.SkipPart("rebinding: " + MessageOf(status));
-    }
+    if (!check(WriteFile(driver + "/unbind", pci_address))) return;
     // A group's type can be changed while no driver is bound to its devices (Documentation/ABI/testing/
     // sysfs-kernel-iommu_groups). Reading it returns the name and a newline.
     const std::string type = device + "/iommu_group/type";
     if (auto was = ReadFile(type); was.ok()) {
       if (was->ends_with('\n')) was->pop_back();
-      Status changed = WriteFile(type, "identity");
-      if (changed.ok()) changed = WriteFile(type, *was);
+      const Status changed = *was == "identity"
+                                 ? absl::FailedPreconditionError("the domain is already of type identity")
+                                 : WriteFile(type, "identity");
       if (changed.ok()) {
-        context.Count("domain_changes");
+        if (check(WriteFile(type, *was))) context.Count("domain_changes");
       } else {
+        // Old kernels and some IOMMUs cannot do it at all.
         context.SkipPart("domain changes: " + MessageOf(changed));
       }
     }
-    if (const Status status = WriteFile(driver + "/bind", pci_address); !status.ok()) {
-      return context.ReportFinding("invariant", "cannot rebind a device to its driver", MessageOf(status));
-    }
+    if (!check(WriteFile(driver + "/bind", pci_address))) return;
     latency.Record(MonotonicNs() - start);
     context.Count("rebinds");
     context.Progress();

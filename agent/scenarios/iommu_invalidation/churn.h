@@ -19,7 +19,7 @@ void ChurnAffinity(Context& context, const std::vector<int>& cpus);
 
 // Every `period` until time is up, unbinds a PCI device from its driver, changes its IOMMU domain and restores it, and
 // binds the device again. This flushes the device's mappings, device TLB and context entry. Counters: rebinds,
-// domain_changes. Probe: rebind.
+// domain_changes, rebinds_failed. Probe: rebind.
 void ChurnDevice(Context& context, const std::string& pci_address, absl::Duration period);
 
 }  // namespace lk::agent::iommu_invalidation

@@ -2,6 +2,7 @@
 #pragma once
 #include <linux/types.h>
 
-bool lk_slow_queue(void);
-/* Waits for the time that hardware would need for a submission. */
-void lk_hardware_works(void);
+/* Replaces the driver's write to the tail register of the invalidation queue. */
+void lk_write_tail(u32 tail, void __iomem *reg);
+/* Replaces the driver's read of the fault status register, which it repeats while it waits. */
+u32 lk_read_faults(void __iomem *reg);

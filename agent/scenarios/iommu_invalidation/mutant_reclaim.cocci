@@ -9,7 +9,7 @@ identifier qi;
  reclaim_free_desc(struct q_inval *qi)
  {
 -while (qi->desc_status[qi->free_tail] == QI_FREE && qi->free_tail != qi->free_head) {
-+while (qi->desc_status[qi->free_tail] == QI_DONE) {
++while (qi->desc_status[qi->free_tail] == QI_DONE || qi->desc_status[qi->free_tail] == QI_ABORT) {
 +	qi->desc_status[qi->free_tail] = QI_FREE;
  	...
  }

@@ -15,61 +15,75 @@
 #include "agent/scenarios/iommu_invalidation/churn.h"
 #include "agent/scenarios/iommu_invalidation/direct_io.h"
 #include "agent/scenarios/iommu_invalidation/disks.h"
-#include "agent/scenarios/iommu_invalidation/idle.h"
 #include "agent/scenarios/iommu_invalidation/invalidations.h"
 #include "agent/scenarios/iommu_invalidation/queue_latency.h"
+#include "agent/scenarios/iommu_invalidation/removal.h"
+#include "agent/scenarios/iommu_invalidation/stamps.h"
+#include "agent/scenarios/iommu_invalidation/stuck.h"
 #include "agent/scenarios/pinned_threads.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {
 
 constexpr char kSubmitTime[] = "/sys/module/lk_iommu_invalidation/parameters/submit_us";
+constexpr char kDrains[] = "/sys/module/lk_iommu_invalidation_harness/parameters/drains";
 constexpr absl::Duration kReporting = absl::Milliseconds(500);
 
-// The number of requests completed by each CPU.
-class Completions {
+// The requests of all CPUs.
+class AllRequests {
  public:
-  explicit Completions(const std::vector<int>& cpus) : cpus_(cpus), totals_(cpus.size()), before_(cpus.size(), 0) {}
+  explicit AllRequests(const std::vector<int>& cpus) : cpus_(cpus), requests_(cpus.size()), before_(cpus.size()) {}
 
-  std::atomic<uint64_t>& operator[](size_t index) { return totals_[index]; }
+  Requests& operator[](size_t index) { return requests_[index]; }
   void Report(Context& context) const;
-  // Call at the end of a window: each CPU that completed nothing during the window breaks the invariant.
+  // Call at the end of a window: each CPU that completed nothing during the window, although it has requests in flight,
+  // breaks the invariant.
   void EndWindow(Context& context, absl::Duration window);
 
  private:
-  std::vector<uint64_t> Totals() const { return {totals_.begin(), totals_.end()}; }
+  std::vector<Work> Now() const;
 
   const std::vector<int>& cpus_;
-  std::vector<std::atomic<uint64_t>> totals_;
-  std::vector<uint64_t> before_;
+  std::vector<Requests> requests_;
+  std::vector<Work> before_;
 };
 
-void Completions::Report(Context& context) const {
-  const std::vector<uint64_t> totals = Totals();
-  uint64_t all = 0;
-  for (size_t i = 0; i < totals.size(); ++i) {
-    all += totals[i];
-    context.SetCounter(fmt::format("requests_cpu{}", cpus_[i]), static_cast<double>(totals[i]));
-  }
-  context.SetCounter("requests", static_cast<double>(all));
-  context.SetCounter("cpus_at_work", static_cast<double>(std::ranges::count_if(totals, [](auto n) { return n > 0; })));
+std::vector<Work> AllRequests::Now() const {
+  std::vector<Work> now;
+  for (const Requests& requests : requests_) now.push_back(requests.Now());
+  return now;
 }
 
-void Completions::EndWindow(Context& context, absl::Duration window) {
-  std::vector<uint64_t> totals = Totals();
-  for (const size_t i : Idle(before_, totals)) {
-    context.Count("stuck_windows");
-    context.ReportFinding("invariant", "a CPU completed no I/O",
-                          fmt::format("CPU {} completed no requests within {}, and {} before that", cpus_[i],
-                                      absl::FormatDuration(window), totals[i]));
+void AllRequests::Report(Context& context) const {
+  const std::vector<Work> now = Now();
+  uint64_t all = 0;
+  for (size_t i = 0; i < now.size(); ++i) {
+    all += now[i].completed;
+    context.SetCounter(fmt::format("requests_cpu{}", cpus_[i]), static_cast<double>(now[i].completed));
   }
-  before_ = std::move(totals);
+  context.SetCounter("requests", static_cast<double>(all));
+  context.SetCounter("cpus_at_work",
+                     static_cast<double>(std::ranges::count_if(now, [](const Work& w) { return w.completed > 0; })));
+}
+
+void AllRequests::EndWindow(Context& context, absl::Duration window) {
+  std::vector<Work> now = Now();
+  for (const size_t i : Stuck(before_, now)) {
+    context.CountFailure("stuck_windows",
+                         fmt::format("CPU {} completed none of its {} requests within {}, and {} before that", cpus_[i],
+                                     now[i].in_flight, absl::FormatDuration(window), now[i].completed));
+  }
+  before_ = std::move(now);
 }
 
 // Counts and rates of invalidations by type, since construction.
 class Queue {
  public:
   Queue(Context& context, const std::vector<int>& cpus) : context_(context), since_(BootNow()) {
+    if (!HasIntelIommu()) {
+      context.SkipPart("invalidations by type, submission latency: only for VT-d");
+      return;
+    }
     auto counts = InvalidationCounts::Open(cpus);
     if (counts.ok()) {
       counts_ = *std::move(counts);
@@ -103,74 +117,96 @@ class Queue {
   std::optional<InvalidationCounts> counts_;
 };
 
-// Enables the emulation of a slow queue if the kernel supports it.
+// Enables the emulation of a slow VT-d queue if the kernel supports it.
 Status SetSubmitTime(Context& context) {
   const absl::Duration time = context.Duration("submitTime");
-  if (access(kSubmitTime, W_OK) != 0 || time == absl::ZeroDuration()) return absl::OkStatus();
+  if (!HasIntelIommu() || access(kSubmitTime, W_OK) != 0 || time == absl::ZeroDuration()) return absl::OkStatus();
   LK_RETURN_IF_ERROR(WriteFile(kSubmitTime, fmt::format("{}", absl::ToInt64Microseconds(time))));
   context.SetEmulated();
   return absl::OkStatus();
 }
 
-// Removes the last disk to serve as the spare device, if at least one remains for I/O. Returns its PCI address.
-std::optional<std::string> TakeSpare(std::vector<Disk>& disks) {
+// Enables the additional caller if the kernel has it.
+Status SetDrains(Context& context) {
+  if (!HasIntelIommu() || access(kDrains, W_OK) != 0 || !context.Bool("drains")) return absl::OkStatus();
+  LK_RETURN_IF_ERROR(WriteFile(kDrains, "1"));
+  context.SetHarness();
+  return absl::OkStatus();
+}
+
+// Takes the last disk off the list, if at least one remains for I/O.
+std::optional<Disk> TakeLast(std::vector<Disk>& disks) {
   if (disks.size() < 2) return {};
-  std::string address = std::move(disks.back().pci_address);
+  Disk disk = std::move(disks.back());
   disks.pop_back();
-  return address;
+  return disk;
 }
 
 }  // namespace
 
 Result Run(Context& context) {
-  if (!HasIntelIommu())
-    return Result::Skip("the guest does not use an Intel IOMMU (requires iommu: intel and intel_iommu=on)");
   std::vector<Disk> disks = FindDisks();
-  if (disks.empty()) return Result::Skip("no unused virtio disk behind the IOMMU");
+  if (disks.empty()) {
+    return Result::Skip("no unused scratch disk behind an IOMMU (requires iommu in the profile)");
+  }
+  if (std::ranges::none_of(disks, &Disk::translated)) {
+    context.SkipPart("mappings: the IOMMU does not translate the disks' DMA (domain type identity)");
+  }
   const std::vector<int> cpus = UsableCpus();
-  const IoShape shape{context.Integer("request") / 512 * 512, static_cast<unsigned>(context.Integer("depth")),
-                      context.Bool("writes")};
   const absl::Duration window = context.Duration("window");
-  const std::optional<std::string> spare = context.Bool("rebind") ? TakeSpare(disks) : std::nullopt;
+  const IoShape shape{context.Integer("request") / kSector * kSector, static_cast<unsigned>(context.Integer("depth")),
+                      context.Bool("writes"), window};
+  const bool remove = context.Text("removal") != "off";
+  std::optional<Disk> removable = remove ? TakeLast(disks) : std::nullopt;
+  if (remove && !removable) context.SkipPart("removal: no second disk");
+  std::optional<Disk> spare = context.Bool("rebind") ? TakeLast(disks) : std::nullopt;
   if (context.Bool("rebind") && !spare) context.SkipPart("rebinding: no second disk");
   context.SetCounter("cpus", static_cast<double>(cpus.size()));
   context.SetCounter("disks", static_cast<double>(disks.size()));
   context.SetCounter("stuck_windows", 0);
+  context.SetCounter("requests_failed", 0);
 
   Queue queue(context, cpus);
-  Completions completions(cpus);
+  AllRequests requests(cpus);
   if (const Status status = SetSubmitTime(context); !status.ok()) return Result::Error(MessageOf(status));
+  if (const Status status = SetDrains(context); !status.ok()) return Result::Error(MessageOf(status));
   context.Activity(fmt::format("direct I/O on {} disks from {} CPUs", disks.size(), cpus.size()));
 
   absl::Mutex mutex;
   Status failed;
+  const auto fail = [&](const Status& status) {
+    const absl::MutexLock lock(&mutex);
+    failed.Update(status);
+  };
   std::atomic<bool> ended = false;
   {
     std::jthread io([&] {
+      const std::atomic<bool> removed = false;
       RunPinned(cpus, [&](size_t i) {
-        const Status status =
-            DoDirectIo(context, disks, shape, context.seed() + static_cast<uint32_t>(i), completions[i]);
-        const absl::MutexLock lock(&mutex);
-        failed.Update(status);
+        fail(DoDirectIo(context, disks, shape, context.seed() + static_cast<uint32_t>(i), requests[i], removed));
       });
       ended = true;
     });
     std::vector<std::jthread> churn;
     if (context.Bool("affinity")) churn.emplace_back([&] { ChurnAffinity(context, cpus); });
-    if (spare) churn.emplace_back([&] { ChurnDevice(context, *spare, context.Duration("rebindPeriod")); });
+    if (spare) {
+      spare->fd.reset();
+      churn.emplace_back([&] { ChurnDevice(context, spare->pci_address, context.Duration("rebindPeriod")); });
+    }
+    if (removable) churn.emplace_back([&] { fail(ChurnDisk(context, *std::move(removable), shape)); });
 
     absl::Time window_end = BootNow() + window;
     while (!ended && !context.Over()) {
       std::this_thread::sleep_for(absl::ToChronoNanoseconds(std::min(kReporting, context.Left())));
       queue.Report();
-      completions.Report(context);
+      requests.Report(context);
       if (BootNow() < window_end) continue;
-      if (!context.Over()) completions.EndWindow(context, window);
+      if (!context.Over()) requests.EndWindow(context, window);
       window_end += window;
     }
   }
   queue.Report();
-  completions.Report(context);
+  requests.Report(context);
   if (absl::IsUnimplemented(failed)) return Result::Skip(MessageOf(failed));
   return failed.ok() ? Result::Ok() : Result::Error(MessageOf(failed));
 }

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls that cause cross-CPU calls.
+// System calls that cause cross-CPU calls. Each returns 0, its errno or kNotMade (caller.h).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
-#include <functional>
+#include <string>
 #include <vector>
-
-#include "agent/session/context.h"
 
 namespace lk::agent::ipi_low_memory {
 
@@ -18,32 +14,49 @@ class Membarrier {
   Membarrier();
   bool any() const { return !commands_.empty(); }
   // Uses the forms in turn.
-  void Call(size_t turn) const;
+  int Call(size_t turn) const;
 
  private:
   std::vector<int> commands_;
 };
 
-// A private page. When it is write-protected or unmapped, the kernel flushes it from the TLB of each CPU that runs a
-// thread of this process.
-class Shootdown {
+// Private pages. When they are write-protected or unmapped, the kernel flushes them from the TLB of each CPU that runs
+// a thread of this process. There are enough of them that unmapping allocates memory, with which fewer flushes suffice,
+// and frees a page table, which also takes an allocation or, on some architectures, a cross-CPU call (tlb_next_batch()
+// and tlb_remove_table() in mm/mmu_gather.c).
+class Mapping {
  public:
-  Shootdown() = default;
-  Shootdown(const Shootdown&) = delete;
-  Shootdown& operator=(const Shootdown&) = delete;
-  ~Shootdown() { Unmap(); }
-  // Maps a page and touches it. Returns false if that fails.
-  bool Prepare();
-  // Causes the TLB flush. This is the part to time.
-  void Call(size_t turn);
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (mapped()) Unmap();
+  }
+  bool mapped() const { return bytes_ != nullptr; }
+  // Maps the pages and touches them. Returns false if that fails.
+  bool Map();
+  int Protect() const;
+  int Unmap();
 
  private:
-  void Unmap();
-  void* page_ = nullptr;
+  char* bytes_ = nullptr;
 };
 
 // Opens, reads and closes a perf event that counts another CPU's clock. The kernel performs each step on that CPU
-// (kernel/events/core.c). Returns false on failure.
-bool CountOnCpu(int cpu);
+// (kernel/events/core.c). kNotMade if the CPU is offline.
+int CountOnCpu(int cpu);
+
+// The slab caches, from which a shrink takes what each CPU holds. Kernels before 5.15 do so with cross-CPU calls, for
+// which those before 5.7 allocate memory (on_each_cpu_cond() in kernel/smp.c); later ones queue work on each CPU.
+class SlabCaches {
+ public:
+  SlabCaches();
+  bool any() const { return !files_.empty(); }
+  // Shrinks the caches in turn. kNotMade if the cache is gone.
+  int Shrink(size_t turn) const;
+
+ private:
+  std::vector<std::string> files_;
+};
 
 }  // namespace lk::agent::ipi_low_memory

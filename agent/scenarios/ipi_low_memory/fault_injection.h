@@ -2,34 +2,27 @@
 // The kernel's fault injection (Documentation/fault-injection/fault-injection.rst).
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "support/status.h"
+#include "support/unique_fd.h"
 
 namespace lk::agent::ipi_low_memory {
 
-// Makes atomic allocations fail in threads that have called MakeThisThreadFail, while the object exists.
-class FaultInjection {
- public:
-  // Uses failslab, fail_page_alloc or both, whichever the kernel has. Errors: FAILED_PRECONDITION (neither), those of
-  // write(2).
-  static StatusOr<FaultInjection> Open();
-  FaultInjection(FaultInjection&&) = default;
-  ~FaultInjection() { (void)SetPercent(0); }
+// Sets failslab and fail_page_alloc, whichever the kernel has, so that FailNth makes atomic allocations fail and no
+// others. Errors: FAILED_PRECONDITION (the kernel has neither), those of write(2).
+Status PrepareFaultInjection();
 
-  // Sets the percentage of allocations that fail. Errors: those of write(2).
-  Status SetPercent(uint64_t percent) const;
-  // Number of injected failures that have occurred.
-  uint64_t Landed() const;
+// Makes one allocation of the thread that created the object fail (/proc/<pid>/fail-nth), so that it is known in which
+// system call it failed.
+class FailNth {
+ public:
+  FailNth();
+  // The `nth` atomic allocation from now on fails, 1 being the next.
+  void Arm(unsigned nth) const;
+  // Disarms. Returns whether an allocation has failed since Arm.
+  bool Disarm() const;
 
  private:
-  FaultInjection() = default;
-  std::vector<std::string> folders_;
+  UniqueFd fd_;
 };
-
-// Permanently enables fault injection for the calling thread.
-void MakeThisThreadFail();
 
 }  // namespace lk::agent::ipi_low_memory

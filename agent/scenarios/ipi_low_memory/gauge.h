@@ -9,7 +9,7 @@
 
 namespace lk::agent::ipi_low_memory {
 
-// Phase of the run: false at rest, then true under memory pressure.
+// Phase of the run: false while there is enough memory, then true under memory pressure.
 using UnderPressure = std::atomic<bool>;
 
 // One latency, at rest (probe <name>_rest) and under pressure (<name>_pressure). Thread-safe.
@@ -20,6 +20,8 @@ class Gauge {
         pressure_(pressure),
         rest_{context.NewRecorder(name + "_rest"), {}},
         stressed_{context.NewRecorder(name + "_pressure"), {}} {}
+
+  const std::string& name() const { return name_; }
 
   void Record(uint64_t ns) {
     Side& side = pressure_ ? stressed_ : rest_;

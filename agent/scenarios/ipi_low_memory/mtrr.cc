@@ -2,9 +2,11 @@
 #include "agent/scenarios/ipi_low_memory/mtrr.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "support/file.h"
 
@@ -36,20 +38,19 @@ StatusOr<Mtrr> Mtrr::Open() {
   const auto bits = cpuinfo.ok() ? ParsePhysicalBits(*cpuinfo) : std::nullopt;
   if (!bits) return absl::FailedPreconditionError("/proc/cpuinfo does not list the physical address size");
   Mtrr mtrr(std::move(fd), uint64_t{1} << (*bits - 1));
-  if (Status status = mtrr.Add(); !status.ok()) return absl::FailedPreconditionError(status.message());
-  if (Status status = mtrr.Delete(); !status.ok()) return absl::FailedPreconditionError(status.message());
+  for (const int error : {mtrr.Add(), mtrr.Delete()}) {
+    if (error != 0) return absl::FailedPreconditionError(fmt::format("cannot change an MTRR: {}", strerror(error)));
+  }
   return mtrr;
 }
 
-Status Mtrr::Change(bool add) const {
+int Mtrr::Change(bool add) const {
   mtrr_sentry entry{};
   entry.base = base_;
   entry.size = 1 << 20;
   entry.type = MTRR_TYPE_UNCACHABLE;
-  if (ioctl(fd_.get(), add ? MTRRIOC_ADD_ENTRY : MTRRIOC_DEL_ENTRY, &entry) < 0) {  // on success, the register number
-    return absl::ErrnoToStatus(errno, add ? "cannot add an MTRR" : "cannot delete an MTRR");
-  }
-  return absl::OkStatus();
+  // On success, ioctl returns the register number.
+  return ioctl(fd_.get(), add ? MTRRIOC_ADD_ENTRY : MTRRIOC_DEL_ENTRY, &entry) < 0 ? errno : 0;
 }
 
 #else
@@ -58,8 +59,8 @@ StatusOr<Mtrr> Mtrr::Open() {
   return absl::FailedPreconditionError("this architecture has no MTRRs");
 }
 
-Status Mtrr::Change(bool) const {
-  return absl::UnimplementedError("this architecture has no MTRRs");
+int Mtrr::Change(bool) const {
+  return ENXIO;
 }
 
 #endif

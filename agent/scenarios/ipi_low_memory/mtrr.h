@@ -20,13 +20,13 @@ class Mtrr {
  public:
   // Error: FAILED_PRECONDITION (MTRRs cannot be changed, with the reason).
   static StatusOr<Mtrr> Open();
-  // Errors: those of ioctl(2).
-  Status Add() const { return Change(true); }
-  Status Delete() const { return Change(false); }
+  // Return 0 or the errno of ioctl(2).
+  int Add() const { return Change(true); }
+  int Delete() const { return Change(false); }
 
  private:
   Mtrr(UniqueFd fd, uint64_t base) : fd_(std::move(fd)), base_(base) {}
-  Status Change(bool add) const;
+  int Change(bool add) const;
 
   UniqueFd fd_;
   uint64_t base_;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string>
 
 #include "agent/files.h"
+#include "agent/scenarios/meminfo.h"
 #include "support/file.h"
 
 namespace lk::agent::unaccepted_memory {
@@ -17,10 +19,11 @@ constexpr char kReservedHugePages[] = "/proc/sys/vm/nr_hugepages";
 struct Zone {
   uint64_t free = 0;
   uint64_t high = 0;
+  uint64_t promo = 0;
   uint64_t unaccepted = 0;
 
   uint64_t AcceptedFree() const {
-    const uint64_t kept = unaccepted + high;
+    const uint64_t kept = unaccepted + std::max(high, promo);
     return unaccepted > 0 && free > kept ? (free - kept) * kPage : 0;
   }
 };
@@ -47,18 +50,21 @@ uint64_t ParseAcceptedFree(std::string_view zoneinfo) {
     }
     line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
     // The line "high:" of a per-CPU page set does not match, because Take requires a space after the name.
-    if (!Take(line, "pages free", zone.free) && !Take(line, "high", zone.high)) {
+    if (!Take(line, "pages free", zone.free) && !Take(line, "high", zone.high) && !Take(line, "promo", zone.promo)) {
       Take(line, "nr_unaccepted", zone.unaccepted);
     }
   }
   return total + zone.AcceptedFree();
 }
 
-Prefill::Prefill() {
-  const auto zoneinfo = ReadFile("/proc/zoneinfo");
-  if (!zoneinfo.ok()) return;
-  // If this fails, the first threads have to use up the accepted memory themselves, which takes longer.
-  (void)WriteFile(kReservedHugePages, fmt::format("{}", ParseAcceptedFree(*zoneinfo) / kHugePage));
+Status Prefill::Reserve(uint64_t left) {
+  LK_ASSIGN_OR_RETURN(const std::string zoneinfo, ReadFile("/proc/zoneinfo"));
+  LK_ASSIGN_OR_RETURN(const std::string reserved, ReadFile(kReservedHugePages));
+  uint64_t pages = 0;
+  std::from_chars(reserved.data(), reserved.data() + reserved.size(), pages);
+  const uint64_t unaccepted = Meminfo("Unaccepted").value_or(0);
+  pages += (ParseAcceptedFree(zoneinfo) + (unaccepted > left ? unaccepted - left : 0)) / kHugePage;
+  return WriteFile(kReservedHugePages, fmt::format("{}", pages));
 }
 
 Prefill::~Prefill() {

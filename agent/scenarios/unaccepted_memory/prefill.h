@@ -4,22 +4,27 @@
 #include <cstdint>
 #include <string_view>
 
+#include "support/status.h"
+
 namespace lk::agent::unaccepted_memory {
 
 inline constexpr uint64_t kPage = 4096, kHugePage = 2 << 20;
 
 // Returns how many bytes zones with unaccepted memory can still hand out without accepting any: their accepted free
-// pages above the high watermark, according to the text of /proc/zoneinfo.
+// pages above the highest watermark, to which cond_accept_memory() in mm/page_alloc.c fills up, according to the text
+// of /proc/zoneinfo.
 uint64_t ParseAcceptedFree(std::string_view zoneinfo);
 
-// While it exists, reserves ParseAcceptedFree() bytes as huge pages, which the kernel does not clear or touch on
-// reservation.
+// While it exists, keeps free memory reserved as huge pages, which the kernel does not clear or touch on reservation.
 class Prefill {
  public:
-  Prefill();
+  Prefill() = default;
   Prefill(const Prefill&) = delete;
   Prefill& operator=(const Prefill&) = delete;
   ~Prefill();
+  // Reserves ParseAcceptedFree() bytes, so that every further page has to be accepted, and accepts and reserves
+  // unaccepted memory until at most `left` bytes of it are left. Errors: those of write(2).
+  Status Reserve(uint64_t left = UINT64_MAX);
 };
 
 }  // namespace lk::agent::unaccepted_memory

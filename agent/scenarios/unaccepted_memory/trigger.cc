@@ -7,15 +7,23 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "agent/files.h"
 #include "agent/probes/probes.h"
+#include "agent/scenarios/cpus.h"
 #include "agent/scenarios/meminfo.h"
 #include "agent/scenarios/pinned_threads.h"
 #include "agent/scenarios/unaccepted_memory/acceptance.h"
+#include "agent/scenarios/unaccepted_memory/audit.h"
 #include "agent/scenarios/unaccepted_memory/platform.h"
 #include "agent/scenarios/unaccepted_memory/prefill.h"
 
@@ -24,40 +32,38 @@ namespace {
 
 constexpr absl::Duration kSampling = absl::Milliseconds(20);
 // If Unaccepted has not fallen for this long while pages are being faulted in, it is not going to fall any more.
-constexpr uint64_t kStillNs = 10'000'000'000;
+constexpr uint64_t kStillNs = 15'000'000'000;
 // Memory left for the rest of the system.
 constexpr uint64_t kReserve = 192 << 20;
-// The page allocator accepts memory in chunks of this size: MAX_ORDER (mm/page_alloc.c).
-constexpr uint64_t kAllocatorChunk = 4 << 20;
 // The kernel extends ranges to whole units before accepting them, plus one unit in case of accesses past the end
 // (accept_memory() in drivers/firmware/efi/unaccepted_memory.c). So on every kernel a thread that gets the chunk next
-// to another thread's waits for that thread: two threads are hardly faster than one, and N threads are at most about
-// N/2 times as fast.
+// to another thread's waits for that thread, and two threads may never accept memory simultaneously.
 constexpr size_t kLeastThreads = 4;
 constexpr char kWatchdogThreshold[] = "/proc/sys/kernel/watchdog_thresh";
 constexpr char kTransparentHugePages[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 
 class Region {
  public:
-  Region(size_t bytes, bool huge) : bytes_(bytes) {
-    void* const memory =
-        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return;
-    memory_ = static_cast<std::byte*>(memory);
-    madvise(memory, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  Region(size_t bytes, bool huge)
+      : bytes_(bytes),
+        memory_(static_cast<std::byte*>(
+            mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))),
+        error_(memory_ == MAP_FAILED ? errno : 0) {
+    if (error_ == 0) madvise(memory_, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   }
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
   ~Region() {
-    if (memory_ != nullptr) munmap(memory_, bytes_);
+    if (error_ == 0) munmap(memory_, bytes_);
   }
-  // 0 if mapping the region failed.
-  size_t bytes() const { return memory_ == nullptr ? 0 : bytes_; }
+  // errno of mmap(2), or 0.
+  int error() const { return error_; }
   void Touch(size_t offset) { static_cast<volatile std::byte&>(memory_[offset]) = std::byte{1}; }
 
  private:
   const size_t bytes_;
-  std::byte* memory_ = nullptr;
+  std::byte* const memory_;
+  const int error_;
 };
 
 // A phase ends when one of these is reached.
@@ -68,34 +74,65 @@ struct Until {
 
 class Faults {
  public:
-  Faults(Context& context, const Platform& platform, bool huge) : context_(context), platform_(platform), huge_(huge) {}
+  Faults(Context& context, const Platform& platform, Audit& audit, bool huge)
+      : context_(context), platform_(platform), audit_(audit), huge_(huge) {}
 
   // Faults in one region of `bytes` on each of these CPUs simultaneously, until `until` is reached, the regions are
   // faulted in, time is up, or Unaccepted no longer falls. Returns the bytes accepted per second.
   StatusOr<double> Run(const std::vector<int>& cpus, size_t bytes, const Until& until);
+  // Whether Run's threads are bound to their CPUs, and running.
+  bool running() const { return running_; }
 
  private:
+  // The fault that a thread is waiting for.
+  struct Pending {
+    std::atomic<uint64_t> since = 0;  // time, or 0
+    std::atomic<bool> counted = false;
+  };
+
   void FaultIn(size_t index, int cpu, size_t bytes);
-  std::vector<Sample> Watch(const Until& until);
+  std::vector<Sample> Watch(const std::vector<int>& cpus, const Until& until);
+  // Judges the faults that have not ended yet.
+  void WatchPending(const std::vector<int>& cpus);
+  // Judges a fault that has taken this long, whether or not it has ended.
+  void Stalled(Pending& pending, int cpu, uint64_t ns);
 
   Context& context_;
   const Platform& platform_;
+  Audit& audit_;
   const bool huge_;
+  std::unique_ptr<Pending[]> pending_;
+  std::atomic<bool> running_ = false;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> all_done_ = false;
 };
 
 StatusOr<double> Faults::Run(const std::vector<int>& cpus, size_t bytes, const Until& until) {
   stop_ = all_done_ = false;
+  pending_ = std::make_unique<Pending[]>(cpus.size());
   LK_RETURN_IF_ERROR(platform_.SetCost(context_.Duration("cost")));
-  std::jthread faulting([&] {
-    const size_t ran = RunPinned(cpus, [&](size_t i) { FaultIn(i, cpus[i], bytes); });
-    context_.RaiseCounter("cpus_at_work", static_cast<double>(ran));
-    all_done_ = true;
-  });
-  const double rate = AcceptanceRate(Watch(until));
-  // Threads that are still accepting must not delay the end of the run.
-  LK_RETURN_IF_ERROR(platform_.SetCost(absl::ZeroDuration()));
+  double rate = 0;
+  {
+    std::jthread faulting([&] {
+      const size_t ran = RunPinned(
+          cpus, [&](size_t i) { FaultIn(i, cpus[i], bytes); },
+          [&](size_t i, int error) {
+            context_.CountFailure("threads_failed", fmt::format("a thread cannot be bound to CPU {}: {}", cpus[i],
+                                                                std::generic_category().message(error)));
+          });
+      context_.RaiseCounter("cpus_at_work", static_cast<double>(ran));
+      all_done_ = true;
+    });
+    rate = AcceptanceRate(Watch(cpus, until));
+    // Threads that are still accepting must not delay the end of the run.
+    LK_RETURN_IF_ERROR(platform_.SetCost(absl::ZeroDuration()));
+    while (!all_done_) {
+      std::this_thread::sleep_for(absl::ToChronoNanoseconds(kSampling));
+      WatchPending(cpus);
+    }
+  }
+  running_ = false;
+  audit_.CheckAtRest();
   return rate;
 }
 
@@ -103,28 +140,55 @@ void Faults::FaultIn(size_t index, int cpu, size_t bytes) {
   const std::string name = fmt::format("fault_cpu{}", cpu);
   Recorder& all = context_.NewRecorder("fault");
   Recorder& own = context_.NewRecorder(name);
+  Pending& pending = pending_[index];
+  running_ = true;
   std::this_thread::sleep_for(absl::ToChronoNanoseconds(context_.Duration("startSkew") * index));
 
   Region region(bytes, huge_);
+  if (region.error() != 0) {
+    context_.CountFailure("threads_failed", fmt::format("mmap of {} MiB: {}", bytes >> 20,
+                                                        std::generic_category().message(region.error())));
+    return;
+  }
   const size_t step = huge_ ? kHugePage : kPage;
-  uint64_t longest = 0, pages = 0;
-  for (size_t offset = 0; offset + step <= region.bytes() && !stop_; offset += step) {
+  uint64_t pages = 0;
+  for (size_t offset = 0; offset + step <= bytes && !stop_; offset += step) {
     const uint64_t start = MonotonicNs();
+    pending.since = start;
     region.Touch(offset);
+    pending.since = 0;
     const uint64_t took = MonotonicNs() - start;
     all.Record(took);
     own.Record(took);
     context_.Progress();
     ++pages;
-    if (took > longest) {
-      longest = took;
-      context_.RaiseCounter("longest_stall", static_cast<double>(took) / 1e9, "s");
-    }
+    Stalled(pending, cpu, took);
+    pending.counted = false;
   }
   context_.Count("faults", static_cast<double>(pages));
 }
 
-std::vector<Sample> Faults::Watch(const Until& until) {
+void Faults::Stalled(Pending& pending, int cpu, uint64_t ns) {
+  const absl::Duration took = absl::Nanoseconds(ns), cost = context_.Duration("cost");
+  if (took < absl::Milliseconds(100)) return;
+  context_.RaiseCounter("longest_stall", absl::ToDoubleSeconds(took), "s");
+  if (!platform_.emulated() || took <= cost * context_.Integer("maxStall") || cost == absl::ZeroDuration()) return;
+  if (pending.counted.exchange(true)) return;
+  context_.CountFailure(
+      "long_stalls",
+      fmt::format("a page fault on CPU {} took {:.1f} s or more, where accepting {} MiB "
+                  "takes {:.1f} s",
+                  cpu, absl::ToDoubleSeconds(took), platform_.step() >> 20, absl::ToDoubleSeconds(cost)));
+}
+
+void Faults::WatchPending(const std::vector<int>& cpus) {
+  for (size_t i = 0; i < cpus.size(); ++i) {
+    const uint64_t since = pending_[i].since, now = MonotonicNs();
+    if (since != 0 && since < now) Stalled(pending_[i], cpus[i], now - since);
+  }
+}
+
+std::vector<Sample> Faults::Watch(const std::vector<int>& cpus, const Until& until) {
   const uint64_t begin = Meminfo("Unaccepted").value_or(0);
   std::vector<Sample> samples{{MonotonicNs(), begin}};
   uint64_t last_fall = 0;  // time, or 0 if Unaccepted has not fallen yet
@@ -137,11 +201,45 @@ std::vector<Sample> Faults::Watch(const Until& until) {
     }
     samples.push_back(sample);
     context_.SetCounter("unaccepted", static_cast<double>(sample.unaccepted), "By");
-    if (sample.unaccepted <= until.unaccepted || (last_fall != 0 && sample.ns - last_fall > kStillNs)) break;
+    audit_.Check();
+    WatchPending(cpus);
+    if (begin != 0 && sample.unaccepted <= until.unaccepted) break;
+    if (last_fall != 0 && sample.ns - last_fall > kStillNs) break;
   }
   stop_ = true;
   return samples;
 }
+
+// Takes random CPUs offline and back online while threads fault in memory.
+class CpuChurn {
+ public:
+  CpuChurn(Context& context, const Faults& faults)
+      : context_(context), faults_(faults), thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+ private:
+  void Run(const std::stop_token& stop) {
+    std::vector<int> cpus = HotpluggableCpus();
+    std::minstd_rand random(context_.seed());
+    while (!cpus.empty() && !stop.stop_requested() && !context_.Over()) {
+      if (!faults_.running()) {
+        std::this_thread::sleep_for(absl::ToChronoNanoseconds(kSampling));
+        continue;
+      }
+      const auto cpu = cpus.begin() + static_cast<std::ptrdiff_t>(random() % cpus.size());
+      context_.Progress();
+      if (!SwitchCpu(context_, *cpu, false).ok()) continue;
+      if (SwitchCpu(context_, *cpu, true).ok()) {
+        context_.Count("cpu_cycles");
+      } else {
+        cpus.erase(cpu);
+      }
+    }
+  }
+
+  Context& context_;
+  const Faults& faults_;
+  std::jthread thread_;
+};
 
 // Returns the CPU of each thread: one thread per CPU if `threads` is 0.
 std::vector<int> Spread(uint64_t threads) {
@@ -151,30 +249,102 @@ std::vector<int> Spread(uint64_t threads) {
   return spread;
 }
 
-void JudgeSpeedup(Context& context, const Platform& platform, size_t threads, double one, double all) {
-  if (one <= 0 || all <= 0) {
-    context.SkipPart("speed-up: too little memory was accepted to measure a rate");
+// Returns how much memory each of `threads` threads can fault in.
+uint64_t Room(uint64_t threads) {
+  const uint64_t available = Meminfo("MemAvailable").value_or(0);
+  return (available > kReserve ? available - kReserve : 0) / threads;
+}
+
+// Judges whether more than one CPU accepted memory at a time. How much faster all CPUs are than one depends on the
+// host's free cores as well, which the guest does not know.
+void JudgeParallel(Context& context, const Platform& platform, size_t threads) {
+  if (!platform.emulated()) {
+    context.SkipPart("parallel acceptance: hardware does not show how many CPUs accept memory simultaneously");
     return;
   }
-  const double speedup = all / one;
-  context.SetCounter("speedup", speedup);
-  const double wanted = static_cast<double>(context.Integer("minSpeedupPercent")) / 100;
+  const uint64_t most = platform.Read().most_cpus;
+  context.SetCounter("cpus_accepting", static_cast<double>(most));
   if (platform.unit() > kAllocatorChunk) {
-    context.SkipPart(
-        "speed-up check: a unit is larger than the page allocator's chunk, so threads wait for each other");
+    context.SkipPart("parallel acceptance: a unit is larger than the page allocator's chunk, so threads wait for it");
   } else if (threads < kLeastThreads) {
     context.SkipPart(
-        fmt::format("speed-up check: requires {} threads, found {} (fewer may have to wait for each other anyway)",
+        fmt::format("parallel acceptance: requires {} threads, found {} (fewer may have to wait for each "
+                    "other anyway)",
                     kLeastThreads, threads));
-  } else {
-    context.SetCounter("speedup_shortfall", std::max(0.0, wanted - speedup));
+  } else if (most == 0) {
+    context.SkipPart("parallel acceptance: no memory was accepted");
+  } else if (most == 1) {
+    context.CountFailure("serialised", fmt::format("{} threads faulted in unaccepted memory, but never more than one "
+                                                   "CPU accepted any",
+                                                   threads));
   }
+}
+
+// The kernel accepted all memory while booting: judges that, and faults in memory to see that none is left to accept.
+Result RunEager(Context& context, const Platform& platform, Faults& faults) {
+  const std::vector<int> cpus = Spread(context.Integer("threads"));
+  const Account account = platform.Read();
+  context.SetCounter("accepted", static_cast<double>(account.accepted), "By");
+  context.SetCounter("boot_acceptance", absl::ToDoubleSeconds(account.boot), "s");
+  JudgeParallel(context, platform, PresentCpus().size());
+  context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
+  const auto rate = faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {});
+  if (!rate.ok()) return Result::Error(MessageOf(rate.status()));
+  return Result::Ok();
+}
+
+// Accepts the last pages while CPUs go offline and come back.
+Status RunLastPages(Context& context, Prefill& prefill, Faults& faults, const std::vector<int>& cpus) {
+  if (!context.Bool("cpuHotplug")) return absl::OkStatus();
+  if (HotpluggableCpus().empty()) {
+    context.SkipPart("CPU hotplug near the last page: no CPU can be taken offline (CONFIG_HOTPLUG_CPU)");
+    return absl::OkStatus();
+  }
+  const uint64_t left = context.Integer("lastPages");
+  context.Activity("accepting memory except for the last pages");
+  const uint64_t before = Meminfo("Unaccepted").value_or(0);
+  LK_RETURN_IF_ERROR(prefill.Reserve(left));
+  const uint64_t after = Meminfo("Unaccepted").value_or(0);
+  context.SetCounter("reserved", static_cast<double>(before - std::min(before, after)), "By");
+  context.SetCounter("unaccepted_at_churn", static_cast<double>(after), "By");
+  context.SetCounter("cpu_cycles", 0);
+  context.Activity("accepting the last pages under CPU hotplug");
+  const CpuChurn churn(context, faults);
+  return faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {}).status();
 }
 
 // Sets the threshold of the soft-lockup watchdog to suit the emulated cost of acceptance. 0 leaves it unchanged.
 Status SetWatchdog(absl::Duration threshold) {
   if (threshold == absl::ZeroDuration()) return absl::OkStatus();
   return WriteFile(kWatchdogThreshold, fmt::format("{}", absl::ToInt64Seconds(threshold)));
+}
+
+Result RunLazy(Context& context, const Platform& platform, Prefill& prefill, Audit& audit, Faults& faults) {
+  const std::vector<int> cpus = Spread(context.Integer("threads"));
+  const uint64_t begin = Meminfo("Unaccepted").value_or(0);
+  double one = 0;
+  if (cpus.size() > 1) {
+    context.Activity("faulting in memory with one thread");
+    const auto rate = faults.Run({cpus[0]}, Room(1), {begin - begin / 4, BootNow() + context.Left() / 3});
+    if (!rate.ok()) return Result::Error(MessageOf(rate.status()));
+    one = *rate;
+    context.SetCounter("rate_one", one, "By/s");
+  }
+  context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
+  if (const Status status = prefill.Reserve(); !status.ok()) return Result::Error(MessageOf(status));
+  platform.ResetMostCpus();
+  const absl::Time end = context.Bool("cpuHotplug") ? BootNow() + context.Left() / 2 : absl::InfiniteFuture();
+  const auto all =
+      faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {context.Integer("lastPages"), end});
+  if (!all.ok()) return Result::Error(MessageOf(all.status()));
+  if (context.cancelled()) return Result::Ok();
+  context.SetCounter("rate_all", *all, "By/s");
+  if (one > 0 && *all > 0) context.SetCounter("speedup", *all / one);
+  JudgeParallel(context, platform, cpus.size());
+  if (const Status status = RunLastPages(context, prefill, faults, cpus); !status.ok())
+    return Result::Error(MessageOf(status));
+  audit.ReportRetries();
+  return Result::Ok();
 }
 
 }  // namespace
@@ -185,51 +355,25 @@ Result Run(Context& context) {
   const bool huge = context.Text("pageSize") == "THP";
   if (huge && access(kTransparentHugePages, F_OK) != 0)
     return Result::Skip("the kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
-  const std::vector<int> cpus = Spread(context.Integer("threads"));
   if (platform->emulated()) {
     context.SetEmulated();
     if (const Status status = SetWatchdog(context.Duration("watchdogThresh")); !status.ok()) {
       context.SkipPart("soft lockups: " + MessageOf(status));
     }
   }
-  if (context.Bool("collide") && platform->unit() <= kAllocatorChunk) {
-    context.SkipPart(platform->emulated() ? fmt::format("collisions: units are {} KiB; boot with lk_unaccepted=4G,128M",
-                                                        platform->unit() >> 10)
-                                          : "collisions: hardware does not report the size of its units");
-  }
-
-  context.Activity("reserving memory that is already accepted");
-  const Prefill prefill;
-  const uint64_t begin = Meminfo("Unaccepted").value_or(0);
-  context.SetCounter("unaccepted_at_start", static_cast<double>(begin), "By");
+  if (platform->harness()) context.SetHarness();
+  context.SetCounter("unaccepted_at_start", static_cast<double>(Meminfo("Unaccepted").value_or(0)), "By");
   context.SetCounter("accepted", 0, "By");
-  context.SetCounter("threads", static_cast<double>(cpus.size()));
-  const auto room = [](uint64_t threads) {
-    const uint64_t available = Meminfo("MemAvailable").value_or(0);
-    return (available > kReserve ? available - kReserve : 0) / threads;
-  };
+  context.SetCounter("threads", static_cast<double>(Spread(context.Integer("threads")).size()));
 
-  Faults faults(context, *platform, huge);
-  double one = 0;
-  if (cpus.size() > 1) {
-    context.Activity("faulting in memory with one thread");
-    const auto rate = faults.Run({cpus[0]}, room(1), {begin - begin / 4, BootNow() + context.Left() / 3});
-    if (!rate.ok()) return Result::Error(MessageOf(rate.status()));
-    one = *rate;
-    context.SetCounter("rate_one", one, "By/s");
-  }
-  context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
-  const auto all = faults.Run(cpus, std::min(context.Integer("perThread"), room(cpus.size())), {});
-  if (!all.ok()) return Result::Error(MessageOf(all.status()));
-  context.SetCounter("rate_all", *all, "By/s");
-
-  if (context.cancelled()) return Result::Ok();
-  if (cpus.size() > 1) {
-    JudgeSpeedup(context, *platform, cpus.size(), one, *all);
-  } else {
-    context.SkipPart("speed-up: only one CPU");
-  }
-  return Result::Ok();
+  Audit audit(context, *platform);
+  Faults faults(context, *platform, audit, huge);
+  if (platform->eager()) return RunEager(context, *platform, faults);
+  context.Activity("reserving memory that is already accepted");
+  Prefill prefill;
+  // If this fails, the first threads have to use up the accepted memory themselves, which takes longer.
+  if (const Status status = prefill.Reserve(); !status.ok()) context.SkipPart("prefill: " + MessageOf(status));
+  return RunLazy(context, *platform, prefill, audit, faults);
 }
 
 }  // namespace lk::agent::unaccepted_memory

@@ -28,10 +28,10 @@ struct ArchFeature {
   const char* feature;
 };
 constexpr ArchFeature kArchs[] = {
-    {"x86_64", "iommu:intel"},       {"x86_64", "iommu:virtio"},       {"x86_64", "memory:dimm"},
-    {"x86_64", "memory:virtio-mem"}, {"x86_64", "watchdog:i6300esb"},  {"aarch64", "iommu:smmuv3"},
-    {"aarch64", "iommu:virtio"},     {"aarch64", "memory:virtio-mem"}, {"aarch64", "memory:dimm"},
-    {"aarch64", "gic:v3"},
+    {"x86_64", "iommu:intel"},   {"x86_64", "iommu:amd"},         {"x86_64", "iommu:virtio"},
+    {"x86_64", "memory:dimm"},   {"x86_64", "memory:virtio-mem"}, {"x86_64", "watchdog:i6300esb"},
+    {"aarch64", "iommu:smmuv3"}, {"aarch64", "iommu:virtio"},     {"aarch64", "memory:virtio-mem"},
+    {"aarch64", "memory:dimm"},  {"aarch64", "gic:v3"},
 };
 
 constexpr unsigned long kFirstGoodQemu = 8000000;

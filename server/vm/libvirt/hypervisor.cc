@@ -10,6 +10,7 @@
 #include "server/vm/domain_xml.h"
 #include "server/vm/libvirt/connection.h"
 #include "server/vm/libvirt/console.h"
+#include "server/vm/libvirt/delays.h"
 #include "server/vm/libvirt/error.h"
 #include "server/vm/libvirt/event_loop.h"
 #include "server/vm/libvirt/lifecycle.h"
@@ -158,14 +159,89 @@ class LibvirtHypervisor final : public Hypervisor {
     if (!alias.starts_with(kDimmAlias) || !HasMemoryDevice(xml, alias)) {
       return WithFault(absl::NotFoundError(fmt::format("{} has no memory device {}", name, alias)), Fault::kOurs);
     }
-    const Device device{name, alias};
+    return Detach(domain.get(), {name, alias});
+  }
+
+  Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
+    LK_ASSIGN_OR_RETURN(const auto device, VirtioMemXml(xml, bytes));
+    if (virDomainUpdateDeviceFlags(domain.get(), device.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
+      return LastError("cannot resize virtio-mem");
+    }
+    return absl::OkStatus();
+  }
+
+  Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const ScratchDisk& disk,
+                    unsigned number) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    const auto alias = DiskAlias(number);
+    LK_ASSIGN_OR_RETURN(const auto before, XmlOf(domain.get()));
+    if (HasDisk(before, alias)) {
+      const auto status = Detach(domain.get(), {name, alias});
+      // The guest may have lost the disk in the meantime.
+      LK_ASSIGN_OR_RETURN(const auto after, XmlOf(domain.get()));
+      if (HasDisk(after, alias)) {
+        return status.ok() ? WithFault(absl::InternalError(alias + " is still attached"), Fault::kHost) : status;
+      }
+    }
+    if (virDomainAttachDeviceFlags(domain.get(), DiskXml(profile, disk, number).c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
+      return LastError("cannot attach " + alias);
+    }
+    return absl::OkStatus();
+  }
+
+  Status InjectNmi(const std::string& name) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    return libvirt::InjectNmi(domain.get());
+  }
+
+  StatusOr<std::vector<Vcpu>> VcpuState(const std::string& name) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    return ReadVcpus(domain.get());
+  }
+
+  StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string& name) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    return ReadDelays(domain.get());
+  }
+
+  Status DumpMemory(const std::string& name, const std::filesystem::path& path) override {
+    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
+    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
+    int state = VIR_DOMAIN_NOSTATE;
+    if (virDomainGetState(domain.get(), &state, nullptr, 0) < 0) return LastError(name);
+    LK_RETURN_IF_ERROR(BeginPause(name));
+    auto status = libvirt::DumpMemory(domain.get(), path, here_);
+    EndPause(name, state == VIR_DOMAIN_RUNNING ? kEventTime : absl::ZeroDuration());
+    return status;
+  }
+
+ private:
+  using Device = std::pair<std::string, std::string>;  // VM, alias
+
+  // A VM whose events and console are being followed. Used only on the event loop's thread.
+  struct Vm {
+    std::unique_ptr<Console> console;
+    bool paused = false;  // it has been reported as paused
+    bool ended = false;
+  };
+
+  // Asks the guest to release the device, and waits until it has done so or refused.
+  Status Detach(virDomain* domain, const Device& device) {
+    const auto& alias = device.second;
     {
       MutexLock lock(&detach_mutex_);
       if (!detaching_.emplace(device, std::nullopt).second) {
         return WithFault(absl::FailedPreconditionError(alias + " is already being detached"), Fault::kOurs);
       }
     }
-    const bool asked = virDomainDetachDeviceAlias(domain.get(), alias.c_str(), VIR_DOMAIN_AFFECT_LIVE) == 0;
+    const bool asked = virDomainDetachDeviceAlias(domain, alias.c_str(), VIR_DOMAIN_AFFECT_LIVE) == 0;
     auto refusal = asked ? absl::OkStatus() : LastError("cannot detach " + alias);
     MutexLock lock(&detach_mutex_);
     std::optional<bool>& removed = detaching_[device];
@@ -184,48 +260,6 @@ class LibvirtHypervisor final : public Hypervisor {
     }
     return absl::OkStatus();
   }
-
-  Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override {
-    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
-    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
-    LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
-    LK_ASSIGN_OR_RETURN(const auto device, VirtioMemXml(xml, bytes));
-    if (virDomainUpdateDeviceFlags(domain.get(), device.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
-      return LastError("cannot resize virtio-mem");
-    }
-    return absl::OkStatus();
-  }
-
-  Status InjectNmi(const std::string& name) override {
-    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
-    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
-    return libvirt::InjectNmi(domain.get());
-  }
-
-  StatusOr<std::vector<Vcpu>> VcpuState(const std::string& name) override {
-    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
-    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
-    return ReadVcpus(domain.get());
-  }
-
-  Status DumpMemory(const std::string& name, const std::filesystem::path& path) override {
-    LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
-    LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
-    int state = VIR_DOMAIN_NOSTATE;
-    if (virDomainGetState(domain.get(), &state, nullptr, 0) < 0) return LastError(name);
-    LK_RETURN_IF_ERROR(BeginPause(name));
-    auto status = libvirt::DumpMemory(domain.get(), path, here_);
-    EndPause(name, state == VIR_DOMAIN_RUNNING ? kEventTime : absl::ZeroDuration());
-    return status;
-  }
-
- private:
-  // A VM whose events and console are being followed. Used only on the event loop's thread.
-  struct Vm {
-    std::unique_ptr<Console> console;
-    bool paused = false;  // it has been reported as paused
-    bool ended = false;
-  };
 
   Status Create(virConnect* connection, const VmSpec& spec, const std::string& xml, bool follow, ConsoleSink sink) {
     const DomainHandle domain(virDomainCreateXML(connection, xml.c_str(), follow ? 0 : VIR_DOMAIN_START_PAUSED));
@@ -384,7 +418,6 @@ class LibvirtHypervisor final : public Hypervisor {
   Mutex detach_mutex_;
   // Devices that guests have been asked to release, and the outcome: true if removed, false if refused, nullopt if not
   // known yet.
-  using Device = std::pair<std::string, std::string>;  // VM, alias
   std::map<Device, std::optional<bool>> detaching_ ABSL_GUARDED_BY(detach_mutex_);
 };
 

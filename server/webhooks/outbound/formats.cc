@@ -57,6 +57,7 @@ Json RunJson(const campaign::Run& run) {
           {"verdict", std::string(ToString(run.verdict))},
           {"reason", run.reason.substr(0, kMaxText)},
           {"emulated", run.emulated},
+          {"harness", run.harness},
           {"findings", std::move(findings)}};
 }
 

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 
 #include "agent/scenarios/crash_hotplug/crash_header.h"
+#include "agent/scenarios/crash_hotplug/memory_blocks.h"
 #include "agent/scenarios/crash_hotplug/uevent.h"
 
 namespace lk::agent::crash_hotplug {
@@ -100,25 +102,39 @@ TEST(CoreHeader, RejectsOtherAndTruncatedData) {
   EXPECT_FALSE(ParseCoreHeader(executable).ok());
 }
 
-std::optional<MemoryEvent> Parse(std::string_view text) {
+std::optional<HotplugEvent> Parse(std::string_view text) {
   return ParseUevent(text);
 }
 
-TEST(Uevent, ParsesAMemoryBlockEvent) {
+TEST(Uevent, ParsesEventsForMemoryBlocksAndCpus) {
   using namespace std::string_view_literals;
-  const auto event = Parse("online@/devices/system/memory/memory40\0ACTION=online\0SUBSYSTEM=memory\0"sv);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->action, "online");
-  EXPECT_EQ(event->block, 40u);
+  const auto block = Parse("online@/devices/system/memory/memory40\0ACTION=online\0SUBSYSTEM=memory\0"sv);
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->device, HotplugEvent::Device::kMemoryBlock);
+  EXPECT_EQ(block->action, "online");
+  EXPECT_EQ(block->number, 40u);
+  const auto cpu = Parse("offline@/devices/system/cpu/cpu3\0ACTION=offline\0SUBSYSTEM=cpu\0"sv);
+  ASSERT_TRUE(cpu);
+  EXPECT_EQ(cpu->device, HotplugEvent::Device::kCpu);
+  EXPECT_EQ(cpu->action, "offline");
+  EXPECT_EQ(cpu->number, 3u);
 }
 
 TEST(Uevent, RejectsOtherEvents) {
   using namespace std::string_view_literals;
-  EXPECT_FALSE(Parse("add@/devices/system/cpu/cpu1\0"sv));
+  EXPECT_FALSE(Parse("add@/devices/system/cpu/cpufreq\0"sv));
+  EXPECT_FALSE(Parse("add@/devices/system/cpu/cpu1/cache\0"sv));
   EXPECT_FALSE(Parse("add@/devices/system/memory/memory\0"sv));
   EXPECT_FALSE(Parse("add@/devices/system/memory/memory4x\0"sv));
   EXPECT_FALSE(Parse("libudev\0\xfe\xed\xca\xfe"sv));
   EXPECT_FALSE(Parse(""));
+}
+
+TEST(MemoryBlocks, OnlyPagesThatCannotBeMovedAndSignalsExcuseARefusal) {
+  for (const int error : {EBUSY, EAGAIN, EINTR}) EXPECT_TRUE(MayStayOnline(absl::ErrnoToStatus(error, ""))) << error;
+  for (const int error : {EINVAL, ENOMEM, EPERM, EHWPOISON, ENOENT, EIO}) {
+    EXPECT_FALSE(MayStayOnline(absl::ErrnoToStatus(error, ""))) << error;
+  }
 }
 
 }  // namespace

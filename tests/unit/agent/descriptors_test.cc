@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "agent/scenarios/trigger.h"
@@ -15,6 +16,9 @@ namespace lk {
 namespace {
 
 using testing::Contains;
+using testing::IsEmpty;
+using testing::MatchesRegex;
+using testing::Not;
 using Parameter = v1::ScenarioDescriptor::Parameter;
 
 // Whether a value has the form that the parameter's type requires.
@@ -62,10 +66,41 @@ TEST_P(Descriptor, HasValidProbesInvariantsAndHostActions) {
   std::set<std::string> probes;
   for (const auto& probe : GetParam().probes()) EXPECT_TRUE(probes.insert(probe.name()).second) << probe.name();
   for (const auto& invariant : GetParam().invariants()) {
-    EXPECT_FALSE(invariant.log_literal().empty() && invariant.counter().empty()) << invariant.name();
+    EXPECT_FALSE(invariant.log_literal().empty() && invariant.counter().empty() && invariant.kind().empty())
+        << invariant.name();
   }
   for (const std::string& action : GetParam().host_actions()) {
-    EXPECT_THAT((std::set<std::string>{"attach_dimm", "detach_dimm", "resize_virtio_mem"}), Contains(action));
+    EXPECT_THAT((std::set<std::string>{"attach_dimm", "detach_dimm", "resize_virtio_mem", "replug_disk"}),
+                Contains(action));
+  }
+}
+
+// The patches of a mutant are mutant_NAME.cocci and mutant_NAME.*.cocci.
+TEST_P(Descriptor, StatesTheSymptomsOfEachMutant) {
+  std::set<std::string> invariants, proven, mutants, patched;
+  for (const auto& invariant : GetParam().invariants()) invariants.insert(invariant.name());
+  for (const auto& patch : GetParam().mutant()) {
+    patched.insert(patch.name().substr(std::strlen("mutant_"), patch.name().find('.') - std::strlen("mutant_")));
+  }
+  for (const auto& mutant : GetParam().mutants()) {
+    EXPECT_TRUE(mutants.insert(mutant.name()).second) << mutant.name();
+    EXPECT_THAT(mutant.name(), MatchesRegex("[a-z][a-z_]{0,19}"));
+    EXPECT_FALSE(mutant.summary().empty()) << mutant.name();
+    EXPECT_THAT(mutant.symptoms(), Not(IsEmpty())) << mutant.name();
+    for (const auto& symptom : mutant.symptoms()) {
+      if (!symptom.invariant().empty()) {
+        EXPECT_THAT(invariants, Contains(symptom.invariant())) << mutant.name();
+        EXPECT_EQ(symptom.kinds_size() + symptom.functions_size(), 0) << mutant.name();
+        proven.insert(symptom.invariant());
+        continue;
+      }
+      EXPECT_THAT(symptom.kinds(), Not(IsEmpty())) << mutant.name();
+      EXPECT_THAT(symptom.functions(), Not(IsEmpty())) << mutant.name() << ": kinds alone would match too much";
+    }
+  }
+  EXPECT_EQ(mutants, patched);
+  if (!mutants.empty()) {
+    EXPECT_EQ(proven, invariants) << "a mutant has to break each invariant";
   }
 }
 

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "agent/scenarios/gic_lpi_hotplug/boot_cpus.h"
 #include "agent/scenarios/gic_lpi_hotplug/churn.h"
 #include "agent/scenarios/gic_lpi_hotplug/interrupts.h"
 #include "agent/scenarios/gic_lpi_hotplug/lpi_tables.h"
+#include "agent/scenarios/gic_lpi_hotplug/reserved_memory.h"
 
 namespace lk::agent::gic_lpi_hotplug {
 namespace {
@@ -48,38 +50,90 @@ Rows ToRows(uint32_t boot, const std::vector<PendingTable>& tables) {
   return rows;
 }
 
+std::vector<std::string> Counters(const std::vector<Fault>& faults) {
+  std::vector<std::string> counters;
+  for (const Fault& fault : faults) counters.push_back(fault.counter);
+  return counters;
+}
+
 TEST(JudgeTables, RowsHaveACellForEachColumn) {
   EXPECT_EQ(ToRow(2, {1, true, 0x1f0000}).size(), TableColumns().size());
   EXPECT_THAT(ToRow(2, {1, true, 0x1f0000}), ElementsAre("2", "1", "reserved", "0x1f0000"));
   EXPECT_THAT(ToRow(0, {0, false, 0}), ElementsAre("0", "0", "allocated", "0x0"));
 }
 
-TEST(JudgeTables, AcceptsCorrectTables) {
-  const std::vector<PendingTable> first = {{0, false, 0x10000}, {1, false, 0x20000}};
-  EXPECT_EQ(Judge(0, {0, 1}, first, {}), Faults());
-  const std::vector<PendingTable> second = {{0, true, 0x10000}, {1, true, 0x20000}};
-  EXPECT_EQ(Judge(1, {0, 1}, second, ToRows(0, first)), Faults());
+TEST(JudgeTables, AcceptsTablesThatAreAllocatedOnceAndThenInherited) {
+  const PendingTable first = {0, false, 0x10000}, second = {1, false, 0x20000};
+  EXPECT_THAT(Counters(Judge(0, second, {first}, {})), IsEmpty());
+  EXPECT_THAT(Counters(Judge(1, {1, true, 0x20000}, {{0, true, 0x10000}}, ToRows(0, {first, second}))), IsEmpty());
+}
+
+TEST(JudgeTables, AcceptsANewTableOfACpuThatWasNotOnlineBefore) {
+  EXPECT_THAT(Counters(Judge(1, {3, false, 0x40000}, {}, ToRows(0, {{0, false, 0x10000}}))), IsEmpty());
 }
 
 TEST(JudgeTables, CountsEachFault) {
-  const Rows earlier = ToRows(0, {{0, false, 0x10000}, {1, false, 0x20000}, {2, false, 0x30000}});
-  EXPECT_EQ(Judge(1, {0, 1, 2}, {{0, true, 0x10000}, {2, true, 0x30000}}, earlier), (Faults{.missing = 1}));
-  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, false, 0x20000}}, earlier), (Faults{.not_reserved = 1}));
-  EXPECT_EQ(Judge(1, {0, 1}, {{0, true, 0x10000}, {1, true, 0x30000}}, earlier), (Faults{.moved = 1}));
-  EXPECT_EQ(Judge(1, {0}, {{0, true, 0x10000}, {0, true, 0x10000}}, earlier), (Faults{.duplicate = 1}));
-  EXPECT_EQ(Judge(0, {0}, {{0, false, 0}}, {}), (Faults{.at_zero = 1}));
-  EXPECT_EQ(Judge(2, {0}, {{0, true, 0x10000}}, earlier), (Faults{.moved = 1}))
-      << "the address is compared only with that in the previous boot";
+  const Rows earlier = ToRows(0, {{0, false, 0x10000}, {1, false, 0x20000}});
+  EXPECT_THAT(Counters(Judge(0, {0, false, 0}, {}, {})), ElementsAre("tables_at_zero"));
+  EXPECT_THAT(Counters(Judge(1, {1, true, 0x30000}, {}, earlier)), ElementsAre("tables_moved"));
+  EXPECT_THAT(Counters(Judge(1, {1, false, 0x30000}, {}, earlier)), ElementsAre("tables_not_reserved", "tables_moved"));
+  EXPECT_THAT(Counters(Judge(1, {1, true, 0x20000}, {{1, true, 0x20000}}, earlier)), ElementsAre("tables_said_again"));
+  EXPECT_THAT(Counters(Judge(2, {1, false, 0x30000}, {}, earlier)), IsEmpty())
+      << "a table is compared only with that in the previous boot";
+}
+
+TEST(JudgeTables, SaysWhichTableIsWrong) {
+  const std::vector<Fault> faults = Judge(1, {1, true, 0x30000}, {}, ToRows(0, {{1, false, 0x20000}}));
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_EQ(faults[0].what, "CPU 1: reserved table at 0x30000; before kexec at 0x20000");
+}
+
+TEST(JudgeTables, CountsOnlineCpusWithoutATable) {
+  const std::vector<Fault> faults = Missing({0, 1, 2}, {{0, true, 0x10000}, {2, true, 0x30000}});
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_EQ(faults[0].counter, "tables_missing");
+  EXPECT_THAT(faults[0].what, testing::StartsWith("CPU 1 "));
+}
+
+// ---- reserved memory ---------------------------------------------------------------------------
+
+TEST(ParseMemblock, ParsesRangesWithAndWithoutNodes) {
+  EXPECT_EQ(ParseMemblock("   0: 0x0000000040000000..0x00000000bfffffff    0 NONE\n"
+                          "   1: 0x0000000100000000..0x000000013fffffff    0 NOMAP\n"),
+            (Ranges{{0x40000000, 0xc0000000}, {0x100000000, 0x140000000}}));
+  EXPECT_EQ(ParseMemblock("   0: 0x0000000000000000..0x000000000000ffff\n"), (Ranges{{0, 0x10000}}));
+  EXPECT_EQ(ParseMemblock(""), Ranges());
+  EXPECT_EQ(ParseMemblock("   0: 0x1000\n   1: 0xzz..0x10\n"), Ranges());
+}
+
+TEST(Misplaced, AcceptsNewReservationsInMemory) {
+  const Ranges memory = {{0x40000000, 0x80000000}};
+  EXPECT_EQ(Misplaced({memory, {}}, {memory, {{0x40010000, 0x40020000}}}), Ranges());
+}
+
+TEST(Misplaced, ReturnsWhatIsAtZeroOrNotInMemory) {
+  const Ranges memory = {{0x40000000, 0x80000000}};
+  EXPECT_EQ(Misplaced({memory, {}}, {memory, {{0, 0x10000}}}), (Ranges{{0, 0x10000}}));
+  EXPECT_EQ(Misplaced({memory, {}}, {memory, {{0x7fff0000, 0x80010000}}}), (Ranges{{0x80000000, 0x80010000}}));
+  const Ranges from_zero = {{0, 0x80000000}};
+  EXPECT_EQ(Misplaced({from_zero, {}}, {from_zero, {{0, 0x10000}, {0x20000, 0x30000}}}), (Ranges{{0, 0x10000}}));
+}
+
+TEST(Misplaced, IgnoresWhatWasReservedBefore) {
+  const ReservedMemory memory = {{{0x40000000, 0x80000000}}, {{0, 0x10000}, {0x9000000, 0x9010000}}};
+  EXPECT_EQ(Misplaced(memory, memory), Ranges());
+}
+
+// ---- the next kernel's command line ------------------------------------------------------------
+
+TEST(WithBootCpus, ReplacesMaxcpus) {
+  EXPECT_EQ(WithBootCpus("console=ttyAMA0 maxcpus=2 quiet\n", 3), "maxcpus=3 console=ttyAMA0 quiet");
+  EXPECT_EQ(WithBootCpus("a maxcpus=2 -- b maxcpus=4", 1), "maxcpus=1 a -- b");
+  EXPECT_EQ(WithBootCpus("a maxcpus=2 b", 0), "a b");
+  EXPECT_EQ(WithBootCpus("", 2), "maxcpus=2");
 }
 
 // ---- CPU hotplug -------------------------------------------------------------------------------
-
-TEST(ParseCpuList, ParsesRangesAndNumbers) {
-  EXPECT_THAT(ParseCpuList("0-3,5,7-8\n"), ElementsAre(0, 1, 2, 3, 5, 7, 8));
-  EXPECT_THAT(ParseCpuList("0\n"), ElementsAre(0));
-  EXPECT_THAT(ParseCpuList(""), IsEmpty());
-  EXPECT_THAT(ParseCpuList("2,x"), ElementsAre(2));
-}
 
 TEST(MakeRound, GroupsCpusByPattern) {
   std::mt19937 random(1);

@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "agent/scenarios/iommu_invalidation/churn.h"
-#include "agent/scenarios/iommu_invalidation/idle.h"
+#include "agent/scenarios/iommu_invalidation/disks.h"
 #include "agent/scenarios/iommu_invalidation/invalidations.h"
 #include "agent/scenarios/iommu_invalidation/queue_latency.h"
+#include "agent/scenarios/iommu_invalidation/stamps.h"
+#include "agent/scenarios/iommu_invalidation/stuck.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {
@@ -50,9 +54,29 @@ TEST(Interrupts, ReturnsOnlyNumberedInterrupts) {
   EXPECT_THAT(ParseInterrupts(""), IsEmpty());
 }
 
-TEST(Idle, FindsUnchangedTotals) {
-  EXPECT_THAT(Idle({5, 7, 0}, {5, 8, 0}), ElementsAre(0, 2));
-  EXPECT_THAT(Idle({5, 7}, {6, 8}), IsEmpty());
+TEST(Stuck, IsACpuWhoseRequestsAreInFlightAndDoNotComplete) {
+  EXPECT_THAT(Stuck({{5, 4}, {7, 4}, {0, 0}}, {{5, 4}, {8, 4}, {0, 4}}), ElementsAre(0, 2));
+  EXPECT_THAT(Stuck({{5, 4}, {7, 4}}, {{6, 4}, {7, 0}}), IsEmpty()) << "a CPU whose thread has ended is not stuck";
+}
+
+TEST(Stamps, TellWhereDataCameFrom) {
+  std::vector<char> buffer(2 * kSector);
+  EXPECT_EQ(CheckBuffer(buffer.data(), buffer.size(), 1, 8), "") << "sectors that were never written";
+  ClearBuffer(buffer.data(), buffer.size());
+  EXPECT_EQ(CheckBuffer(buffer.data(), buffer.size(), 1, 8), "sector 8 did not arrive in the buffer");
+  StampBuffer(buffer.data(), buffer.size(), 1, 8);
+  EXPECT_EQ(CheckBuffer(buffer.data(), buffer.size(), 1, 8), "");
+  EXPECT_EQ(CheckBuffer(buffer.data(), buffer.size(), 2, 8),
+            "sector 8: expected 6c6b020000000008, found 6c6b010000000008");
+  EXPECT_NE(CheckBuffer(buffer.data(), buffer.size(), 1, 9), "");
+  ClearBuffer(buffer.data() + kSector, kSector);
+  EXPECT_EQ(CheckBuffer(buffer.data(), buffer.size(), 1, 8), "sector 9 did not arrive in the buffer");
+}
+
+TEST(Disks, AreNumberedByTheirSerials) {
+  EXPECT_EQ(ParseSerial("lk-scratch-12\n"), 12u);
+  EXPECT_EQ(ParseSerial("lk-scratch-"), std::nullopt);
+  EXPECT_EQ(ParseSerial("disk-1"), std::nullopt);
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "agent/scenarios/ipi_low_memory/ballast.h"
+#include "agent/scenarios/ipi_low_memory/caller.h"
+#include "agent/scenarios/ipi_low_memory/cross_calls.h"
 #include "agent/scenarios/ipi_low_memory/mtrr.h"
 
 namespace lk::agent::ipi_low_memory {
@@ -21,6 +25,25 @@ TEST(Ballast, TakesAndReleasesChunksToStayAtTheFloor) {
 TEST(Ballast, LimitsChunksTakenButNotChunksReleased) {
   EXPECT_EQ(ChunksToTake(uint64_t{64} << 30, kMiB), 64);
   EXPECT_EQ(ChunksToTake(0, 1024 * kMiB), -512);
+}
+
+TEST(Refused, ExcusesOnlyTheFailureOfTheCallsOwnAllocation) {
+  EXPECT_FALSE(Refused(0, false));
+  EXPECT_FALSE(Refused(0, true));
+  EXPECT_FALSE(Refused(kNotMade, false));
+  EXPECT_FALSE(Refused(ENOMEM, true));
+  EXPECT_TRUE(Refused(ENOMEM, false));
+  EXPECT_TRUE(Refused(EINVAL, true));
+}
+
+TEST(Mapping, ProtectsAndUnmapsItsPages) {
+  Mapping mapping;
+  EXPECT_FALSE(mapping.mapped());
+  ASSERT_TRUE(mapping.Map());
+  EXPECT_TRUE(mapping.mapped());
+  EXPECT_EQ(mapping.Protect(), 0);
+  EXPECT_EQ(mapping.Unmap(), 0);
+  EXPECT_FALSE(mapping.mapped());
 }
 
 TEST(Mtrr, ParsesPhysicalBits) {

@@ -32,6 +32,16 @@ TEST(Kmsg, DecodesEscapes) {
   EXPECT_EQ(ParseKmsgRecord("6,1,2,-;not hex \\xzz\n")->text, "not hex \\xzz");
 }
 
+TEST(Kmsg, CountsWhatWasOverwritten) {
+  std::optional<uint64_t> next = 0;  // from the oldest record
+  EXPECT_EQ(LostBefore(7, next), 7u) << "lost before the log was opened";
+  EXPECT_EQ(LostBefore(8, next), 0u);
+  EXPECT_EQ(LostBefore(12, next), 3u);
+  next = std::nullopt;  // from now on
+  EXPECT_EQ(LostBefore(100, next), 0u);
+  EXPECT_EQ(LostBefore(102, next), 1u);
+}
+
 TEST(Kmsg, RejectsMalformedRecords) {
   for (const char* text : {"", "6", "6,1,2", "6,1,2,-", "x,1,2,-;text", "6,1,;text"}) {
     EXPECT_FALSE(ParseKmsgRecord(text)) << text;

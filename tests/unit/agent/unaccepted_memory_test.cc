@@ -3,6 +3,7 @@
 
 #include "agent/scenarios/meminfo.h"
 #include "agent/scenarios/unaccepted_memory/acceptance.h"
+#include "agent/scenarios/unaccepted_memory/audit.h"
 #include "agent/scenarios/unaccepted_memory/prefill.h"
 
 namespace lk::agent::unaccepted_memory {
@@ -22,6 +23,14 @@ TEST(AcceptanceRate, RequiresTwoFalls) {
   EXPECT_EQ(AcceptanceRate({}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 5}}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 4}, {2 * kSecond, 4}}), 0);
+}
+
+TEST(Unaccounted, IsTheDifferenceBeyondTheSlack) {
+  EXPECT_EQ(Unaccounted(64 * kMiB, 100 * kMiB, 40 * kMiB, 16 * kMiB), 0u);
+  EXPECT_EQ(Unaccounted(64 * kMiB, 100 * kMiB, 100 * kMiB, 16 * kMiB), 48 * kMiB);
+  EXPECT_EQ(Unaccounted(0, 100 * kMiB, 40 * kMiB, 16 * kMiB), 44 * kMiB);
+  // Unaccepted may even rise.
+  EXPECT_EQ(Unaccounted(0, 40 * kMiB, 100 * kMiB, 0), 0u);
 }
 
 TEST(Meminfo, MatchesWholeNames) {
@@ -57,7 +66,7 @@ TEST(AcceptedFree, CountsOnlyZonesWithUnacceptedMemory) {
       "    cpu: 0\n"
       "              count:    5\n"
       "              high:     378\n";
-  EXPECT_EQ(ParseAcceptedFree(kZones), uint64_t{10000 - 4096 - 300} * 4096);
+  EXPECT_EQ(ParseAcceptedFree(kZones), uint64_t{10000 - 4096 - 400} * 4096);
   EXPECT_EQ(ParseAcceptedFree(""), 0u);
 }
 

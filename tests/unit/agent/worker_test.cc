@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests the worker's side: messages from a trigger arrive at the supervisor's end of the channel.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,6 +73,14 @@ TEST_F(ContextTest, StoresProgressAndActivityInSharedMemory) {
   EXPECT_EQ(state_.Activity(), "short");
 }
 
+TEST_F(ContextTest, KeepsTheLastRowsOfATable) {
+  for (const char* cell : {"a", "b", "c"}) context_.AddRow("table", {"column"}, {cell});
+  context_.KeepLastRows("table", 3);
+  EXPECT_EQ(context_.RowsOf("table"), (Rows{{"a"}, {"b"}, {"c"}}));
+  context_.KeepLastRows("table", 2);
+  EXPECT_EQ(context_.RowsOf("table"), (Rows{{"b"}, {"c"}}));
+}
+
 TEST_F(ContextTest, IgnoresDuplicateSkippedParts) {
   context_.SkipPart("a: no");
   context_.SkipPart("a: no");
@@ -97,6 +106,17 @@ TEST_F(ContextTest, MatchesRepliesToHostActions) {
     reply.set_id(next.id());
     reply.set_error("no slot free");
     context_.OnHostActionReply(reply);
+    reply.set_id(Receive().host_action().id());
+    reply.set_error("dimm0: the guest refused to release it");
+    reply.set_refused_by_guest(true);
+    context_.OnHostActionReply(reply);
+    const v1::HostActionRequest last = Receive().host_action();
+    EXPECT_TRUE(last.has_replug_disk());
+    EXPECT_EQ(last.replug_disk().disk(), 3u);
+    reply.set_id(last.id());
+    reply.clear_error();
+    reply.set_refused_by_guest(false);
+    context_.OnHostActionReply(reply);
   });
   const auto attached = context_.AttachDimm(uint64_t{1} << 30, absl::Minutes(1));
   ASSERT_TRUE(attached.ok()) << attached.status();
@@ -105,6 +125,8 @@ TEST_F(ContextTest, MatchesRepliesToHostActions) {
   const auto refused = context_.ResizeVirtioMem(uint64_t{2} << 30, absl::Minutes(1));
   EXPECT_TRUE(absl::IsAborted(refused.status()));
   EXPECT_EQ(refused.status().message(), "no slot free");
+  EXPECT_TRUE(absl::IsFailedPrecondition(context_.DetachDimm("dimm0", absl::Minutes(1)).status()));
+  EXPECT_TRUE(context_.ReplugDisk(3, absl::Minutes(1)).ok());
 }
 
 TEST_F(ContextTest, HostActionStopsOnTimeoutAndCancellation) {
@@ -123,6 +145,38 @@ TEST(Channel, DeliversPendingMessagesAndThenReportsTheClosedEnd) {
   EXPECT_TRUE(ReceiveMessage(channel.second.get(), message).ok());
   EXPECT_TRUE(absl::IsOutOfRange(ReceiveMessage(channel.second.get(), message)));
   EXPECT_FALSE(SendMessage(channel.second.get(), message).ok());
+}
+
+TEST(Channel, KeepsMessagesUntilTheOtherProcessReads) {
+  auto [ours, theirs] = *MakeChannel();
+  ASSERT_EQ(fcntl(ours.get(), F_SETFL, O_NONBLOCK), 0);
+  PendingMessages pending;
+  uint64_t sent = 0;
+  for (; pending.empty(); ++sent) {
+    v1::ControllerMessage message;
+    message.mutable_host_action()->set_id(sent);
+    message.mutable_host_action()->set_alias(std::string(64 << 10, 'x'));
+    pending.Add(message);
+    pending.SendTo(ours.get());
+  }
+  for (uint64_t id = 0; id < sent; ++id) {
+    v1::ControllerMessage message;
+    ASSERT_TRUE(ReceiveMessage(theirs.get(), message).ok());
+    EXPECT_EQ(message.host_action().id(), id);
+    pending.SendTo(ours.get());
+  }
+  EXPECT_TRUE(pending.empty());
+}
+
+TEST(Channel, DropsMessagesForAProcessThatIsGone) {
+  auto [ours, theirs] = *MakeChannel();
+  theirs.reset();
+  PendingMessages pending;
+  v1::ControllerMessage message;
+  message.mutable_finish();
+  pending.Add(message);
+  pending.SendTo(ours.get());
+  EXPECT_TRUE(pending.empty());
 }
 
 }  // namespace

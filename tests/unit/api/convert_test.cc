@@ -155,6 +155,7 @@ campaign::Run HungRun() {
                       .seconds = 0}};
   run.paused_seconds = 12;
   run.steal_seconds = 0.25;
+  run.delay_seconds = 1.5;
   return run;
 }
 
@@ -170,6 +171,7 @@ TEST(Convert, RunsIncludeThePostMortem) {
   EXPECT_EQ(proto.post_mortem(1).outcome(), "skipped");
   EXPECT_EQ(proto.paused_seconds(), 12);
   EXPECT_EQ(proto.steal_seconds(), 0.25);
+  EXPECT_EQ(proto.delay_seconds(), 1.5);
 }
 
 TEST(Convert, TablesAreTruncated) {
@@ -226,6 +228,10 @@ TEST(Convert, ACampaignListsItsMutants) {
     runs[i].reason = "because";
     runs[i].control = i < 2;
   }
+  runs[0].symptom = "invariant";
+  runs[0].mutation = "mutex";
+  runs[0].unmutated = "k3";
+  runs[2].sibling = true;
   v1::Campaign proto = ToProto(campaign::Campaign{}, campaign::Count(runs));
   EXPECT_EQ(proto.counts().controls(), 2u);
   EXPECT_EQ(proto.counts().total(), 1u);
@@ -242,6 +248,8 @@ TEST(Convert, ACampaignListsItsMutants) {
   EXPECT_EQ(proto.mutants(0).kernel_id(), "k1");
   EXPECT_EQ(proto.mutants(0).kernel(), "6.12-m1");
   EXPECT_EQ(proto.mutants(0).scenario(), "swarm");
+  EXPECT_EQ(proto.mutants(0).mutation(), "mutex");
+  EXPECT_EQ(proto.runs(0).symptom(), "invariant");
   EXPECT_EQ(proto.mutants(0).state(), "killed");
   EXPECT_EQ(proto.mutants(0).reason(), "because");
   EXPECT_EQ(proto.mutants(0).run_ids(0), "c0-1");

@@ -12,7 +12,7 @@ using testing::Not;
 
 TEST(GuestTimeouts, FireInOrder) {
   for (const double factor : {1.0, 3.0}) {
-    const GuestTimeouts timeouts = TimeoutsFor(factor);
+    const GuestTimeouts timeouts = TimeoutsFor(factor, Detectors::kEarly);
     EXPECT_GE(timeouts.rcu, absl::Seconds(3));   // the minimum that the kernel accepts
     EXPECT_LE(timeouts.rcu, absl::Seconds(21));  // and the maximum for an expedited grace period
     EXPECT_LE(timeouts.csd, timeouts.rcu);
@@ -40,6 +40,27 @@ TEST(GuestTimeouts, ArePassedToTheKernelInItsUnits) {
   EXPECT_THAT(arm, Not(HasSubstr("nmi")));
   // With a fractional factor, seconds remain whole.
   EXPECT_THAT(DetectorCmdline(Arch::kAarch64, TimeoutsFor(1.4)), HasSubstr("rcu_cpu_stall_timeout=6 "));
+}
+
+TEST(GuestTimeouts, OfDistributionsAreTheKernelsDefaults) {
+  const GuestTimeouts timeouts = TimeoutsFor(1, Detectors::kDistribution);
+  EXPECT_THAT(DetectorCmdline(Arch::kX86_64, timeouts),
+              HasSubstr("smp.csd_lock_timeout=5000 rcupdate.rcu_cpu_stall_timeout=21 "
+                        "rcupdate.rcu_exp_cpu_stall_timeout=21000 watchdog_thresh=10 "
+                        "sysctl.kernel.hung_task_timeout_secs=120 sysctl.kernel.hung_task_check_interval_secs=30 "
+                        "workqueue.watchdog_thresh=30"));
+  EXPECT_GE(timeouts.csd + timeouts.silence, timeouts.hung_task * 1.25);
+  EXPECT_EQ(Longest(timeouts), timeouts.silence);
+}
+
+TEST(GuestTimeouts, AStallHasLastedForItsDetectorsTimeout) {
+  const GuestTimeouts timeouts = TimeoutsFor(1);
+  EXPECT_EQ(TimeoutOf(detect::Kind::kSoftLockup, timeouts), absl::Seconds(6));
+  EXPECT_EQ(TimeoutOf(detect::Kind::kHardLockup, timeouts), absl::Seconds(3));
+  EXPECT_EQ(TimeoutOf(detect::Kind::kRcuStall, timeouts), absl::Seconds(4));
+  EXPECT_EQ(TimeoutOf(detect::Kind::kHungTask, timeouts), absl::Seconds(8));
+  EXPECT_EQ(TimeoutOf(detect::Kind::kHang, timeouts), absl::Seconds(10));
+  EXPECT_EQ(TimeoutOf(detect::Kind::kCommandTimeout, timeouts), absl::Seconds(3));
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ TEST(HostNeeds, FollowFromTheProfile) {
   arm.arch = Arch::kAarch64;
   arm.iommu = Iommu{.model = Iommu::Model::kSmmuv3};
   EXPECT_THAT(HostNeeds(arm), ElementsAre("arch:aarch64", "iommu:smmuv3"));
+  profile.iommu = Iommu{.model = Iommu::Model::kAmd};
+  EXPECT_THAT(HostNeeds(profile), ElementsAre("arch:x86_64", "iommu:amd", "memory:dimm"));
   arm.iommu->model = Iommu::Model::kVirtio;
   EXPECT_THAT(HostNeeds(arm), ElementsAre("arch:aarch64", "iommu:virtio"));
 }

@@ -33,6 +33,7 @@ KernelBuild Kernel(std::string id, Arch arch, std::vector<std::string> symbols =
   kernel.release = "6.12.1";
   kernel.arch = arch;
   kernel.config_sha256 = "known";
+  kernel.config["BLK_DEV_INITRD"] = "y";
   for (std::string& symbol : symbols) kernel.config[std::move(symbol)] = "y";
   return kernel;
 }
@@ -128,7 +129,43 @@ TEST(Expand, RunsMutantsFirstAndOnlyWithTheirScenario) {
   EXPECT_EQ(expand()[4], "km plain rest 1");
 }
 
-TEST(WithoutRuns, GivesTheReason) {
+TEST(Expand, FindsTheUnmutatedKernelOfAMutantByItsLabels) {
+  KernelBuild mutant = Kernel("km", Arch::kX86_64, {"CRASH_HOTPLUG"});
+  mutant.labels = {{"mutant", "swarm"}, {"mutation", "mutex"}, {"mutant-of", "lab-1"}, {"build", "lab-2"}};
+  KernelBuild base = Kernel("kb", Arch::kX86_64, {"CRASH_HOTPLUG"});
+  base.labels = {{"build", "lab-1"}};
+  KernelBuild arm = Kernel("ka", Arch::kAarch64, {"CRASH_HOTPLUG"});
+  arm.labels = {{"build", "lab-1"}};
+  Campaign campaign = TwoByTwo();
+  campaign.spec.repeats = 1;
+  campaign.spec.profiles.pop_back();
+  const auto expand = [&](const std::vector<KernelBuild>& kernels) {
+    return Expand(campaign, kernels, AllDescriptors(), kNow, Hex());
+  };
+  for (const campaign::Run& run : expand({mutant, Kernel("kx", Arch::kX86_64), arm, base})) {
+    EXPECT_EQ(run.mutation, run.control ? "mutex" : "") << run.id;
+    EXPECT_EQ(run.unmutated, run.control ? "kb" : "") << run.id;
+    EXPECT_EQ(run.sibling, run.kernel_id == "kb" && run.scenario == "swarm") << run.id;
+  }
+  for (const campaign::Run& run : expand({mutant, arm})) EXPECT_EQ(run.unmutated, "") << run.id;
+}
+
+TEST(NotesOn, WarnsOfMutantsThatWillProveNothing) {
+  KernelBuild mutant = Kernel("km", Arch::kX86_64, {"CRASH_HOTPLUG"});
+  mutant.labels = {{"mutant", "swarm"}, {"mutant-of", "lab-1"}};
+  Campaign campaign = TwoByTwo();
+  campaign.spec.profiles.pop_back();
+  const auto notes = [&] {
+    return NotesOn(campaign.spec, {mutant}, Expand(campaign, {mutant}, AllDescriptors(), kNow, Hex()));
+  };
+  EXPECT_THAT(notes(), ElementsAre("the mutant 6.12.1 will prove nothing: the same kernel without the mutation (label "
+                                   "build=lab-1) is not in the campaign"));
+  mutant.labels.erase("mutant-of");
+  EXPECT_THAT(notes(), ElementsAre("the mutant 6.12.1 will prove nothing: it has no label mutant-of, which names the "
+                                   "same kernel without the mutation"));
+}
+
+TEST(NotesOn, GivesTheReasonWhyAKernelHasNoRuns) {
   KernelBuild stranger = Kernel("ks", Arch::kX86_64);
   stranger.labels["mutant"] = "another";
   Campaign campaign = TwoByTwo();
@@ -136,7 +173,7 @@ TEST(WithoutRuns, GivesTheReason) {
   const std::vector<KernelBuild> kernels = {stranger, Kernel("ka", Arch::kAarch64), Kernel("kx", Arch::kX86_64)};
   const auto runs = Expand(campaign, kernels, AllDescriptors(), kNow, Hex());
   EXPECT_THAT(
-      WithoutRuns(campaign.spec, kernels, runs),
+      NotesOn(campaign.spec, kernels, runs),
       ElementsAre("6.12.1 has no runs: it is a mutant of another, a scenario that the campaign does not run on x86_64",
                   "6.12.1 has no runs: the campaign runs no scenario on aarch64"));
 }
@@ -257,6 +294,23 @@ TEST(Words, RoundTrip) {
   EXPECT_EQ(ParseOutcome("skipped").value(), PostMortemStep::Outcome::kSkipped);
   EXPECT_EQ(std::string(ParseBlame("me").status().message()),
             "invalid blame \"me\" (expected one of kernel, test, infrastructure)");
+}
+
+TEST(WhyUnbootable, NamesWhatTheInitramfsNeeds) {
+  KernelBuild kernel = Kernel("k1", Arch::kX86_64, {"CRASH_HOTPLUG"});
+  EXPECT_EQ(WhyUnbootable(kernel), "");
+  kernel.config.erase("BLK_DEV_INITRD");
+  EXPECT_EQ(WhyUnbootable(kernel), "6.12.1 lacks CONFIG_BLK_DEV_INITRD, so it cannot boot lk-agent's initramfs");
+  const auto runs = Expand(TwoByTwo(), {kernel}, {Rest(), Swarm()}, kNow, Hex());
+  ASSERT_FALSE(runs.empty());
+  for (const campaign::Run& run : runs) {
+    EXPECT_EQ(run.state, RunState::kDone);
+    EXPECT_EQ(run.verdict, Verdict::kMiss);
+    EXPECT_EQ(run.blame, Blame::kInfrastructure);
+    EXPECT_EQ(run.reason, WhyUnbootable(kernel));
+  }
+  kernel.config.clear();
+  EXPECT_EQ(WhyUnbootable(kernel), "") << "the configuration is unknown";
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ campaign::Run DoneRun(const std::string& kernel, const std::string& scenario, Ve
 campaign::Run ControlRun(const std::string& kernel, const std::string& scenario, Verdict verdict) {
   campaign::Run run = DoneRun(kernel, scenario, verdict);
   run.control = true;
+  if (verdict == Verdict::kFail) run.symptom = "invariant";
   return run;
 }
 // The same cells, to be run again.
@@ -82,6 +83,14 @@ TEST(RunsToRepeat, IncludeControlsThatSurvivedOrWhoseScenarioFailed) {
       DoneRun("a", "y", Verdict::kSkip),         DoneRun("a", "z", Verdict::kPass)};
   EXPECT_THAT(CellWords(RunsToRepeat(earlier, Expanded(earlier), true)),
               ElementsAre("killed x 1", "survived y 1", "a x 1"));
+}
+
+TEST(RunsToRepeat, IncludeTheSiblingsOfControls) {
+  campaign::Run sibling = DoneRun("base", "x", Verdict::kPass);
+  sibling.sibling = true;
+  const std::vector<campaign::Run> earlier = {ControlRun("survived", "x", Verdict::kPass), sibling,
+                                              DoneRun("other", "x", Verdict::kPass)};
+  EXPECT_THAT(CellWords(RunsToRepeat(earlier, Expanded(earlier), true)), ElementsAre("survived x 1", "base x 1"));
 }
 
 TEST(KernelsOf, ListsEachKernelOnceInOrder) {

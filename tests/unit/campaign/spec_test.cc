@@ -71,6 +71,8 @@ spec:
   repeats: 3
   retries: { error: 2, fail: 1 }
   positiveControls: require
+  detectors: distribution
+  transient: { soft_lockup: ignore, csd_stall: fail, rcu_stall: fail }
   onHang: { nmi: false, dump: true }
   maxParallel: 4
   deadline: 90min
@@ -107,6 +109,11 @@ spec:
   EXPECT_EQ(spec.profiles[1].machine, "virt");
   EXPECT_EQ(spec.profiles[1].iommu->model, Iommu::Model::kSmmuv3);
 
+  EXPECT_EQ(spec.detectors, Detectors::kDistribution);
+  EXPECT_THAT(spec.transient.ignored, ElementsAre(detect::Kind::kSoftLockup));
+  EXPECT_THAT(CampaignSpec().transient.ignored, ElementsAre(detect::Kind::kRcuStall));
+  EXPECT_EQ(CampaignSpec().detectors, Detectors::kEarly);
+
   ASSERT_EQ(spec.scenarios.size(), 2u);
   const ScenarioUse& swarm = spec.scenarios[0];
   EXPECT_EQ(swarm.duration, absl::Seconds(45));
@@ -130,7 +137,7 @@ spec:
                                                                 "fix is queued", absl::CivilDay(2027, 3, 31)}));
   ASSERT_EQ(result.notify_places.size(), 1u);
   EXPECT_EQ(result.notify_places[0].path, "spec.notify[0]");
-  EXPECT_EQ(result.notify_places[0].line, 28u);
+  EXPECT_EQ(result.notify_places[0].line, 30u);
 }
 
 TEST(Spec, HasDefaults) {
@@ -205,6 +212,10 @@ TEST(Spec, ReportsEachMistake) {
       {File("{ name: a, iommu: { model: smmuv3 } }"), "7:34 spec.profiles[0].iommu.model", "requires arch aarch64"},
       {File("{ name: a, arch: aarch64, iommu: { model: intel } }"), "7:49 spec.profiles[0].iommu.model",
        "requires arch x86_64"},
+      {File("{ name: a, arch: aarch64, iommu: { model: amd } }"), "7:49 spec.profiles[0].iommu.model",
+       "requires arch x86_64"},
+      {File("{ name: a, iommu: { model: amd, cachingMode: true } }"), "7:52 spec.profiles[0].iommu.cachingMode",
+       "requires model intel"},
       {File("{ name: a, iommu: { model: virtio, intremap: true } }"), "7:52 spec.profiles[0].iommu.intremap",
        "model intel"},
       {File("{ name: a, iommu: { model: intel, intremap: yes } }"), "7:51 spec.profiles[0].iommu.intremap",
@@ -247,6 +258,11 @@ TEST(Spec, ReportsEachMistake) {
        "uses up all the memory of profile \"a\""},
       {File("{ name: a }", "rest", "  repeats: 0\n"), "10:12 spec.repeats", "from 1"},
       {File("{ name: a }", "rest", "  positiveControls: maybe\n"), "10:21 spec.positiveControls", "auto, require, off"},
+      {File("{ name: a }", "rest", "  detectors: late\n"), "10:14 spec.detectors", "early, distribution"},
+      {File("{ name: a }", "rest", "  transient: { csd_stall: pass }\n"), "10:27 spec.transient.csd_stall",
+       "fail, ignore"},
+      {File("{ name: a }", "rest", "  transient: { hung_task: fail }\n"), "10:16 spec.transient.hung_task",
+       "unknown key"},
       {File("{ name: a }", "rest", "  deadline: 0s\n"), "10:13 spec.deadline", "greater than 0"},
       {File("{ name: a }", "rest", "  onHang: nmi\n"), "10:11 spec.onHang", "a mapping"},
   };

@@ -66,6 +66,8 @@ TEST(Judge, FollowsTheEnding) {
       {Ended(Ending::Kind::kVmLost, "killed"), "error infrastructure", "VM lost: killed"},
       {Ended(Ending::Kind::kVmSilent, "no response within 10s"), "error infrastructure",
        "the hypervisor does not respond: no response within 10s"},
+      {Ended(Ending::Kind::kStarved, "30s of silence"), "error infrastructure",
+       "the host gave the VM too little CPU time: 30s of silence"},
       {Ended(Ending::Kind::kAgentLost, "the agent did not reconnect within 10s; the console was still printing"),
        "error test",
        "agent lost in rest: the agent did not reconnect within 10s; the console was still printing (seen by: agent)"},
@@ -115,6 +117,47 @@ TEST(Judge, DoesNotBlameTheKernelForACrashedVmWithoutEvidence) {
   AddFinding(run, From("hypervisor", Kind::kVmCrash, "VM crashed"), Rest());
   EXPECT_EQ(Words(Judge(run, Ended(Ending::Kind::kVmLost), Rest(), {})), "error infrastructure");
   EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {})), "error infrastructure");
+}
+
+TEST(Judge, DoesNotBlameTheKernelForPanicsOfTheImage) {
+  const auto judge = [](const std::string& title, const std::string& phase, const std::string& excerpt = "") {
+    campaign::Run run = Good();
+    Finding panic = Console(Kind::kPanic, "kernel panic: " + title, 100);
+    panic.fatal = true;
+    panic.phase = phase;
+    panic.excerpt = excerpt;
+    AddFinding(run, panic, Rest());
+    return Judge(run, Ended(Ending::Kind::kFatalFinding), Rest(), {});
+  };
+  for (const char* title :
+       {"VFS: Unable to mount root fs on unknown-block(NUM,NUM)",
+        "No working init found.  Try passing init= option to kernel.", "Requested init /init failed (error -NUM)."}) {
+    EXPECT_EQ(Words(judge(title, "booting")), "error test") << title;
+    EXPECT_EQ(Words(judge(title, "running")), "fail kernel") << title << ": it has booted once";
+  }
+  EXPECT_EQ(Words(judge("System is deadlocked on memory", "running")), "error test");
+  EXPECT_EQ(judge("System is deadlocked on memory", "running").reason,
+            "the guest has too little memory: kernel panic: System is deadlocked on memory (seen by: console)");
+}
+
+TEST(Judge, DeathByBadMemoryIsEvidence) {
+  const auto judge = [](const std::string& code) {
+    campaign::Run run = Good();
+    Finding panic = Console(Kind::kPanic, "kernel panic: Attempted to kill init!", 100);
+    panic.fatal = true;
+    panic.phase = "running";
+    panic.excerpt = "Kernel panic - not syncing: Attempted to kill init! exitcode=" + code + "\n";
+    AddFinding(run, panic, Rest());
+    return Judge(run, Ended(Ending::Kind::kFatalFinding), Rest(), {});
+  };
+  EXPECT_EQ(Words(judge("0x0000000b")), "unproven test");
+  EXPECT_EQ(Words(judge("0x00000007")), "unproven test");
+  EXPECT_EQ(Words(judge("0x00000100")), "error test");
+  EXPECT_THAT(judge("0x0000000b").reason, HasSubstr("memory that the kernel has corrupted would explain this"));
+
+  campaign::Run run = Good();
+  AddFinding(run, From("agent", Kind::kAgentLost, "trigger killed by SIGBUS"), Rest());
+  EXPECT_EQ(Words(Judge(run, Said("error", "the trigger's process died"), Rest(), {})), "unproven test");
 }
 
 TEST(Judge, RecordsALostAgentAndAHangOnce) {

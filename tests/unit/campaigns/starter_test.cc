@@ -47,7 +47,7 @@ class StarterTest : public testing::Test {
     kernel.release = release;
     kernel.arch = arch;
     kernel.config_sha256 = "5eed";
-    kernel.config = {{"SMP", "y"}};
+    kernel.config = {{"SMP", "y"}, {"BLK_DEV_INITRD", "y"}};
     EXPECT_TRUE(store_->PutKernel(kernel).ok());
   }
   // Marks the last campaign that was handed over, and all its runs, as finished with this verdict, and stores them.

@@ -78,6 +78,7 @@ inline v1::Run SampleHungRun() {
   v1::Run run = SampleRun("c00000000abc-9", "6.12.95", "crash_hotplug", "fail");
   run.set_paused_seconds(12);
   run.set_steal_seconds(0.25);
+  run.set_delay_seconds(1.5);
   const auto step = [&](const char* name, const char* outcome, const char* detail, double seconds) {
     v1::PostMortemStep& added = *run.add_post_mortem();
     added.set_step(name);

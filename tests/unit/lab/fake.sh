@@ -92,7 +92,7 @@ expression q;
  ...+>
  }
 COCCI
-cat >alpha/mutant_other.cocci <<'COCCI'
+cat >alpha/mutant_lock.other.cocci <<'COCCI'
 // Files: kernel/other.c
 @@
 @@
@@ -109,7 +109,7 @@ cat >alpha/mutant_other.cocci <<'COCCI'
  }
 COCCI
 # beta: a mutant with a rule that matches nothing.
-cat >beta/mutant.cocci <<'COCCI'
+cat >beta/mutant_calls.cocci <<'COCCI'
 // Files: kernel/other.c
 @@
 @@
@@ -124,5 +124,5 @@ COCCI
 # gamma: an emulation for a different kernel.
 echo 'int lk_gamma;' >gamma/emulation.c
 printf '// Files: kernel/absent.c\n@@\n@@\n-one()\n+two()\n' >gamma/emulation.cocci
-printf '// Files: kernel/other.c\n@@\n@@\n-one()\n+two()\n' >gamma/mutant.cocci
+printf '// Files: kernel/other.c\n@@\n@@\n-one()\n+two()\n' >gamma/mutant_calls.cocci
 cd "$work"

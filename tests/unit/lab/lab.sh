@@ -15,11 +15,12 @@ mutant=$(run --mutant alpha 2>err) || {
 }
 expect test "$(label "$mutant" build)" = "$(basename "$mutant")"
 expect test "$(label "$mutant" mutant)" = alpha
+expect test "$(label "$mutant" mutation)" = lock
 expect test "$(label "$mutant" emulates)" = alpha
 expect test "$(label "$mutant" source)" = tree
 expect test "$(label "$mutant" source-version)" = 6.99.1
 expect test "$(label "$mutant" config)" = "$(sha256sum "$mutant/.config" | head -c 12)"
-expect test "$(cat "$mutant/release")" = 6.99.1-lk-lab-mutant-alpha
+expect test "$(cat "$mutant/release")" = 6.99.1-lk-lab-mutant-alpha-lock
 expect grep -q FROM_DEFCONFIG "$mutant/.config"
 expect_not grep -q 'unlock(q)' "$mutant/arch/x86/boot/bzImage"
 
@@ -77,11 +78,11 @@ if command -v git >/dev/null; then
 fi
 
 # A mutant is not built if its patch does not apply, or if it requires a symbol that is not set.
-fails 1 'mutant.cocci matches nothing in kernel/other.c' run --mutant beta
+fails 1 'mutant_calls.cocci matches nothing in kernel/other.c' run --mutant beta
 expect_not grep -q building err
-fails 1 'the mutant of alpha requires CONFIG_FROM_DEFCONFIG' run --mutant alpha
+fails 1 'the mutant alpha/lock requires CONFIG_FROM_DEFCONFIG' run --mutant alpha
 expect_not grep -q building err
-fails 2 'expected one of alpha, beta, gamma' run --mutant delta
+fails 2 'expected one of alpha/lock, beta/calls, gamma/calls' run --mutant delta
 fails 2 'is not a kernel source tree: it has no Makefile' "$kernels/lab" --arch x86_64 --tree scenarios
 fails 2 'cannot be combined with --suite' run --suite sid
 echo passed

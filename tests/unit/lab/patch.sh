@@ -23,6 +23,7 @@ digest tree >lab
 find tree -type f -exec touch -d @1000000000 {} +
 run --mutant alpha >labels 2>/dev/null
 expect grep -qx 'mutant=alpha' labels
+expect grep -qx 'mutation=lock' labels
 expect_not grep -q 'unlock(q)' tree/kernel/queue.c
 expect grep -q 'hook(q);' tree/kernel/queue.c
 expect grep -q 'two()' tree/kernel/other.c
@@ -42,13 +43,13 @@ expect test "$(mtime tree/kernel/other.c)" != 1000000000
 digest tree | expect cmp -s - lab
 
 # A rule that matches nothing is reported, even if the rule before it matches; nothing is written.
-fails 1 'the mutant of beta does not apply to this tree: mutant.cocci matches nothing in kernel/other.c' run --mutant beta
+fails 1 'the mutant beta/calls does not apply to this tree: mutant_calls.cocci matches nothing in kernel/other.c' run --mutant beta
 expect grep -qx '  -three()' err
 expect grep -qx '  +four()' err
 expect_not grep -q -- '-one()' err
 # If an emulation does not apply, that is an error for its own scenario's mutant; for other mutants it is only skipped.
 fails 1 'the emulation of gamma does not apply to this tree: the tree has no kernel/absent.c (needed for x86_64)' run --mutant gamma
-fails 2 'expected one of alpha, beta, gamma' run --mutant delta
+fails 2 'expected one of alpha/lock, beta/calls, gamma/calls' run --mutant delta
 fails 2 'is not a kernel source tree' "$kernels/patch" scenarios
 run --check --mutant alpha >again 2>/dev/null
 expect cmp -s labels again

@@ -28,9 +28,9 @@ TEST_F(MetricsTest, RunsComeFromTheStore) {
   Save(Finished("c1-5", "6.12.1", Verdict::kError, true));
   const std::string cell = R"({kernel="6.12.1",arch="x86_64",profile="small",scenario="baseline")";
   EXPECT_THAT(Scrape(),
-              AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true"} 2)"),
-                    HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="false"} 1)"),
-                    HasSubstr("lk_runs_total" + cell + R"(,verdict="error",emulated="true"} 1)"),
+              AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true",harness="false"} 2)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="false",harness="false"} 1)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="error",emulated="true",harness="false"} 1)"),
                     HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.75"),
                     HasSubstr("lk_findings_total" + cell + R"(,kind="hard_lockup"} 1)"),
                     HasSubstr("lk_finding_titles_total" + cell + R"(,kind="hard_lockup",title="in f"} 1)"),
@@ -58,13 +58,17 @@ TEST_F(MetricsTest, ControlsDoNotCountInThePassRatio) {
   change.runs = {Finished("c1-1", "6.12.1-mutant", Verdict::kFail, true),
                  Finished("c1-2", "6.12.1", Verdict::kPass, true)};
   change.runs[0].control = true;
+  change.runs[0].symptom = "invariant";
+  change.runs[0].unmutated = change.runs[1].kernel_id = "k1";
+  change.runs[1].sibling = true;
   change.campaigns.emplace_back().id = "c1";
   change.campaigns[0].state = campaign::CampaignState::kFinished;
   ASSERT_TRUE(store_->Apply(change).ok());
   const std::string cell = R"({kernel="6.12.1-mutant",arch="x86_64",profile="small",scenario="baseline")";
-  EXPECT_THAT(Scrape(), AllOf(HasSubstr(R"(lk_mutants{kernel="6.12.1-mutant",scenario="baseline",state="killed"} 1)"),
-                              HasSubstr("lk_runs_total" + cell + R"(,verdict="fail",emulated="true"} 1)"),
-                              Not(HasSubstr("lk_kernel_pass_ratio" + cell))));
+  EXPECT_THAT(Scrape(),
+              AllOf(HasSubstr(R"(lk_mutants{kernel="6.12.1-mutant",scenario="baseline",state="killed"} 1)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="fail",emulated="true",harness="false"} 1)"),
+                    Not(HasSubstr("lk_kernel_pass_ratio" + cell))));
 }
 
 TEST_F(MetricsTest, FindingCountsBeforeItsRunIsFinished) {

@@ -18,9 +18,15 @@ TEST_F(MetricsTest, PromtoolFindsNoProblems) {
   AddKernel(run.kernel_release);
   run.findings.emplace_back().kind = detect::Kind::kSoftLockup;
   run.latencies["\u00e4\n"].Record(1);
-  run.control = true;
+  campaign::Run control = run;
+  control.id = "c1-2";
+  control.control = true;
+  control.symptom = "invariant";
+  control.unmutated = run.kernel_id = "k1";
+  run.verdict = campaign::Verdict::kPass;
+  run.sibling = true;
   store::Change change;
-  change.runs = {run};
+  change.runs = {run, control};
   change.campaigns.emplace_back().id = run.campaign_id;
   change.campaigns[0].state = campaign::CampaignState::kFinished;
   ASSERT_TRUE(store_->Apply(change).ok());

@@ -111,14 +111,15 @@ TEST_F(PushTest, PushesEachFinishedCampaignOnceInASeparateGroup) {
   EXPECT_THAT(gateway.Paths(),
               ElementsAre("/metrics/job/lk/instance/ci/campaign/c1", "/metrics/job/lk/instance/ci/campaign/c2"));
   const std::string cell = R"({kernel="6.12.1",arch="x86_64",profile="small",scenario="baseline")";
-  EXPECT_THAT(gateway.Body(), AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true"} 1)"),
-                                    HasSubstr("lk_runs_total" + cell + R"(,verdict="fail",emulated="true"} 2)"),
-                                    HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.5"),
-                                    HasSubstr(R"(title="WARNING in f"} 1)"), Not(HasSubstr("not the kernel")),
-                                    HasSubstr("lk_latency_seconds_count" + cell + R"(,probe="timer_wakeup"} 30)"),
-                                    HasSubstr(R"(verdict="pass",run="c2-2"} 1700000000)"),
-                                    HasSubstr("lk_kernel_order{kernel=\"6.12.1\""), HasSubstr("lk_build_info{"),
-                                    HasSubstr("lk_console_bytes_total 300")));
+  EXPECT_THAT(
+      gateway.Body(),
+      AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true",harness="false"} 1)"),
+            HasSubstr("lk_runs_total" + cell + R"(,verdict="fail",emulated="true",harness="false"} 2)"),
+            HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.5"), HasSubstr(R"(title="WARNING in f"} 1)"),
+            Not(HasSubstr("not the kernel")),
+            HasSubstr("lk_latency_seconds_count" + cell + R"(,probe="timer_wakeup"} 30)"),
+            HasSubstr(R"(verdict="pass",run="c2-2"} 1700000000)"), HasSubstr("lk_kernel_order{kernel=\"6.12.1\""),
+            HasSubstr("lk_build_info{"), HasSubstr("lk_console_bytes_total 300")));
   EXPECT_EQ(pusher.PushAll(), absl::OkStatus());
   EXPECT_EQ(gateway.Paths().size(), 2u);
 }

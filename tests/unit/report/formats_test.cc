@@ -86,6 +86,8 @@ TEST(Verdicts, OfAControlAreReversed) {
   run.control = true;
   run.state = RunState::kDone;
   run.verdict = Verdict::kFail;
+  EXPECT_EQ(ReportedControl(run).verdict, Verdict::kError) << "failed without a symptom of the mutant";
+  run.symptom = "invariant";
   EXPECT_EQ(ReportedControl(run).verdict, Verdict::kPass);
   run.verdict = Verdict::kPass;
   EXPECT_EQ(ReportedControl(run).verdict, Verdict::kUnproven);

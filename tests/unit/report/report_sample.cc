@@ -123,7 +123,8 @@ class Sample {
     host.kernel_release = "6.1.0-40-amd64";
     report_.scenarios["crash_hotplug"] = {
         .summary = "Memory hotplug events against readers of the crash kernel's segments",
-        .emulation = {"slow-host.cocci"}};
+        .emulation = {"slow-host.cocci"},
+        .harness = {}};
     report_.lk_version = "0.1.0";
     report_.written = absl::FromUnixSeconds(kBegin + 3600);
   }
@@ -191,11 +192,15 @@ CampaignReport SampleReport() {
   Run& killed = sample.Add(mutant, "crash_hotplug", "hotplug", Verdict::kFail);
   killed.control = true;
   killed.findings = {Lockup()};
+  killed.symptom = killed.findings[0].title;
+  killed.unmutated = old_kernel;
   Run& survived = sample.Add(mutant, "crash_hotplug", "iommu-strict", Verdict::kPass);
   survived.control = true;
 
   sample.Add(old_kernel, "baseline", "hotplug", Verdict::kPass).latencies["timer_wakeup"] = Latencies(90'000);
-  sample.Add(old_kernel, "crash_hotplug", "hotplug", Verdict::kPass).emulated = true;
+  Run& sibling = sample.Add(old_kernel, "crash_hotplug", "hotplug", Verdict::kPass);
+  sibling.emulated = true;
+  sibling.sibling = true;
   sample.Add(old_kernel, "crash_hotplug", "iommu-strict", Verdict::kUnproven).reason =
       "the mutant 6.12.95-lab-mutant survived this scenario on this profile";
   // Flaky: both results are kept.

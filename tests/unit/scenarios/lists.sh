@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../../.."
 # shellcheck disable=SC2086  # a pattern
 folders() { (cd agent/scenarios && printf '%s\n' $1) | cut -d/ -f1 | sort -u; }
 scenarios=$(folders '*/scenario.textproto')
-mutants=$(folders '*/mutant*.cocci')
+mutants=$(folders '*/mutant_*.cocci')
 
 status=0
 # compare FILE EXPECTED FOUND: the lists contain one name per line.

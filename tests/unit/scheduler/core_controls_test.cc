@@ -17,12 +17,38 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// "c-1" is the control for the other runs.
+// "c-1" is the control for the other runs, which are its siblings.
 CampaignAdded WithControl(int runs = 2) {
   CampaignAdded added = MakeCampaign("c", runs);
-  added.runs[0].control = true;
-  added.runs[0].kernel_release = "6.12-mutant";
+  for (Run& run : added.runs) {
+    run.kernel_id = "k0";
+    run.sibling = true;
+  }
+  Run& control = added.runs[0];
+  control.control = true;
+  control.sibling = false;
+  control.kernel_id = "k1";
+  control.kernel_release = "6.12-mutant";
+  control.mutation = "panic";
+  control.unmutated = "k0";
   return added;
+}
+
+// A scenario with a mutant that panics in "crash_here".
+v1::ScenarioDescriptor WithMutant() {
+  v1::ScenarioDescriptor descriptor = Descriptor();
+  v1::ScenarioDescriptor::Mutant& mutant = *descriptor.add_mutants();
+  mutant.set_name("panic");
+  v1::ScenarioDescriptor::Symptom& symptom = *mutant.add_symptoms();
+  symptom.add_kinds("panic");
+  symptom.add_functions("crash_here");
+  return descriptor;
+}
+
+Finding PanicHere() {
+  Finding panic = Panic();
+  panic.function = "crash_here";
+  return panic;
 }
 
 void Boot(World& world, const std::string& id) {
@@ -49,7 +75,7 @@ World::Lines Pass(World& world, const std::string& id) {
 
 World::Lines Fail(World& world, const std::string& id) {
   Boot(world, id);
-  world.Step(ReportSeen{id, Panic()});
+  world.Step(ReportSeen{id, PanicHere()});
   return End(world, id, VmGone::How::kCrashed);
 }
 
@@ -59,7 +85,7 @@ World::Lines Break(World& world, const std::string& id) {
 }
 
 TEST(Controls, APassWaitsForItsControlWithoutAVm) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   world.Step(WithControl());
   EXPECT_THAT(Pass(world, "c-2"), ElementsAre("save c-2 finishing", "save c-2 finishing", "release c-2"));
   EXPECT_THAT(world.run("c-2").journal, Contains(HasSubstr("waiting for its positive controls")));
@@ -77,8 +103,48 @@ TEST(Controls, APassWaitsForItsControlWithoutAVm) {
   EXPECT_EQ(world.core.NextDeadline(), absl::InfiniteFuture());
 }
 
+TEST(Controls, AMutantThatFailsOtherwiseProvesNothing) {
+  World world({MakeHost("h1")}, WithMutant());
+  world.Step(WithControl());
+  Pass(world, "c-2");
+  Boot(world, "c-1");
+  world.Step(ReportSeen{"c-1", Panic()});
+  EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done unproven"));
+  EXPECT_EQ(world.run("c-1").symptom, "");
+  EXPECT_THAT(world.run("c-1").reason, HasSubstr("not a symptom of the mutant, seen after the trigger began (expected "
+                                                 "panic in crash_here)"));
+  EXPECT_THAT(world.run("c-2").reason, HasSubstr("(run c-1: failed without a symptom of the mutant)"));
+}
+
+TEST(Controls, AMutantThatFailsBeforeTheTriggerBeginsProvesNothing) {
+  World world({MakeHost("h1")}, WithMutant());
+  world.Step(WithControl());
+  Pass(world, "c-2");
+  world.Step(ImageReady{"c-1", 0.5});
+  world.Step(VmStarted{"c-1", 0.25});
+  world.Step(ReportSeen{"c-1", PanicHere()});
+  EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done unproven"));
+  EXPECT_EQ(world.run("c-1").verdict, Verdict::kFail);
+}
+
+TEST(Controls, AKilledMutantProvesNothingIfItsSiblingFails) {
+  World world({MakeHost("h1")}, WithMutant());
+  CampaignAdded added = WithControl(3);
+  added.runs[2].kernel_id = "k2";
+  added.runs[2].sibling = false;
+  world.Step(added);
+  EXPECT_THAT(Fail(world, "c-1"), Contains("save c-1 done fail"));
+  EXPECT_EQ(world.run("c-1").symptom, "kernel panic: simulated");
+  Pass(world, "c-3");
+  EXPECT_EQ(world.run("c-3").state, RunState::kAwaitingControls) << "it waits for the sibling as well";
+  EXPECT_THAT(Fail(world, "c-2"), Contains("save c-3 done unproven"));
+  EXPECT_EQ(world.run("c-3").reason,
+            "the mutant 6.12-mutant proves nothing: the same kernel without the mutation fails as well (run c-2)");
+  EXPECT_TRUE(world.run("c-3").doubted);
+}
+
 TEST(Controls, WaitingDoesNotCountTowardsMaxParallel) {
-  World world({MakeHost("h1", 4)});
+  World world({MakeHost("h1", 4)}, WithMutant());
   CampaignAdded added = WithControl(3);
   added.campaign.spec.max_parallel = 2;
   world.Step(added);
@@ -86,7 +152,7 @@ TEST(Controls, WaitingDoesNotCountTowardsMaxParallel) {
 }
 
 TEST(Controls, APassIsUnprovenIfAControlSurvives) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   world.Step(WithControl());
   EXPECT_THAT(Pass(world, "c-1"), Contains("save c-1 done pass"))
       << "the verdict of the control itself does not change";
@@ -97,7 +163,7 @@ TEST(Controls, APassIsUnprovenIfAControlSurvives) {
 }
 
 TEST(Controls, OnlyPassesAreDoubted) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   CampaignAdded added = WithControl();
   added.campaign.spec.retries_error = 0;
   world.Step(added);
@@ -107,7 +173,7 @@ TEST(Controls, OnlyPassesAreDoubted) {
 }
 
 TEST(Controls, AreRetriedUntilTheyAreConclusive) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   CampaignAdded added = WithControl();
   added.campaign.spec.retries_fail = 1;
   world.Step(added);
@@ -120,7 +186,7 @@ TEST(Controls, AreRetriedUntilTheyAreConclusive) {
 }
 
 TEST(Controls, AreInconclusiveAfterTheLastAttempt) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   world.Step(WithControl());
   Pass(world, "c-2");
   Break(world, "c-1");
@@ -130,7 +196,7 @@ TEST(Controls, AreInconclusiveAfterTheLastAttempt) {
 }
 
 TEST(Controls, CountOnlyForTheirProfile) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   CampaignAdded added = WithControl(3);
   added.campaign.spec.profiles.push_back(added.campaign.spec.profiles[0]);
   added.campaign.spec.profiles[1].name = "other";
@@ -144,7 +210,7 @@ TEST(Controls, CountOnlyForTheirProfile) {
 TEST(Controls, CanBeRequired) {
   v1::ScenarioDescriptor descriptor = Descriptor();
   for (const bool has_mutant : {false, true}) {
-    if (has_mutant) descriptor.add_mutant();
+    if (has_mutant) descriptor.add_mutants();
     World world({MakeHost("h1")}, descriptor);
     CampaignAdded added = MakeCampaign("c", 1);
     added.campaign.spec.positive_controls = campaign::PositiveControls::kRequire;
@@ -154,7 +220,7 @@ TEST(Controls, CanBeRequired) {
 }
 
 TEST(Controls, AControlThatCannotRunIsIgnored) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   CampaignAdded added = WithControl();
   added.runs[0].state = RunState::kDone;
   added.runs[0].verdict = Verdict::kSkip;
@@ -163,7 +229,7 @@ TEST(Controls, AControlThatCannotRunIsIgnored) {
 }
 
 TEST(Controls, ACancelledCampaignDoesNotWaitForThem) {
-  World world;
+  World world({MakeHost("h1")}, WithMutant());
   world.Step(WithControl());
   Pass(world, "c-2");
   Boot(world, "c-1");
@@ -193,23 +259,23 @@ TEST(Controls, TheDeadlineEndsTheWait) {
 }
 
 TEST(Controls, TheWaitSurvivesARestart) {
-  World old;
+  World old({MakeHost("h1")}, WithMutant());
   old.Step(WithControl());
   Pass(old, "c-2");
   Boot(old, "c-1");
-  Restarted world(old);
+  Restarted world(old, WithMutant());
   EXPECT_EQ(world.core.Allocated().at("h1").first, 2u);
   EXPECT_EQ(world.run("c-2").state, RunState::kAwaitingControls);
   world.Step(VmReattached{"c-1"});
-  world.Step(ReportSeen{"c-1", Panic()});
+  world.Step(ReportSeen{"c-1", PanicHere()});
   EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done pass"));
 }
 
 TEST(Controls, TheirResultsSurviveARestart) {
-  World old;
+  World old({MakeHost("h1")}, WithMutant());
   old.Step(WithControl());
   Pass(old, "c-1");
-  Restarted world(old);
+  Restarted world(old, WithMutant());
   world.Step(VmGone{"c-2", VmGone::How::kMissing, ""});
   world.Step(ConsoleEnded{"c-2"});
   Boot(world, "c-2.2");

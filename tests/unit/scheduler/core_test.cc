@@ -29,7 +29,8 @@ TEST(Core, TakesARunFromTheQueueToPass) {
   KmsgSeen seen;
   seen.canary = "nonce-c-1";
   EXPECT_THAT(world.Said("c-1", seen), ElementsAre("save c-1 running", "ack c-1/1 1"));
-  EXPECT_THAT(world.Said("c-1", Heartbeat{7, "spinning", {}}), ElementsAre("save c-1 running", "ack c-1/1 2"));
+  EXPECT_THAT(world.Said("c-1", Heartbeat{7, "spinning", {}}),
+              ElementsAre("save c-1 running", "ack c-1/1 2", "delays c-1"));
   world.now += absl::Seconds(20);
   EXPECT_THAT(world.Said("c-1", AgentDone{"ok", "", 9, {}}),
               ElementsAre("save c-1 finishing", "ack c-1/1 3", "finish c-1"));

@@ -22,7 +22,7 @@ TEST(Live, AReportIsAnnouncedImmediatelyAndAgainWhenItIsComplete) {
   World world;
   world.ToRunning();
   EXPECT_THAT(world.Step(ReportBegan{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup")}),
-              ElementsAre("save c-1 running"));
+              ElementsAre("save c-1 running", "delays c-1"));
   EXPECT_THAT(world.announced, ElementsAre("open: BUG: soft lockup"));
   EXPECT_THAT(world.run().findings, IsEmpty());
   world.Step(ReportSeen{"c-1", Report(Kind::kSoftLockup, "BUG: soft lockup in f")});
@@ -165,6 +165,72 @@ TEST(Witness, TheKernelIsNotBlamedForADeadAgent) {
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kError);
   EXPECT_EQ(world.run().blame, Blame::kTest);
+}
+
+// Runs a guest whose cross-CPU call stalls; the kernel prints that it is over after the report is complete.
+campaign::Run WithTransientStall(campaign::TransientStalls transient, bool over = true) {
+  CampaignAdded added = WithoutRetries();
+  added.campaign.spec.transient = std::move(transient);
+  World world;
+  world.ToRunning(added);
+  world.BringCanary();
+  const std::string title = "BUG: CSD lock stall in handler";
+  world.Step(ReportSeen{"c-1", Report(Kind::kCsdStall, title, 700)});
+  Finding by_agent = Report(Kind::kCsdStall, title);
+  by_agent.start_offset = by_agent.end_offset = 0;
+  world.Step(ReportSeen{"c-1", by_agent, Witness::kAgent});
+  if (over) world.Step(ReportOver{"c-1", 700});
+  world.Step(ReportOver{"c-1", 999});  // of no report
+  world.Step(ReportSeen{"c-1", by_agent, Witness::kAgent});
+  world.Said("c-1", AgentDone{"ok", "", 5, {}});
+  world.Gone();
+  return world.run();
+}
+
+TEST(Transient, StallsFailARunUnlessTheCampaignIgnoresThem) {
+  const campaign::Run held = WithTransientStall({});
+  EXPECT_EQ(held.verdict, Verdict::kFail);
+  ASSERT_EQ(held.findings.size(), 1u);
+  EXPECT_TRUE(held.findings[0].transient);
+  EXPECT_FALSE(held.findings[0].tolerated);
+
+  const campaign::Run ignored = WithTransientStall({{Kind::kCsdStall}});
+  EXPECT_EQ(ignored.verdict, Verdict::kPass) << ignored.reason;
+  EXPECT_TRUE(ignored.findings.at(0).transient);
+  EXPECT_TRUE(ignored.findings.at(0).tolerated);
+
+  const campaign::Run not_over = WithTransientStall({{Kind::kCsdStall}}, false);
+  EXPECT_EQ(not_over.verdict, Verdict::kFail);
+  EXPECT_FALSE(not_over.findings.at(0).transient);
+}
+
+TEST(Transient, AnRcuStallThatEndedBeforeItsDumpIsIgnored) {
+  World world;
+  world.ToRunning(WithoutRetries());
+  world.BringCanary();
+  Finding stall = Report(Kind::kRcuStall, "INFO: rcu detected stall");
+  stall.transient = true;
+  world.Step(ReportSeen{"c-1", stall});
+  world.Said("c-1", AgentDone{"ok", "", 5, {}});
+  world.Gone();
+  EXPECT_EQ(world.run().verdict, Verdict::kPass) << world.run().reason;
+}
+
+TEST(Transient, AStallThatIsFoldedWithALastingOneIsNot) {
+  CampaignAdded added = WithoutRetries();
+  added.campaign.spec.transient = {{Kind::kCsdStall}};
+  World world;
+  world.ToRunning(added);
+  Finding csd = Report(Kind::kCsdStall, "BUG: CSD lock stall in handler", 100);
+  Finding lockup = Report(Kind::kSoftLockup, "BUG: soft lockup in handler", 900);
+  csd.alt_titles = lockup.alt_titles = {"stall in handler"};
+  world.Step(ReportSeen{"c-1", csd});
+  world.Step(ReportSeen{"c-1", lockup});
+  world.Step(ReportOver{"c-1", 100});
+  world.Gone();
+  ASSERT_EQ(world.run().findings.size(), 1u);
+  EXPECT_FALSE(world.run().findings[0].transient);
+  EXPECT_EQ(world.run().verdict, Verdict::kFail);
 }
 
 TEST(Known, IsDecidedByTheDayOnWhichTheRunStarts) {

@@ -18,6 +18,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::Not;
 using testing::Pair;
 using testing::SizeIs;
@@ -213,6 +214,24 @@ TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   EXPECT_EQ(agents_.replies[2].error, "");
 }
 
+TEST_F(DriverVmTest, AScratchDiskIsReplugged) {
+  descriptor_.add_host_actions("replug_disk");
+  for (int i = 0; i < 2; ++i) descriptor_.add_scratch_disks()->set_size_bytes(4096);
+  EndLkd();
+  StartLkd();
+  AddHost();
+  ToRunning(NewCampaign("c", 1));
+  Say(HostActionAsked{1, ActionKind::kReplugDisk, 0, "", 1});
+  EXPECT_THAT(log_, Contains(MatchesRegex("replug lk-c-1 .* scratch-1.img 1")));
+  host().replug = absl::DeadlineExceededError("no response from the guest");
+  Say(HostActionAsked{2, ActionKind::kReplugDisk, 0, "", 1});
+  Say(HostActionAsked{3, ActionKind::kReplugDisk, 0, "", 2});
+  ASSERT_EQ(agents_.replies.size(), 3u);
+  EXPECT_EQ(agents_.replies[0].error, "");
+  EXPECT_EQ(agents_.replies[1].error, "no response from the guest");
+  EXPECT_EQ(agents_.replies[2].error, "no scratch disk 2; the run has 2");
+}
+
 TEST_F(DriverVmTest, FailedHostActionsReturnTheError) {
   const std::string id = AddHost();
   ToRunning(NewCampaign("c", 1));
@@ -238,12 +257,12 @@ TEST_F(DriverVmTest, APostMortemHasASeparateLane) {
   log_.clear();
   Pass(limits_.boot + limits_.drain);
   ASSERT_EQ(run().post_mortem.size(), 2u);
-  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/console", "c-1/post-mortem"));
+  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/delays", "c-1/console", "c-1/post-mortem"));
   EXPECT_THAT(pool_.keys, IsEmpty());
   lanes_.held = false;
   Settle();
   EXPECT_THAT(log_, AllOf(Contains("registers lk-c-1"), Contains("nmi lk-c-1")));
-  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/console", "c-1/post-mortem", "c-1/post-mortem"));
+  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/delays", "c-1/console", "c-1/post-mortem", "c-1/post-mortem"));
   EXPECT_THAT(pool_.keys, IsEmpty());
   ASSERT_GE(run().post_mortem.size(), 3u);
   EXPECT_EQ(run().post_mortem[1].outcome, PostMortemStep::Outcome::kDone);
@@ -444,6 +463,37 @@ TEST_F(DriverVmTest, MessagesToAnAgentAreSent) {
   EXPECT_THAT(log_, Contains("ack c-1/2 1"));
   Post(CampaignCancelled{"c"});
   EXPECT_THAT(log_, Contains("cancel c-1"));
+}
+
+TEST_F(DriverVmTest, ReadsTheDelaysOfVcpusFromTheHost) {
+  AddHost();
+  ToRunning(NewCampaign("c", 1));
+  host().delays = std::vector<absl::Duration>{absl::Seconds(1), absl::Milliseconds(500)};
+  Say(Heartbeat{1, "", {}});
+  EXPECT_EQ(run().delay_seconds, 0) << "saved with the next message";
+  Say(Heartbeat{2, "", {}});
+  EXPECT_EQ(run().delay_seconds, 1.5);
+
+  // The vCPU has lost all of the time since the last heartbeat.
+  Pass(absl::Seconds(8));
+  host().delays = std::vector<absl::Duration>{absl::Seconds(9), absl::Milliseconds(500)};
+  Print("[    2.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 8s! [spin:77]\n");
+  Pass(absl::Seconds(4));
+  ASSERT_EQ(run().findings.size(), 1u);
+  EXPECT_EQ(run().findings[0].distrust, "the host gave vCPU 0 no CPU time for 8.00s of 8.00s");
+}
+
+TEST_F(DriverVmTest, TellsTheCoreThatAStallIsOver) {
+  AddHost();
+  ToRunning(NewCampaign("c", 1));
+  Print(
+      "[    2.000000] smp: csd: Detected non-responsive CSD lock (#1) on CPU#0, waiting 3000000400 ns for CPU#01 "
+      "f+0x0/0x20(0x0).\n");
+  Pass(absl::Seconds(4));  // the report is complete
+  ASSERT_EQ(run().findings.size(), 1u);
+  EXPECT_FALSE(run().findings[0].transient);
+  Print("[    6.000000] smp: csd: CSD lock (#1) got unstuck on CPU#00, CPU#01 released the lock.\n");
+  EXPECT_TRUE(run().findings[0].transient);
 }
 
 }  // namespace

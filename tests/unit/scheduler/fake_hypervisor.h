@@ -33,10 +33,11 @@ struct FakeHost {
   }
 
   // Results of the calls.
-  Status connect, start, reattach, destroy, detach, resize, nmi, dump;
+  Status connect, start, reattach, destroy, detach, resize, replug, nmi, dump;
   StatusOr<vm::HostFacts> facts = Facts();
   StatusOr<std::vector<vm::VmInfo>> vms = std::vector<vm::VmInfo>();
   StatusOr<std::vector<vm::Vcpu>> cpus = std::vector<vm::Vcpu>();
+  StatusOr<std::vector<absl::Duration>> delays = absl::UnimplementedError("unknown");
   StatusOr<std::string> dimm = std::string("dimm0");
   // Called with the text of each call, before it returns.
   std::function<void(const std::string& call)> on_call = [](const std::string&) {};
@@ -98,6 +99,11 @@ class FakeHypervisor final : public vm::Hypervisor {
     host_.Call(fmt::format("resize {} {}", name, bytes));
     return host_.resize;
   }
+  Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const vm::ScratchDisk& disk,
+                    unsigned number) override {
+    host_.Call(fmt::format("replug {} {} {} {}", name, profile.name, disk.path.filename().string(), number));
+    return host_.replug;
+  }
   Status InjectNmi(const std::string& name) override {
     host_.Call("nmi " + name);
     return host_.nmi;
@@ -106,6 +112,7 @@ class FakeHypervisor final : public vm::Hypervisor {
     host_.Call("registers " + name);
     return host_.cpus;
   }
+  StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string&) override { return host_.delays; }
   Status DumpMemory(const std::string&, const std::filesystem::path& path) override {
     host_.Call("dump " + path.filename().string());
     if (std::filesystem::exists(path)) return absl::AlreadyExistsError("the file exists");

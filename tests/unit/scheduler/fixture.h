@@ -99,6 +99,7 @@ inline std::string InWords(const Action& action) {
     std::string operator()(const PerformPostMortem& a) const {
       return fmt::format("post-mortem {} {}", a.run_id, std::string(campaign::ToString(a.step)));
     }
+    std::string operator()(const ReadVcpuDelays& a) const { return "delays " + a.run_id; }
     std::string operator()(const FlushConsole& a) const { return "flush " + a.run_id; }
     std::string operator()(const SendLease& a) const { return fmt::format("lease {}/{}", a.run_id, a.session); }
     std::string operator()(const SendAck& a) const {
@@ -244,7 +245,8 @@ inline World::Lines Beat(World& world, absl::Duration duration, bool progress) {
 
 // A new core, restored from what the old one has stored.
 struct Restarted : World {
-  explicit Restarted(World& old) : World(std::vector<Host>{}) {
+  explicit Restarted(World& old, v1::ScenarioDescriptor descriptor = Descriptor())
+      : World(std::vector<Host>{}, std::move(descriptor)) {
     std::vector<Campaign> campaigns_then;
     for (const auto& [id, campaign] : old.campaigns) campaigns_then.push_back(campaign);
     std::vector<Run> runs;

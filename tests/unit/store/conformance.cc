@@ -75,7 +75,7 @@ TEST_P(StoreTest, EveryFieldRoundTrips) {
   campaign::Run run = Filled<campaign::Run>();
   ASSERT_TRUE(store_->Apply({.campaigns = {campaign}, .runs = {run}, .events = {}, .time = {}}).ok());
   EXPECT_EQ(Differences(store_->GetCampaign(campaign.id).value(), campaign), "");
-  for (campaign::Finding& finding : run.findings) finding.transient = finding.saturated = false;  // not stored
+  for (campaign::Finding& finding : run.findings) finding.saturated = false;  // not stored
   const campaign::Run got = store_->GetRun(run.id).value();
   EXPECT_EQ(Differences(got, run), "");
   ASSERT_EQ(got.findings.size(), run.findings.size());

@@ -123,6 +123,7 @@ campaign::Run SomeRun(const std::string& id) {
                       .seconds = 0}};
   run.paused_seconds = 12.5;
   run.steal_seconds = 0.125;
+  run.delay_seconds = 1.5;
   run.token = std::string(64, 'a');
   run.canary_nonce = "0123456789abcdef";
   run.boot_id = "b-1";

@@ -41,7 +41,8 @@ TEST_P(StatisticsTest, SumsFinishedRuns) {
   const RunStatistics::Row row = OnlyRow();
   EXPECT_EQ(row.key, (RunStatistics::Key{"6.12.1-cloud", "aarch64", "small", "baseline"}));
   EXPECT_THAT(row.verdicts,
-              ElementsAre(Pair(Pair("fail", true), 1), Pair(Pair("pass", false), 1), Pair(Pair("pass", true), 1)));
+              ElementsAre(Pair(RunStatistics::Verdict{"fail", true}, 1), Pair(RunStatistics::Verdict{"pass", false}, 1),
+                          Pair(RunStatistics::Verdict{"pass", true}, 1)));
   EXPECT_THAT(row.findings, ElementsAre(Pair("soft_lockup", 2)));
   EXPECT_EQ(row.latencies.at("timer_wakeup").count(), 22u);
   EXPECT_EQ(row.last_finished, pass.finished);
@@ -69,7 +70,7 @@ TEST_P(StatisticsTest, SeparatesControlsFromOtherRuns) {
   control.control = true;
   Save(control);
   Save(DoneRun("c1-2", Verdict::kFail));
-  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(Pair("fail", true), 2)));
+  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(RunStatistics::Verdict{"fail", true}, 2)));
   EXPECT_THAT(OnlyRow().controls, ElementsAre(Pair("fail", 1)));
   control.control = false;
   Save(control);
@@ -85,7 +86,13 @@ TEST_P(StatisticsTest, TheLastConclusiveCampaignDecidesTheStateOfAMutant) {
     for (const Verdict verdict : verdicts) {
       campaign::Run& run = change.runs.emplace_back(DoneRun(id + "-" + std::to_string(change.runs.size()), verdict));
       run.control = true;
+      if (verdict == Verdict::kFail) run.symptom = "invariant";
+      run.unmutated = "k-base";
     }
+    campaign::Run& sibling = change.runs.emplace_back(DoneRun(id + "-9", Verdict::kPass));
+    sibling.kernel_id = "k-base";
+    sibling.kernel_release = "6.12.1-base";
+    sibling.sibling = true;
     ASSERT_TRUE(store_->Apply(change).ok());
   };
   const auto mutants = [](Store& store) {
@@ -139,7 +146,7 @@ TEST_P(StatisticsTest, RunSavedAgainCountsOnce) {
   Save(run);
   run.superseded = true;
   Save(run);
-  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(Pair("pass", true), 1)));
+  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(RunStatistics::Verdict{"pass", true}, 1)));
   EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup").count(), 11u);
   EXPECT_EQ(store_->Statistics()->console_bytes, 1000u);
 }
@@ -151,7 +158,8 @@ TEST_P(StatisticsTest, ChangedVerdictMovesTheRun) {
   run.verdict = Verdict::kUnproven;
   run.console_bytes = 1500;
   Save(run);
-  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(Pair("pass", true), 0), Pair(Pair("unproven", true), 1)));
+  EXPECT_THAT(OnlyRow().verdicts, ElementsAre(Pair(RunStatistics::Verdict{"pass", true}, 0),
+                                              Pair(RunStatistics::Verdict{"unproven", true}, 1)));
   EXPECT_EQ(store_->Statistics()->console_bytes, 1500u);
   EXPECT_EQ(OnlyRow().latencies.at("timer_wakeup").count(), 11u);
 }

@@ -94,6 +94,12 @@ const Case kCases[] = {
        spec.profile.iommu = Iommu{Iommu::Model::kIntel, true, true, true, true};
        return spec;
      }},
+    {"iommu-amd",
+     [] {
+       auto spec = Plain();
+       spec.profile.iommu = Iommu{.model = Iommu::Model::kAmd, .intremap = true, .device_iotlb = true};
+       return spec;
+     }},
     {"iommu-virtio",
      [] {
        auto spec = Plain();
@@ -191,7 +197,14 @@ TEST(DomainXml, RefusesImpossibleCombinations) {
       {[](VmSpec& s) { s.profile.iommu = Iommu{.model = Iommu::Model::kVirtio, .scalable = true}; }, "scalable"},
       {[](VmSpec& s) { s.disks.resize(27); }, "scratch disks"},
       {[](VmSpec& s) { s.profile.iommu = Iommu{.model = Iommu::Model::kSmmuv3}; }, "aarch64"},
-      {[](VmSpec& s) { s.profile.iommu = Iommu{.model = Iommu::Model::kVirtio, .intremap = true}; }, "intel"},
+      {[](VmSpec& s) { s.profile.iommu = Iommu{.model = Iommu::Model::kVirtio, .intremap = true}; }, "intel or amd"},
+      {[](VmSpec& s) { s.profile.iommu = Iommu{.model = Iommu::Model::kAmd, .caching_mode = true}; },
+       "require iommu intel"},
+      {[](VmSpec& s) {
+         s.profile.arch = Arch::kAarch64;
+         s.profile.iommu = Iommu{.model = Iommu::Model::kAmd};
+       },
+       "iommu amd requires"},
       {[](VmSpec& s) {
          s.profile.arch = Arch::kAarch64;
          s.profile.iommu = Iommu{.model = Iommu::Model::kIntel};
@@ -236,6 +249,26 @@ TEST(DomainXml, LowestFreeDimmAliasIsUsed) {
   EXPECT_EQ(FreeDimmAlias("<domain><devices><memory><alias name='ua-lk-dimm-0'/></memory>"
                           "<memory><alias name='ua-lk-dimm-2'/></memory></devices></domain>"),
             "ua-lk-dimm-1");
+}
+
+// A disk that is attached again must be the one that was there before.
+TEST(DomainXml, AScratchDiskIsFoundAndDescribedAsInTheDomain) {
+  auto spec = Plain();
+  spec.profile.iommu = Iommu{Iommu::Model::kIntel, true, true, true, false};
+  spec.disks = {{"/runs/scratch-0.img", kGiB}, {"/runs/scratch-1.img", kGiB}};
+  const auto domain = DomainXml(spec);
+  ASSERT_TRUE(domain.ok()) << domain.status();
+  // Without indentation.
+  const auto flat = [](std::string xml) {
+    std::string text;
+    std::istringstream lines(xml);
+    for (std::string line; std::getline(lines, line);) text += line.substr(std::min(line.size(), line.find('<')));
+    return text;
+  };
+  EXPECT_THAT(flat(*domain), HasSubstr(flat(DiskXml(spec.profile, spec.disks[1], 1))));
+  EXPECT_TRUE(HasDisk(*domain, DiskAlias(0)) && HasDisk(*domain, DiskAlias(1)));
+  EXPECT_FALSE(HasDisk(*domain, DiskAlias(2)));
+  EXPECT_FALSE(HasMemoryDevice(*domain, DiskAlias(0)));
 }
 
 TEST(DomainXml, VirtioMemIsResizedInWholeBlocks) {

@@ -42,6 +42,7 @@ TEST(Lifecycle, IrrelevantEventsAreIgnored) {
   EXPECT_FALSE(ReadLifecycle(VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_GUEST).has_value());
   EXPECT_EQ(ReadLifecycle(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED)->kind, Kind::kCrashed);
   EXPECT_EQ(ReadLifecycle(VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED)->kind, Kind::kPanicked);
+  EXPECT_EQ(ReadLifecycle(VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_CRASHLOADED)->kind, Kind::kPanicked);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Today's kernels change MTRRs through stop_machine(). Makes changes go through cross-CPU calls again, to test that a
-// cross-CPU call that was not asked to wait does not wait (emulation.c).
+// cross-CPU call that was not asked to wait does not wait (harness.c).
 // Files: arch/x86/kernel/cpu/mtrr/mtrr.c
 // Config: MTRR
 @hook@
@@ -19,4 +19,4 @@ expression function, data, mask;
 @depends on hook@
 @@
  #include <linux/stop_machine.h>
-+#include <linux/lk_ipi_low_memory.h>
++#include <linux/lk_ipi_low_memory_harness.h>

@@ -3,7 +3,7 @@
 // the gate. This works only if the call itself does not wait for the handlers.
 #include <linux/atomic.h>
 #include <linux/bottom_half.h>
-#include <linux/lk_ipi_low_memory.h>
+#include <linux/lk_ipi_low_memory_harness.h>
 #include <linux/moduleparam.h>
 #include <linux/smp.h>
 
