@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "support/file.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent {
@@ -18,6 +19,12 @@ Status WriteFile(const std::string& path, std::string_view text) {
     return absl::ErrnoToStatus(errno, fmt::format("{}: cannot write \"{}\"", path, text));
   }
   return absl::OkStatus();
+}
+
+StatusOr<std::string> ReadAttribute(const std::string& path) {
+  LK_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
 }
 
 }  // namespace lk::agent

@@ -12,4 +12,8 @@ namespace lk::agent {
 // write(2), with the path.
 Status WriteFile(const std::string& path, std::string_view text);
 
+// Returns the contents of an attribute in sysfs or debugfs without the newline at the end. Errors: those of open(2) and
+// read(2), with the path.
+StatusOr<std::string> ReadAttribute(const std::string& path);
+
 }  // namespace lk::agent

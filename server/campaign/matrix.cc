@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <tuple>
 
 #include "lk/v1/scenario.pb.h"
 #include "server/campaign/kernel_selection.h"
@@ -67,28 +66,23 @@ std::string ControlOf(const CampaignSpec& spec, const KernelBuild& kernel) {
   return spec.positive_controls == PositiveControls::kOff ? "" : MutantOf(kernel);
 }
 
-std::string LabelOf(const KernelBuild& kernel, const std::string& key) {
-  const auto label = kernel.labels.find(key);
-  return label == kernel.labels.end() ? "" : label->second;
-}
-
 // The build that a mutant was made from, among `kernels`, by its label "mutant-of"; nullptr if it is not there.
 const KernelBuild* UnmutatedOf(const KernelBuild& mutant, const std::vector<KernelBuild>& kernels) {
-  const std::string build = LabelOf(mutant, "mutant-of");
+  const std::string build = mutant.Label("mutant-of");
   const auto it = std::ranges::find_if(kernels, [&](const KernelBuild& kernel) {
-    return !build.empty() && LabelOf(kernel, "build") == build && kernel.arch == mutant.arch;
+    return !build.empty() && kernel.Label("build") == build && kernel.arch == mutant.arch;
   });
   return it == kernels.end() ? nullptr : &*it;
 }
 
 // Marks the runs of controls' unmutated kernels in the same cells.
 void MarkSiblings(std::vector<Run>& runs) {
-  std::set<std::tuple<std::string, std::string, std::string>> siblings;
+  std::set<Cell> siblings;
   for (const Run& run : runs) {
-    if (run.control) siblings.emplace(run.unmutated, run.scenario, run.profile);
+    if (run.control) siblings.emplace(run.unmutated, run.profile, run.scenario);
   }
   for (Run& run : runs) {
-    run.sibling = !run.control && siblings.contains({run.kernel_id, run.scenario, run.profile});
+    run.sibling = !run.control && siblings.contains(CellOf(run));
   }
 }
 
@@ -118,7 +112,7 @@ std::vector<Run> Expand(const Campaign& campaign, const std::vector<KernelBuild>
     run.repeat = repeat;
     run.control = !ControlOf(campaign.spec, kernel).empty();
     if (run.control) {
-      run.mutation = LabelOf(kernel, "mutation");
+      run.mutation = kernel.Label("mutation");
       if (const KernelBuild* unmutated = UnmutatedOf(kernel, kernels)) run.unmutated = unmutated->id;
     }
     run.created = now;
@@ -163,7 +157,7 @@ std::vector<std::string> NotesOn(const CampaignSpec& spec, const std::vector<Ker
   for (const KernelBuild& kernel : kernels) {
     const auto run = std::ranges::find(runs, kernel.id, &Run::kernel_id);
     if (run != runs.end() && run->control && run->unmutated.empty()) {
-      const std::string build = LabelOf(kernel, "mutant-of");
+      const std::string build = kernel.Label("mutant-of");
       reasons.push_back(fmt::format(
           "the mutant {} will prove nothing: {}", kernel.release,
           build.empty()

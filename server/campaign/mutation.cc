@@ -7,10 +7,10 @@
 #include <array>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "lk/v1/scenario.pb.h"
 #include "server/campaign/findings.h"
+#include "server/detect/fold.h"
 
 namespace lk::campaign {
 namespace {
@@ -34,10 +34,6 @@ bool AfterTrigger(const Finding& finding) {
   return finding.phase == ToString(RunState::kRunning) || finding.phase == ToString(RunState::kFinishing);
 }
 
-bool HasTitle(const Finding& finding, std::string_view title) {
-  return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
-}
-
 bool Names(const Finding& finding, const std::string& function) {
   const auto of = [&](const std::optional<detect::Party>& party) { return party && party->function == function; };
   const auto ends = [in = " in " + function](const std::string& title) { return title.ends_with(in); };
@@ -46,7 +42,7 @@ bool Names(const Finding& finding, const std::string& function) {
 }
 
 bool Shows(const Finding& finding, const v1::ScenarioDescriptor::Symptom& symptom) {
-  if (!symptom.invariant().empty()) return HasTitle(finding, InvariantTitle(symptom.invariant()));
+  if (!symptom.invariant().empty()) return detect::HasTitle(finding, InvariantTitle(symptom.invariant()));
   return std::ranges::find(symptom.kinds(), ToString(finding.kind)) != symptom.kinds().end() &&
          std::ranges::any_of(symptom.functions(), [&](const auto& function) { return Names(finding, function); });
 }
@@ -64,8 +60,7 @@ std::string_view ToString(ControlState state) {
 }
 
 std::string MutantOf(const KernelBuild& kernel) {
-  const auto label = kernel.labels.find("mutant");
-  return label == kernel.labels.end() ? "" : label->second;
+  return kernel.Label("mutant");
 }
 
 bool WasCancelled(const Outcome& run) {
@@ -125,13 +120,12 @@ std::string Sibling::Doubt(const std::string& id) const {
 }
 
 std::vector<Mutant> Mutants(const std::vector<Run>& runs) {
-  // The siblings in each cell (kernel, scenario, profile), and the cells in which one is not done.
-  using Cell = std::tuple<std::string, std::string, std::string>;
+  // The siblings in each cell, and the cells in which one is not done.
   std::map<Cell, Sibling> siblings;
   std::set<Cell> pending;
   for (const Run& run : runs) {
     if (!run.sibling || run.superseded) continue;
-    const Cell cell = {run.kernel_id, run.scenario, run.profile};
+    const Cell cell = CellOf(run);
     siblings[cell].Add(run);
     if (!IsOver(run.state)) pending.insert(cell);
   }
@@ -144,7 +138,7 @@ std::vector<Mutant> Mutants(const std::vector<Run>& runs) {
     ControlState state = StateOf(run);
     std::string reason = run.reason;
     if (state == ControlState::kKilled) {
-      const Cell cell = {run.unmutated, run.scenario, run.profile};
+      const Cell cell = {run.unmutated, run.profile, run.scenario};
       const std::string doubt = siblings[cell].Doubt(run.unmutated);
       if (pending.contains(cell)) {
         state = ControlState::kPending;

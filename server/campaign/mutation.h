@@ -24,7 +24,7 @@ namespace lk::campaign {
 enum class ControlState {
   kSkipped,    // could not run, or superseded by a later attempt: ignored
   kKilled,     // failed with a symptom of the mutant
-  kUndecided,  // failed otherwise; error, miss or cancelled
+  kUndecided,  // failed otherwise; unproven, error, miss or cancelled
   kPending,    // not done yet
   kSurvived,   // nothing was held against the kernel
 };

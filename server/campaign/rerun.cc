@@ -4,17 +4,11 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "server/campaign/mutation.h"
 
 namespace lk::campaign {
 namespace {
-
-using Cell = std::tuple<std::string, std::string, std::string>;
-Cell CellOf(const Run& run) {
-  return {run.kernel_id, run.profile, run.scenario};
-}
 
 bool Failed(const Run& run) {
   if (run.superseded) return false;

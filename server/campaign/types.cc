@@ -120,6 +120,10 @@ StatusOr<Host::State> ParseHostState(std::string_view text) {
   return kHostStates.Parse(text);
 }
 
+Cell CellOf(const Asked& run) {
+  return {run.kernel_id, run.profile, run.scenario};
+}
+
 std::string CommitOf(const KernelBuild& kernel) {
   constexpr size_t kShortest = 7;
   constexpr size_t kLongest = 40;

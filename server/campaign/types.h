@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "server/detect/finding.h"
@@ -153,10 +154,10 @@ enum class PositiveControls { kAuto, kRequire, kOff };
 // When the guest's detectors fire (guest_timeouts.h).
 enum class Detectors {
   kEarly,         // as soon as they are reliable
-  kDistribution,  // when the kernel's defaults have them fire, which distributions ship
+  kDistribution,  // after the kernel's default timeouts, which distributions use
 };
 
-// Whether a stall that the kernel itself calls over fails a run.
+// Whether a stall that the kernel itself reports as over fails a run.
 struct TransientStalls {
   std::set<detect::Kind> ignored = {detect::Kind::kRcuStall};
 
@@ -207,6 +208,11 @@ struct KernelBuild {
   bool HasConfig(const std::string& symbol) const {
     const auto it = config.find(symbol);
     return it != config.end() && (it->second == "y" || it->second == "m");
+  }
+  // Empty if the build has no such label.
+  std::string Label(const std::string& key) const {
+    const auto it = labels.find(key);
+    return it == labels.end() ? "" : it->second;
   }
 
   bool operator==(const KernelBuild&) const = default;
@@ -417,6 +423,10 @@ struct Session {
 struct Run : Asked, Course, Evidence, Outcome, Session {
   bool operator==(const Run&) const = default;
 };
+
+// What the matrix has one or more runs of: kernel id, profile, scenario.
+using Cell = std::tuple<std::string, std::string, std::string>;
+Cell CellOf(const Asked& run);
 
 // "done", "VM lost" ...
 std::string_view ToString(Ending::Kind kind);

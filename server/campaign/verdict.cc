@@ -92,8 +92,9 @@ bool FollowsFault(const Finding* fault, const Finding& finding) {
   return fault != nullptr && (!OnConsole(finding) || finding.start_offset >= fault->start_offset);
 }
 
-Blame BlameOf(const Run& run, const Finding& finding) {
-  if (FollowsFault(FindEmulationFault(run), finding)) return Blame::kInfrastructure;
+// `fault`: what FindEmulationFault returns for the run.
+Blame BlameOf(const Finding* fault, const Finding& finding) {
+  if (FollowsFault(fault, finding)) return Blame::kInfrastructure;
   const NotTheKernels* row = FindNotTheKernels(finding);
   return row == nullptr ? Blame::kKernel : row->blame;
 }
@@ -127,7 +128,7 @@ void CheckInvariants(Evidence& evidence, const Excuses& excuses) {
     for (Finding& finding : evidence.findings) {
       if (invariant.kind() != ToString(finding.kind) || !HeldAgainstKernel(finding)) continue;
       const std::string title = InvariantTitle(invariant.name());
-      if (std::ranges::find(finding.alt_titles, title) == finding.alt_titles.end()) finding.alt_titles.push_back(title);
+      if (!detect::HasTitle(finding, title)) finding.alt_titles.push_back(title);
     }
     if (invariant.counter().empty()) continue;
     const auto counter = evidence.counters.find(invariant.counter());
@@ -192,10 +193,11 @@ struct Failing {
 };
 
 Failing FindFailing(const Run& run, const std::map<std::string, std::string>& budgets, Blame blame) {
+  const Finding* fault = FindEmulationFault(run);
   Failing failing;
   for (const Finding& finding : run.findings) {
     const bool fails = HeldAgainstKernel(finding) && !WithinBudget(run, finding, budgets);
-    if (!fails || BlameOf(run, finding) != blame) continue;
+    if (!fails || BlameOf(fault, finding) != blame) continue;
     if (failing.worst != nullptr) ++failing.others;
     if (failing.worst == nullptr || Weight(finding) > Weight(*failing.worst)) failing.worst = &finding;
   }
@@ -325,49 +327,49 @@ std::string DescribeKnown(const Evidence& evidence) {
   return text;
 }
 
-Judgement JudgeEnding(Run& evidence, const Ending& ending, const Excuses& excuses,
+Judgement JudgeEnding(Run& run, const Ending& ending, const Excuses& excuses,
                       const std::map<std::string, std::string>& budgets, const std::string& unknown_budget) {
-  if (const Failing failing = FindFailing(evidence, budgets, Blame::kKernel); failing.worst != nullptr) {
-    return {Verdict::kFail, Blame::kKernel, DescribeFailing(evidence, failing, ending)};
+  if (const Failing failing = FindFailing(run, budgets, Blame::kKernel); failing.worst != nullptr) {
+    return {Verdict::kFail, Blame::kKernel, DescribeFailing(run, failing, ending)};
   }
   const auto* rule = std::ranges::find(kEndingRules, ending.kind, &EndingRule::kind);
   if (ending.kind == Ending::Kind::kCancelled || ending.kind == Ending::Kind::kNeverStarted) {
     return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
   }
   if (ending.kind == Ending::Kind::kAgentLost) {
-    AddOwn(evidence, MakeFinding(Kind::kAgentLost, "agent lost in " + excuses.descriptor.name(), ending.detail),
-           excuses);
+    AddOwn(run, MakeFinding(Kind::kAgentLost, "agent lost in " + excuses.descriptor.name(), ending.detail), excuses);
   }
   for (const Blame blame : {Blame::kInfrastructure, Blame::kTest}) {
-    const Failing failing = FindFailing(evidence, budgets, blame);
+    const Failing failing = FindFailing(run, budgets, blame);
     if (failing.worst == nullptr) continue;
     const NotTheKernels* row = blame == Blame::kTest ? FindNotTheKernels(*failing.worst) : nullptr;
-    return {row == nullptr ? Verdict::kError : row->verdict, blame, DescribeFailing(evidence, failing, ending)};
+    return {row == nullptr ? Verdict::kError : row->verdict, blame, DescribeFailing(run, failing, ending)};
   }
   if (rule != kEndingRules.end()) return {rule->verdict, rule->blame, WithDetail(rule->what, ending.detail)};
-  return JudgeDone(evidence, ending, excuses.descriptor, unknown_budget);
+  return JudgeDone(run, ending, excuses.descriptor, unknown_budget);
 }
 
 }  // namespace
 
 bool HangExplained(const Run& run, const std::map<std::string, std::string>& budgets) {
+  const Finding* fault = FindEmulationFault(run);
   return std::ranges::any_of(run.findings, [&](const Finding& finding) {
-    if (Weight(finding) == 0 || BlameOf(run, finding) != Blame::kKernel) return false;
+    if (Weight(finding) == 0 || BlameOf(fault, finding) != Blame::kKernel) return false;
     return IsKnown(finding) || (HeldAgainstKernel(finding) && !WithinBudget(run, finding, budgets));
   });
 }
 
-Judgement Judge(Run& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets, const known::ListAt& known) {
   const Excuses excuses{descriptor, known};
-  CheckInvariants(evidence, excuses);
-  const std::string unknown_budget = CheckLatencies(evidence, excuses, budgets);
+  CheckInvariants(run, excuses);
+  const std::string unknown_budget = CheckLatencies(run, excuses, budgets);
   // A hang becomes a finding only if no other finding explains it.
-  if (ending.kind == Ending::Kind::kHang && !HangExplained(evidence, budgets)) {
-    AddOwn(evidence, SilentHang(evidence, ending, descriptor.name()), excuses);
+  if (ending.kind == Ending::Kind::kHang && !HangExplained(run, budgets)) {
+    AddOwn(run, SilentHang(run, ending, descriptor.name()), excuses);
   }
-  Judgement judgement = JudgeEnding(evidence, ending, excuses, budgets, unknown_budget);
-  judgement.reason += DescribeKnown(evidence);
+  Judgement judgement = JudgeEnding(run, ending, excuses, budgets, unknown_budget);
+  judgement.reason += DescribeKnown(run);
   return judgement;
 }
 

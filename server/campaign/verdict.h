@@ -29,7 +29,7 @@ struct Judgement {
 // Adds findings of kind "invariant" (by counter), "budget" (latency), "hang" (if no other finding explains it; with the
 // output of the registers step of the post-mortem) and "agent_lost" to the evidence, without a phase. Judging the same
 // evidence again adds nothing.
-Judgement Judge(Run& evidence, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
+Judgement Judge(Run& run, const Ending& ending, const v1::ScenarioDescriptor& descriptor,
                 const std::map<std::string, std::string>& budgets, const known::ListAt& known = {});
 
 // Whether a finding explains a hang: a stall, an oops, a panic, or a hang that has already been found, if it counts

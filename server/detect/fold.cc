@@ -12,10 +12,6 @@
 namespace lk::detect {
 namespace {
 
-bool HasTitle(const Finding& finding, std::string_view title) {
-  return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
-}
-
 bool OfAStuckCpu(Kind kind) {
   return kind == Kind::kSoftLockup || kind == Kind::kHardLockup || kind == Kind::kRcuStall || kind == Kind::kCsdStall;
 }
@@ -45,6 +41,10 @@ bool IsShared(std::string_view title) {
 }
 
 }  // namespace
+
+bool HasTitle(const Finding& finding, std::string_view title) {
+  return finding.title == title || std::ranges::find(finding.alt_titles, title) != finding.alt_titles.end();
+}
 
 bool TitlesMeet(const Finding& a, const Finding& b) {
   const auto meets = [](const Finding& finding, const std::string& title) {

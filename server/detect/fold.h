@@ -3,11 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "server/detect/finding.h"
 
 namespace lk::detect {
+
+// Whether it is the finding's title or one of its alternate titles.
+bool HasTitle(const Finding& finding, std::string_view title);
 
 // Whether two findings have a title in common (including alternate titles) and therefore share a cause. A panic title
 // that is only an alternate title of both findings is not enough: "kernel panic: Fatal exception" follows any oops.

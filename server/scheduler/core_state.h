@@ -116,8 +116,8 @@ struct CampaignEntry {
   std::vector<Run> done;  // reduced to what counting and retries need
   size_t live = 0;        // runs that are not done
   size_t active = 0;      // live runs that are on a host
-  // The results of the positive controls, by scenario and profile.
-  std::map<std::pair<std::string, std::string>, campaign::Proof> proofs;  // and of their siblings
+  // The results of the positive controls and of their siblings, by scenario and profile.
+  std::map<std::pair<std::string, std::string>, campaign::Proof> proofs;
 
   campaign::Proof& ProofFor(const Run& run) { return proofs[{run.scenario, run.profile}]; }
   void AddDone(const Run& run);

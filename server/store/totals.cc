@@ -68,9 +68,8 @@ class Writer {
     std::string id;
     absl::Time finished = absl::InfinitePast();
     sql_ << "SELECT id, finished FROM runs WHERE kernel = :kernel AND arch = :arch AND profile = :profile AND "
-            "scenario = :scenario AND verdict = :verdict AND emulated = :emulated AND harness = :harness AND state = "
-            "'done' "
-            "ORDER BY finished DESC LIMIT 1",
+            "scenario = :scenario AND verdict = :verdict AND emulated = :emulated AND harness = :harness "
+            "AND state = 'done' ORDER BY finished DESC LIMIT 1",
         soci::into(id), soci::into(finished), soci::use(run_.kernel_release, "kernel"), soci::use(arch_, "arch"),
         soci::use(run_.profile, "profile"), soci::use(run_.scenario, "scenario"), soci::use(verdict, "verdict"),
         soci::use(emulated, "emulated"), soci::use(harness, "harness");
@@ -227,12 +226,8 @@ void AddWork(soci::session& sql, const Work& more) {
 }
 
 KernelColumns::KernelColumns(const campaign::KernelBuild& kernel) : arch(ToString(kernel.arch)) {
-  const auto label = [&kernel](const char* name) {
-    const auto it = kernel.labels.find(name);
-    return it == kernel.labels.end() ? std::string() : LabelValue(it->second);
-  };
-  tree = label("tree");
-  mutant = label("mutant");
+  tree = LabelValue(kernel.Label("tree"));
+  mutant = LabelValue(kernel.Label("mutant"));
 }
 
 void CompleteKernels(soci::session& sql) {

@@ -11,21 +11,10 @@
 #include <string_view>
 #include <utility>
 
-#include "support/file.h"
+#include "agent/files.h"
 #include "support/unique_fd.h"
 
 namespace lk::agent::crash_hotplug {
-namespace {
-
-// Returns the contents of an attribute without the newline.
-StatusOr<std::string> ReadAttribute(const char* path) {
-  LK_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
-  if (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
-}  // namespace
-
 Status LoadCrashKernel() {
   const UniqueFd kernel(open("/lk/kernel", O_RDONLY | O_CLOEXEC));
   if (!kernel) return absl::ErrnoToStatus(errno, "/lk/kernel");

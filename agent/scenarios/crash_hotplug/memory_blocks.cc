@@ -93,9 +93,7 @@ std::map<unsigned, std::string> BlockStates() {
     const char* const name_end = name.data() + name.size();
     if (std::from_chars(name.data() + kPrefix.size(), name_end, block).ptr != name_end) continue;
     // A block that has just been removed has no state.
-    if (const auto state = ReadFile(it->path() / "state"); state.ok()) {
-      states[block] = state->substr(0, state->find('\n'));
-    }
+    if (auto state = ReadAttribute(it->path() / "state"); state.ok()) states[block] = *std::move(state);
   }
   return states;
 }

@@ -38,8 +38,6 @@ class Tables {
       const KmsgPiece piece = log_.Read(kLogPiece);
       if (piece.records.empty()) return;
       lost_ += piece.lost;
-      if (!begun_) lost_ += piece.records.front().sequence;
-      begun_ = true;
       for (const KmsgRecord& record : piece.records) {
         PendingTable table;
         if (ParseTableLine(record.text, table)) Add(table);
@@ -76,7 +74,6 @@ class Tables {
 
   Context& context_;
   KmsgReader log_;
-  bool begun_ = false;
   uint64_t lost_ = 0;
   std::vector<PendingTable> tables_;
 };

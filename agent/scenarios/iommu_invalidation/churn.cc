@@ -79,10 +79,9 @@ void ChurnDevice(Context& context, const std::string& pci_address, absl::Duratio
     const uint64_t start = MonotonicNs();
     if (!check(WriteFile(driver + "/unbind", pci_address))) return;
     // A group's type can be changed while no driver is bound to its devices (Documentation/ABI/testing/
-    // sysfs-kernel-iommu_groups). Reading it returns the name and a newline.
+    // sysfs-kernel-iommu_groups).
     const std::string type = device + "/iommu_group/type";
-    if (auto was = ReadFile(type); was.ok()) {
-      if (was->ends_with('\n')) was->pop_back();
+    if (const auto was = ReadAttribute(type); was.ok()) {
       const Status changed = *was == "identity"
                                  ? absl::FailedPreconditionError("the domain is already of type identity")
                                  : WriteFile(type, "identity");

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/files.h"
 #include "support/file.h"
 
 namespace lk::agent::iommu_invalidation {
@@ -105,11 +106,8 @@ bool HasIntelIommu() {
 
 bool HasSlot(const std::string& pci_address) {
   for (const fs::path& slot : Entries("/sys/bus/pci/slots")) {
-    // 0000:03:00 and a newline
-    auto address = ReadFile(slot / "address");
-    if (!address.ok()) continue;
-    if (address->ends_with('\n')) address->pop_back();
-    if (pci_address.starts_with(*address + ".")) return true;
+    const auto address = ReadAttribute(slot / "address");  // 0000:03:00
+    if (address.ok() && pci_address.starts_with(*address + ".")) return true;
   }
   return false;
 }
