@@ -34,7 +34,7 @@ check "each scenario has one run on the lab kernel and one on each mutant" \
 run() { json "$T/counted.json" "[.runs[] | select((.mutation // \"\") == \"$1\" and .scenario == \"$2\")] | length == 1 and (.[0] | $3)"; }
 for scenario in $scenarios; do check "$scenario passes on the lab kernel" run "" "$scenario" '.verdict == "pass"'; done
 for mutant in $mutants; do
-  check "$mutant is killed by its symptom" run "${mutant#*/}" "${mutant%/*}" '.control and .verdict == "fail" and .blame == "kernel" and .symptom != null'
+  check "$mutant is killed by its symptom" run "${mutant#*/}" "${mutant%/*}" '.control and .verdict == "fail" and .blame == "kernel" and .symptom != ""'
 done
 # found MUTANT FILTER checks that one of the findings on a mutant matches. mutants/SCENARIO.sh lists exact titles, since
 # several detectors may be the first to report: each names the function that the mutant breaks, or one that waits for it.
