@@ -26,9 +26,8 @@ std::vector<int> HotpluggableCpus();
 Status WriteOnline(int cpu, bool online);
 // Takes a CPU offline or brings it online. Returns how long the kernel took, in nanoseconds. While the kernel refuses
 // to bring the CPU online (another CPU is in transition, an allocation failed), tries again up to 14 times, over at
-// least 5 s. Counts refused
-// attempts as cpu_offline_refused and cpu_online_refused, and a CPU that stays offline as cpus_left_offline. Errors:
-// those of write(2).
+// least 5 s. Counts refused attempts as cpu_offline_refused and cpu_online_refused, and a CPU that stays offline as
+// cpus_left_offline. Errors: those of write(2).
 StatusOr<uint64_t> SwitchCpu(Context& context, int cpu, bool online);
 
 }  // namespace lk::agent

@@ -24,7 +24,7 @@ std::optional<CsdWait> CsdWait::ThatIsOver(std::string_view text) {
   return wait;
 }
 
-// The CPU was waiting for a cross-CPU call, and does no longer.
+// The CPU was waiting for a cross-CPU call, but no longer is.
 void ReadLockedUpCpu(std::string_view text, const Match& header, bool, Body& body) {
   const std::optional<CsdWait> over = CsdWait::ThatIsOver(text);
   body.transient = body.transient || (over && over->cpu == header.cpu);

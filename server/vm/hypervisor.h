@@ -145,7 +145,7 @@ class Hypervisor {
   virtual StatusOr<std::vector<Vcpu>> VcpuState(const std::string& name) = 0;
   // How long the thread of each vCPU has been ready to run but has had to wait for a CPU, since it was started
   // (libvirt's vcpu.N.delay, which is run_delay of kernel/sched/stats.h). Does not wait for QEMU. Errors:
-  // UNIMPLEMENTED if the host does not tell.
+  // UNIMPLEMENTED if the host does not report it.
   virtual StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string& name) = 0;
   // Writes the guest's memory (without device state) to a compressed kdump file that crash and drgn can read. The path
   // must not exist. On a local host, the file is owned by the user of this process (mode 0600). On a remote host, the

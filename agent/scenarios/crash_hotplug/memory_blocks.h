@@ -28,7 +28,7 @@ std::map<unsigned, std::string> BlockStates();
 // Takes a block offline. The kernel retries forever if pages of the block cannot be moved, so the call is interrupted
 // (with SIGUSR1) when `give_up` returns true. Errors: those of write(2), EINTR if interrupted.
 Status SetOffline(unsigned block, const std::function<bool()>& give_up);
-// Whether SetOffline failed for a reason that a kernel in order may have: a page that cannot be moved (EBUSY, EAGAIN),
+// Whether SetOffline failed for a reason that a healthy kernel may have: a page that cannot be moved (EBUSY, EAGAIN),
 // or an interrupted call (EINTR).
 bool MayStayOnline(const Status& refused);
 // Brings a block online as movable memory, so that it can be removed again.

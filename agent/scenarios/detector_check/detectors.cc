@@ -10,8 +10,8 @@
 namespace lk::agent::detector_check {
 namespace {
 
-// The multiples allow for the interval at which
-// the detector looks (kernel/watchdog.c, kernel/watchdog_buddy.c, kernel/hung_task.c, kernel/workqueue.c).
+// The multiples allow for the interval at which the detector looks (kernel/watchdog.c, kernel/watchdog_buddy.c,
+// kernel/hung_task.c, kernel/workqueue.c).
 const Detector kDetectors[] = {
     {.name = "csd_stall",
      .symbol = "CONFIG_CSD_LOCK_WAIT_DEBUG",

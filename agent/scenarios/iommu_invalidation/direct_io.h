@@ -30,9 +30,8 @@ struct Requests {
 // Does direct I/O with small random requests on these disks from the calling thread, through its own ring
 // (io_uring(7)), until time is up. Records latencies in the probe io_latency. Checks what it reads (stamps.h). Counts
 // requests that fail, or read something else, as requests_failed; but once `removed` is set, the first one that fails
-// ends the I/O instead. If none completes within
-// shape.patience after that, or after time is up, the rest is left in flight. Errors: UNIMPLEMENTED (the
-// kernel has no io_uring, or does not allow it), INTERNAL (no ring).
+// ends the I/O instead. If none completes within shape.patience after that, or after time is up, the rest is left in
+// flight. Errors: UNIMPLEMENTED (the kernel has no io_uring, or does not allow it), INTERNAL (no ring).
 Status DoDirectIo(Context& context, std::span<const Disk> disks, const IoShape& shape, uint32_t seed,
                   Requests& requests, const std::atomic<bool>& removed);
 
