@@ -11,7 +11,12 @@ namespace lk::campaign {
 // What the emulation did if the finding shows one of its faults, or empty.
 std::string_view EmulationFault(const Finding& finding);
 
-// The first of the run's findings that shows such a fault; null if there is none, or if the guest ran on KVM.
+// The first of the findings held against the kernel that shows such a fault; null if there is none, or if the guest ran
+// on KVM.
 const Finding* FindEmulationFault(const Run& run);
+
+// Whether the finding may be a consequence of `fault`: what follows it, and what was not printed. `fault` is what
+// FindEmulationFault returns for the run.
+bool FollowsFault(const Finding* fault, const Finding& finding);
 
 }  // namespace lk::campaign

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "lk/v1/scenario.pb.h"
+#include "server/campaign/emulation_faults.h"
 #include "server/campaign/findings.h"
 #include "server/detect/fold.h"
 
@@ -87,8 +88,9 @@ ControlState StateOf(const Outcome& control) {
 
 std::string FindSymptom(const Run& control, const v1::ScenarioDescriptor& descriptor) {
   const std::vector<const v1::ScenarioDescriptor::Symptom*> symptoms = SymptomsOf(control, descriptor);
+  const Finding* fault = FindEmulationFault(control);
   for (const Finding& finding : control.findings) {
-    if (!HeldAgainstKernel(finding)) continue;
+    if (!HeldAgainstKernel(finding) || FollowsFault(fault, finding)) continue;
     if (AfterTrigger(finding) &&
         std::ranges::any_of(symptoms, [&](const auto* symptom) { return Shows(finding, *symptom); })) {
       return finding.title;
@@ -174,7 +176,7 @@ void Proof::End(const Run& run) {
   if (run.sibling) siblings_[run.kernel_id].Add(run);
   if (!run.control) return;
   const ControlState state = StateOf(run);
-  if (state == ControlState::kKilled) killed_[run.kernel_release] = run.unmutated;
+  if (state == ControlState::kKilled) killed_[run.kernel_id] = {run.kernel_release, run.unmutated};
   if (state == ControlState::kSurvived && survived_.empty()) {
     survived_ =
         fmt::format("the mutant {} survived this scenario on this profile (run {})", run.kernel_release, run.id);
@@ -192,10 +194,10 @@ std::string Proof::Doubt(const Run& pass, PositiveControls rule, const v1::Scena
   if (!survived_.empty()) return survived_;
   if (!undecided_.empty()) return undecided_;
   if (open()) return "the campaign was cancelled before its positive controls were judged";
-  for (const auto& [release, unmutated] : killed_) {
-    const auto sibling = siblings_.find(unmutated);
-    const std::string doubt = (sibling == siblings_.end() ? Sibling() : sibling->second).Doubt(unmutated);
-    if (!doubt.empty()) return fmt::format("the mutant {} proves nothing: {}", release, doubt);
+  for (const auto& [id, mutant] : killed_) {
+    const auto sibling = siblings_.find(mutant.unmutated);
+    const std::string doubt = (sibling == siblings_.end() ? Sibling() : sibling->second).Doubt(mutant.unmutated);
+    if (!doubt.empty()) return fmt::format("the mutant {} proves nothing: {}", mutant.release, doubt);
   }
   if (rule == PositiveControls::kRequire && killed_.empty() && descriptor.mutants_size() > 0) {
     return fmt::format("positiveControls: require, but no mutant of {} ran on {}", pass.scenario, pass.profile);

@@ -43,8 +43,8 @@ ControlState StateOf(const Outcome& control);
 
 // The title of the finding that is a symptom of the control's mutant, seen after the trigger began and held against the
 // kernel; empty if there is none. An oops, a panic or a sanitizer's report that is not a symptom hides later symptoms,
-// which may be its consequences. If the mutant has no name, or one that the descriptor does not have, the symptoms of
-// all mutants of the scenario count.
+// which may be its consequences, and so does a fault of QEMU's emulation. If the mutant has no name, or one that the
+// descriptor does not have, the symptoms of all mutants of the scenario count.
 std::string FindSymptom(const Run& control, const v1::ScenarioDescriptor& descriptor);
 // "invariant crash_header" or "soft_lockup or hard_lockup in accept_memory": what FindSymptom looks for.
 std::string DescribeSymptoms(const Run& control, const v1::ScenarioDescriptor& descriptor);
@@ -97,8 +97,12 @@ class Proof {
 
  private:
   uint32_t open_ = 0;
-  // Killed mutants: the release of each, and its unmutated kernel.
-  std::map<std::string, std::string> killed_;
+  struct Killed {
+    std::string release;
+    std::string unmutated;  // kernel id
+  };
+  // By the mutant's kernel id.
+  std::map<std::string, Killed> killed_;
   // The doubts raised by the first control whose mutant survived, and by the first that is undecided.
   std::string survived_, undecided_;
   // By kernel id.

@@ -87,11 +87,6 @@ const NotTheKernels* FindNotTheKernels(const Finding& finding) {
   return row == kNotTheKernels.end() ? nullptr : row;
 }
 
-// What follows a fault of the emulation, or was not printed, may be its consequence.
-bool FollowsFault(const Finding* fault, const Finding& finding) {
-  return fault != nullptr && (!OnConsole(finding) || finding.start_offset >= fault->start_offset);
-}
-
 // `fault`: what FindEmulationFault returns for the run.
 Blame BlameOf(const Finding* fault, const Finding& finding) {
   if (FollowsFault(fault, finding)) return Blame::kInfrastructure;

@@ -99,7 +99,7 @@ constexpr Functions kTable[] = {
      "raw_irqentry_exit_cond_resched irqentry_exit_cond_resched preempt_schedule* __preempt_schedule* "
      "___preempt_schedule* __cond_resched* _cond_resched*"},
     {kIdle, "nothing to run",
-     "do_idle default_idle* cpu_idle_loop cpuidle_idle_call arch_cpu_idle cpu_idle *_safe_halt native_halt "
+     "do_idle default_idle* cpu_idle_loop cpuidle_idle_call arch_cpu_idle cpu_do_idle cpu_idle *_safe_halt native_halt "
      "cpuidle_enter* acpi_idle_* intel_idle* mwait_idle*"},
 
     // ---- system calls

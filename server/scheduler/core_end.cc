@@ -41,6 +41,7 @@ void Core::State::Decide(Tracked& t, Ending ending) {
   t.run.reason = fmt::format("finishing: {}{}{}", ToString(ending.kind), detail.empty() ? "" : ": ", detail);
   Journal(t, t.run.reason);
   t.run.ending = std::move(ending);
+  if (WasLeased(t.run)) t.run.phase_seconds.try_emplace("run", absl::ToDoubleSeconds(now - LeasedAt(t.run)));
   Enter(t, RunState::kFinishing);
 }
 
@@ -218,7 +219,8 @@ void Core::State::Judge(Tracked& t) {
     dirty[t.run.id].push_back(finding);
   }
   if (t.run.control && judgement.verdict == Verdict::kFail) {
-    t.run.symptom = campaign::FindSymptom(t.run, *t.descriptor);
+    // Without a lease, the trigger has not begun.
+    if (WasLeased(t.run)) t.run.symptom = campaign::FindSymptom(t.run, *t.descriptor);
     if (t.run.symptom.empty()) {
       judgement.reason += fmt::format("; not a symptom of the mutant, seen after the trigger began (expected {})",
                                       campaign::DescribeSymptoms(t.run, *t.descriptor));
@@ -276,9 +278,10 @@ void Core::State::Conclude(Tracked& t, bool retry) {
 void Core::State::TryAgain(Tracked& t) {
   CampaignEntry& entry = EntryOf(t.run);
   const bool failed = t.run.verdict == Verdict::kFail;
-  const bool broke =
-      t.run.verdict == Verdict::kError || t.run.verdict == Verdict::kMiss ||
-      (t.run.verdict == Verdict::kUnproven && std::ranges::any_of(t.run.findings, campaign::IsDistrusted));
+  const bool distrusted =
+      t.run.blame == campaign::Blame::kInfrastructure && std::ranges::any_of(t.run.findings, campaign::IsDistrusted);
+  const bool broke = t.run.verdict == Verdict::kError || t.run.verdict == Verdict::kMiss ||
+                     (t.run.verdict == Verdict::kUnproven && distrusted);
   if (failed ? t.run.control : !broke) return;
   const auto alike = std::ranges::count_if(entry.done, [&](const Run& run) {
     return run.cell == t.run.cell && run.repeat == t.run.repeat &&

@@ -53,6 +53,14 @@ constexpr std::string_view kIdleHardLockup =
     "[   52.100300] Call Trace:\n"
     "[   52.100301]  default_idle_call+0x30/0x100\n"
     "[   52.100302]  do_idle+0x1f2/0x230\n";
+constexpr std::string_view kIdleArm64 =
+    "[   52.100000] watchdog: Watchdog detected hard LOCKUP on cpu 3\n"
+    "[   52.100100] CPU: 3 UID: 0 PID: 0 Comm: swapper/3 Not tainted 6.12.90-sample #1\n"
+    "[   52.100200] pc : cpu_do_idle+0x8/0xc\n"
+    "[   52.100300] Call trace:\n"
+    "[   52.100301]  cpu_do_idle+0x8/0xc\n"
+    "[   52.100302]  default_idle_call+0x30/0x100\n"
+    "[   52.100303]  do_idle+0x1f2/0x230\n";
 // CPU 1, which does not answer, is busy; another one is idle.
 constexpr std::string_view kBusyCsd =
     "[   18.020001] csd: Detected non-responsive CSD lock (#1) on CPU#0, waiting 3000000400 ns for CPU#01 "
@@ -84,7 +92,7 @@ campaign::Run Emulated(std::string_view log, const std::string& accelerator = "t
 }
 
 TEST(EmulationFaults, AreErrorsOfTheInfrastructureUnderEmulationOnly) {
-  for (const std::string_view log : {kInt3, kInt3Before66, kIdleRcu, kIdleCsd, kIdleHardLockup}) {
+  for (const std::string_view log : {kInt3, kInt3Before66, kIdleRcu, kIdleCsd, kIdleHardLockup, kIdleArm64}) {
     campaign::Run run = Emulated(log);
     const Judgement judgement = Judge(run, Said("ok"), Rest(), {});
     EXPECT_EQ(Words(judgement), "error infrastructure") << log;
@@ -98,6 +106,17 @@ TEST(EmulationFaults, OtherFailuresAreTheKernels) {
   for (const std::string_view log : {kBusyCsd, kBusyLockup, kOops}) {
     campaign::Run run = Emulated(log);
     EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {})), "fail kernel") << log;
+  }
+}
+
+TEST(EmulationFaults, ExcuseNothingIfTheyAreExcusedThemselves) {
+  for (const auto excuse :
+       {+[](Finding& finding) { finding.tolerated = true; }, +[](Finding& finding) { finding.known = "reported"; },
+        +[](Finding& finding) { finding.distrust = "the VM was paused for 12s"; }}) {
+    campaign::Run run = Emulated(std::string(kIdleRcu) + std::string(kBusyLockup));
+    ASSERT_FALSE(EmulationFault(run.findings.at(0)).empty());
+    excuse(run.findings[0]);
+    EXPECT_EQ(Words(Judge(run, Said("ok"), Rest(), {})), "fail kernel");
   }
 }
 

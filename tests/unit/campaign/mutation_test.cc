@@ -97,6 +97,22 @@ TEST(FindSymptom, DoesNotCountWhatMayFollowFromAnotherFailure) {
   EXPECT_EQ(FindSymptom(run, descriptor), "invariant trylock") << "the other failure came later";
 }
 
+TEST(FindSymptom, DoesNotCountWhatMayFollowFromAFaultOfTheEmulation) {
+  const v1::ScenarioDescriptor descriptor =
+      Descriptor(R"(name: "swarm" mutants { name: "mutex" symptoms { invariant: "trylock" } })");
+  campaign::Run run = Done("c-1", Verdict::kFail);
+  run.mutation = "mutex";
+  run.findings.resize(2);
+  for (Finding& finding : run.findings) finding.phase = "running";
+  run.findings[0].kind = detect::Kind::kRcuStall;
+  run.findings[0].function = "default_idle";
+  run.findings[1].title = "invariant trylock";
+  for (const auto& [accelerator, symptom] : {std::pair("kvm", "invariant trylock"), std::pair("tcg", "")}) {
+    run.accelerator = accelerator;
+    EXPECT_EQ(FindSymptom(run, descriptor), symptom) << accelerator;
+  }
+}
+
 TEST(FindSymptom, RequiresTheInvariantOrAFunction) {
   const v1::ScenarioDescriptor descriptor = Descriptor(R"(
     name: "swarm"
@@ -259,6 +275,14 @@ TEST(Proof, NamesTheReasonForDoubt) {
             "the mutant 6.12-k1 proves nothing: the same kernel without the mutation (k0) gave no result");
   EXPECT_THAT(DoubtAfter({Control("c-1", RunState::kRunning, Verdict::kError)}, PositiveControls::kAuto),
               HasSubstr("cancelled before"));
+}
+
+TEST(Proof, DistinguishesMutantsOfTheSameRelease) {
+  campaign::Run first = Done("c-1", Verdict::kFail, "k1"), second = Done("c-2", Verdict::kFail, "k2");
+  second.kernel_release = first.kernel_release;
+  first.unmutated = "k9";
+  EXPECT_EQ(DoubtAfter({first, second}, PositiveControls::kAuto),
+            "the mutant 6.12-k1 proves nothing: the same kernel without the mutation (k9) gave no result");
 }
 
 TEST(Proof, IsRequiredOnlyIfThereIsAMutant) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positive controls, the runs that wait for them, and how `emulated` is recorded.
+// Positive controls, the runs that wait for them, and how `emulated` and `harness` are recorded.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -125,6 +125,22 @@ TEST(Controls, AMutantThatFailsBeforeTheTriggerBeginsProvesNothing) {
   world.Step(ReportSeen{"c-1", PanicHere()});
   EXPECT_THAT(End(world, "c-1", VmGone::How::kCrashed), Contains("save c-2 done unproven"));
   EXPECT_EQ(world.run("c-1").verdict, Verdict::kFail);
+}
+
+// A finding of the ending run comes after the trigger began only if it did begin.
+TEST(Controls, AMutantThatNeverBootsProvesNothing) {
+  World world({MakeHost("h1")}, WithMutant());
+  CampaignAdded added = WithControl();
+  added.campaign.spec.hang_nmi = false;
+  world.Step(added);
+  Pass(world, "c-2");
+  world.Step(VmStarted{"c-1", 0.25});
+  world.After(Limits().boot);
+  ASSERT_EQ(world.run("c-1").state, RunState::kFinishing);
+  world.Step(ReportSeen{"c-1", PanicHere()});
+  EXPECT_THAT(End(world, "c-1", VmGone::How::kDestroyed), Contains("save c-2 done unproven"));
+  EXPECT_EQ(world.run("c-1").verdict, Verdict::kFail);
+  EXPECT_EQ(world.run("c-1").symptom, "");
 }
 
 TEST(Controls, AKilledMutantProvesNothingIfItsSiblingFails) {
@@ -297,6 +313,19 @@ TEST(Emulated, IsRecordedWithoutAgentDone) {
   samples.counters["emulated"] = {1, "1"};
   world.Said("c-1", samples);
   EXPECT_TRUE(world.run().emulated);
+}
+
+TEST(Harness, IsRecordedFromTheCounters) {
+  World world;
+  world.ToRunning();
+  Samples samples;
+  samples.counters["harness"] = {0, "1"};
+  world.Said("c-1", samples);
+  EXPECT_FALSE(world.run().harness);
+  samples.counters["harness"] = {1, "1"};
+  world.Said("c-1", samples);
+  world.Said("c-1", Samples{});
+  EXPECT_TRUE(world.run().harness);
 }
 
 TEST(Emulated, IsAlsoRecordedFromAgentDone) {
