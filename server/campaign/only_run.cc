@@ -46,7 +46,7 @@ StatusOr<std::string> MakeOnlyRun(const Campaign& campaign, const Run& run) {
   out << YAML::Key << "scenarios" << YAML::Value << YAML::BeginSeq << scenario << YAML::EndSeq;
   out << YAML::Key << "seed" << YAML::Value << run.seed;
   out << YAML::Key << "positiveControls" << YAML::Value << "off";
-  for (const char* kept : {"known", "onHang", "deadline"}) {
+  for (const char* kept : {"detectors", "transient", "known", "onHang", "deadline"}) {
     if (const YAML::Node value = spec[kept]; value.IsDefined()) out << YAML::Key << kept << YAML::Value << value;
   }
   out << YAML::EndMap << YAML::EndMap;

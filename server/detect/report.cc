@@ -6,6 +6,7 @@
 
 #include "server/detect/cursor.h"
 #include "server/detect/title.h"
+#include "server/detect/walk.h"
 
 namespace lk::detect {
 namespace {
@@ -162,7 +163,8 @@ bool Report::AwaitsMore() const {
 std::optional<CsdWait> Report::Wait() const {
   if (body_.transient) return std::nullopt;
   if (header_.signature->kind == Kind::kCsdStall && body_.wait.lock >= 0) return body_.wait;
-  if (header_.signature->kind == Kind::kSoftLockup && header_.cpu >= 0) return CsdWait{.lock = -1, .cpu = header_.cpu};
+  const Stack* const stack = header_.signature->kind == Kind::kSoftLockup ? Choose() : nullptr;
+  if (stack && header_.cpu >= 0 && !CrossCallOf(*stack).empty()) return CsdWait{.lock = -1, .cpu = header_.cpu};
   return std::nullopt;
 }
 

@@ -118,10 +118,9 @@ std::string Describe(const detect::Party& party) {
 void AddExcuse(Node parent, const Finding& finding) {
   if (finding.transient) AddText(parent, "p", "Transient: the kernel has printed that it is over.", "dim");
   if (finding.tolerated) {
-    AddText(
-        parent, "p",
-        fmt::format("Tolerated by the {}: does not make the run fail.", finding.transient ? "campaign" : "scenario"),
-        "dim");
+    AddText(parent, "p",
+            fmt::format("Tolerated{}: does not make the run fail.", finding.transient ? "" : " by the scenario"),
+            "dim");
   } else if (!finding.known.empty()) {
     AddText(parent, "p", "Known, does not make the run fail: " + finding.known, "dim");
   }

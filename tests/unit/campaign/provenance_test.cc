@@ -57,6 +57,8 @@ spec:
   repeats: 3
   retries: { fail: 2 }
   positiveControls: require
+  detectors: distribution
+  transient: { rcu_stall: fail }
   deadline: 3h
   notify: [ ci ]
 )";
@@ -97,6 +99,8 @@ TEST_F(OnlyRunTest, HasOneRunWithItsSeed) {
   EXPECT_EQ(spec.retries_fail, 0u);
   EXPECT_EQ(spec.positive_controls, PositiveControls::kOff);
   EXPECT_EQ(spec.deadline, absl::Hours(3));
+  EXPECT_EQ(spec.detectors, Detectors::kDistribution);
+  EXPECT_THAT(spec.transient.ignored, IsEmpty());
   EXPECT_THAT(spec.notify, IsEmpty());
   EXPECT_EQ(spec.seed, 4'000'000'000);
 

@@ -72,11 +72,21 @@ constexpr std::string_view kCsdStall =
     "handler+0x0/0x10(0x0).\n"
     "[   20.000001] smp: \tcsd: CSD lock (#3) unresponsive.\n";
 
+std::string LockedUp(int cpu, std::string_view function) {
+  return fmt::format(
+      "[   22.000000] watchdog: BUG: soft lockup - CPU#{0} stuck for 22s! [spin:77]\n"
+      "[   22.000001] CPU: {0} PID: 77 Comm: spin Not tainted 6.1.0-lab #1\n"
+      "[   22.000002] RIP: 0010:{1}+0x1/0x2\n"
+      "[   22.000003] Call Trace:\n"
+      "[   22.000004]  flush_all+0x1/0x2\n",
+      cpu, function);
+}
+
 TEST_F(EngineTest, SaysThatACompleteStallIsOver) {
   engine_.Feed(kCsdStall);
   engine_.Flush();
-  engine_.Feed("[   22.000000] watchdog: BUG: soft lockup - CPU#2 stuck for 22s! [spin:77]\n");
-  engine_.Feed("[   22.000001] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [spin:78]\n");
+  engine_.Feed(LockedUp(2, "smp_call_function_many_cond"));
+  engine_.Feed(LockedUp(1, "smp_call_function_many_cond"));
   engine_.Flush();
   ASSERT_EQ(findings_.size(), 3u);
   engine_.Feed("[   30.000000] smp: csd: CSD lock (#2) got unstuck on CPU#00, CPU#01 released the lock.\n");
@@ -86,6 +96,14 @@ TEST_F(EngineTest, SaysThatACompleteStallIsOver) {
       << "the call, and the CPU that waited for it";
   engine_.Feed("[   31.000000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n");
   EXPECT_EQ(over_.size(), 2u);
+}
+
+// An answer to a later call of the same CPU says nothing about what it was stuck in before.
+TEST_F(EngineTest, ACpuThatWasStuckElsewhereDidNotWaitForTheAnswer) {
+  engine_.Feed(LockedUp(2, "walk_list"));
+  engine_.Flush();
+  engine_.Feed("[   30.000000] smp: csd: CSD lock (#3) got unstuck on CPU#02, CPU#01 released the lock.\n");
+  EXPECT_TRUE(over_.empty());
 }
 
 TEST_F(EngineTest, AStallThatIsOverBeforeItIsCompleteIsReportedAsTransient) {

@@ -26,19 +26,23 @@ TEST_F(MetricsTest, RunsComeFromTheStore) {
   fail.findings[0].title = "in f";
   Save(fail);
   Save(Finished("c1-5", "6.12.1", Verdict::kError, true));
+  campaign::Run harness = Finished("c1-6", "6.12.1", Verdict::kPass, true);
+  harness.harness = true;
+  Save(harness);
   const std::string cell = R"({kernel="6.12.1",arch="x86_64",profile="small",scenario="baseline")";
   EXPECT_THAT(Scrape(),
               AllOf(HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true",harness="false"} 2)"),
                     HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="false",harness="false"} 1)"),
+                    HasSubstr("lk_runs_total" + cell + R"(,verdict="pass",emulated="true",harness="true"} 1)"),
                     HasSubstr("lk_runs_total" + cell + R"(,verdict="error",emulated="true",harness="false"} 1)"),
-                    HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.75"),
+                    HasSubstr("lk_kernel_pass_ratio" + cell + "} 0.8"),
                     HasSubstr("lk_findings_total" + cell + R"(,kind="hard_lockup"} 1)"),
                     HasSubstr("lk_finding_titles_total" + cell + R"(,kind="hard_lockup",title="in f"} 1)"),
                     HasSubstr("lk_last_run_timestamp_seconds" + cell + R"(,verdict="fail",run="c1-4"} 1700000000)"),
-                    HasSubstr("lk_console_bytes_total 500"),
+                    HasSubstr("lk_console_bytes_total 600"),
                     HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="1"} 0)"),
-                    HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="2"} 5)"),
-                    HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 7.5)")));
+                    HasSubstr(R"(lk_run_phase_duration_seconds_bucket{phase="boot",le="2"} 6)"),
+                    HasSubstr(R"(lk_run_phase_duration_seconds_sum{phase="boot"} 9)")));
 }
 
 TEST_F(MetricsTest, CountsDeliveriesOfNotifications) {

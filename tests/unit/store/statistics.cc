@@ -199,6 +199,19 @@ TEST_P(StatisticsTest, TitlesAreCountedLikeFindings) {
   EXPECT_EQ(Reopen()->Statistics()->rows[0].titles.size(), 3u);
 }
 
+TEST_P(StatisticsTest, RunsOnAHarnessAreCountedByThemselves) {
+  campaign::Run run = DoneRun("c1-1", Verdict::kPass);
+  Save(run);
+  run.id = "c1-2";
+  run.harness = true;
+  Save(run);
+  EXPECT_TRUE(store_->GetRun("c1-2")->harness);
+  const auto one_each = ElementsAre(Pair(RunStatistics::Verdict{"pass", true, false}, 1),
+                                    Pair(RunStatistics::Verdict{"pass", true, true}, 1));
+  EXPECT_THAT(OnlyRow().verdicts, one_each);
+  EXPECT_THAT(Reopen()->Statistics()->rows[0].verdicts, one_each);
+}
+
 TEST_P(StatisticsTest, NamesTheRunThatFinishedLast) {
   const auto last = [this](const std::string& verdict) {
     const auto runs = OnlyRow().last_runs;
