@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <iterator>
@@ -33,6 +32,7 @@
 #include "agent/witness/grace_periods.h"
 #include "agent/witness/guest_figures.h"
 #include "agent/witness/kernel_counters.h"
+#include "agent/witness/steal_time.h"
 #include "support/file.h"
 #include "support/proto_time.h"
 #include "support/version.h"
@@ -93,14 +93,6 @@ void ProtectSelf() {
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) LogError("mlockall: {}", strerror(errno));
 }
 
-// Returns the steal time, which is the eighth number in the line "cpu" (proc_stat(5)).
-uint64_t StealTicks() {
-  const std::string cpu = FirstLine("/proc/stat");
-  uint64_t steal = 0;
-  std::sscanf(cpu.c_str(), "cpu %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &steal);
-  return steal;
-}
-
 std::string HowItEnded(int status) {
   if (WIFSIGNALED(status))
     return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -145,6 +137,7 @@ class Supervisor {
   Session session_;
   KmsgReader kmsg_;
   KernelCounters counters_;
+  StealTime steal_;
   std::optional<GuestFigures> figures_;  // since the worker was started
   bool had_contact_ = false;
   bool leased_ = false;
@@ -379,7 +372,7 @@ void Supervisor::Beat(absl::Time now) {
     beat.set_progress(worker_->state().progress.load(std::memory_order_relaxed));
     beat.set_activity(worker_->state().Activity());
   }
-  beat.set_steal_ticks(StealTicks());
+  for (const uint64_t ticks : steal_.Read()) beat.add_steal_ticks(ticks);
   Push(std::move(message));
 }
 

@@ -316,9 +316,12 @@ std::vector<detect::KernelRecord> KernelRecords(const v1::KernelLog& log) {
 
 StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
   switch (message.message_case()) {
-    case v1::AgentMessage::kHeartbeat:
-      return scheduler::Heartbeat{message.heartbeat().progress(), Bounded(message.heartbeat().activity()),
-                                  kTick * Saturated(message.heartbeat().steal_ticks())};
+    case v1::AgentMessage::kHeartbeat: {
+      scheduler::Heartbeat heartbeat{message.heartbeat().progress(), Bounded(message.heartbeat().activity()), {}};
+      for (const uint64_t ticks : message.heartbeat().steal_ticks())
+        heartbeat.steal.push_back(kTick * Saturated(ticks));
+      return heartbeat;
+    }
     case v1::AgentMessage::kSamples: {
       scheduler::Samples samples;
       for (const v1::Histogram& proto : message.samples().histograms()) {

@@ -138,7 +138,8 @@ void FoldRest(Finding& kept, const Finding& more) {
   kept.tolerated = kept.tolerated && (more.tolerated || (kept.transient && !OnConsole(more)));
   kept.counted = kept.counted && more.counted;
   if (IsHang(kept) && IsHang(more)) FoldKnown(kept, more);
-  if (more.distrust.empty()) kept.distrust.clear();
+  // A copy of a report on the console may come late, and then does not tell when the stall was.
+  if (more.distrust.empty() && OnConsole(kept) == OnConsole(more)) kept.distrust.clear();
 }
 
 // Folds a report of the same event, from the same or another witness. The console has the most detail. If the agent and
@@ -275,9 +276,8 @@ std::string DelayedFor(size_t vcpu, absl::Duration lost, absl::Duration of) {
                      lk::FormatDuration(of));
 }
 
-std::string StolenFor(absl::Duration lost, absl::Duration of) {
-  return fmt::format("the host took {} of CPU time from the VM within {}", lk::FormatDuration(lost),
-                     lk::FormatDuration(of));
+std::string StolenFor(size_t cpu, absl::Duration lost, absl::Duration of) {
+  return fmt::format("{} of {} were stolen from CPU {}", lk::FormatDuration(lost), lk::FormatDuration(of), cpu);
 }
 
 std::string WhyIoIsDistrusted(const Finding& finding) {

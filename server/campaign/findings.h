@@ -40,10 +40,10 @@ std::string InvariantTitle(std::string_view name);
 
 // "the VM was paused for 12s": the reason to distrust a finding that a pause may have caused.
 std::string PausedFor(absl::Duration pause);
-// "the host gave vCPU 2 no CPU time for 5.10s of 8.00s", "the host took 5.10s of CPU time from the VM within 8.00s":
-// the reasons to distrust a stall that the host may have caused.
+// "the host gave vCPU 2 no CPU time for 5.10s of 8.00s", "5.10s of 8.00s were stolen from CPU 2": the reasons to
+// distrust a stall that the host may have caused, according to the host and to the guest.
 std::string DelayedFor(size_t vcpu, absl::Duration lost, absl::Duration of);
-std::string StolenFor(absl::Duration lost, absl::Duration of);
+std::string StolenFor(size_t cpu, absl::Duration lost, absl::Duration of);
 // The reason to distrust a hung task that waits for I/O, since the host's disk may be slow; empty if there is none.
 std::string WhyIoIsDistrusted(const Finding& finding);
 

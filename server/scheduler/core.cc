@@ -101,6 +101,11 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
     vcpus += t.profile->vcpus;
     bytes += t.profile->MaxMemory();
     t.awaiting_reattach = true;
+    t.replayed = t.run.console_bytes;
+    for (Finding& finding : t.run.findings) {
+      t.replayed = std::max(t.replayed, finding.end_offset);
+      if (finding.distrust == kUnweighed) finding.distrust = kNeverWeighed;
+    }
   }
   state.restored = true;
   state.place = state.prove = true;

@@ -130,7 +130,7 @@ struct AgentMisbehaved {
 struct Heartbeat {
   uint64_t progress = 0;
   std::string activity;
-  absl::Duration steal;  // of all CPUs since boot
+  std::vector<absl::Duration> steal;  // of each CPU since boot
 };
 struct Samples {
   std::map<std::string, Histogram> latencies;              // since the last message

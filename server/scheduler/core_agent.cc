@@ -137,8 +137,10 @@ void Core::State::Said(Tracked& t, const Heartbeat& words) {
   t.progress = words.progress;
   t.run.operations = words.progress;
   t.activity = words.activity;
-  t.run.steal_seconds = std::max(t.run.steal_seconds, absl::ToDoubleSeconds(words.steal));
-  SampleLostTime(t, words.steal);
+  if (t.steal.empty()) t.steal = LostTime(Spacing(t));
+  t.steal.Add(now, {words.steal.begin(), words.steal.begin() + std::min<size_t>(words.steal.size(), t.profile->vcpus)});
+  t.run.steal_seconds = std::max(t.run.steal_seconds, absl::ToDoubleSeconds(t.steal.Total()));
+  SampleDelays(t);
 }
 
 void Core::State::Said(Tracked& t, const Samples& words) {

@@ -9,9 +9,8 @@
 
 namespace lk::scheduler {
 
-// Short enough for the shortest stall, and long enough for the samples to reach back to the beginning of the longest.
 absl::Duration Core::State::Spacing(const Tracked& t) const {
-  return campaign::Longest(Timeouts(t)) / 16;
+  return Timeouts(t).csd / 4;  // of the shortest stall
 }
 
 void Core::State::ReadDelays(Tracked& t) {
@@ -23,6 +22,7 @@ void Core::State::On(const VcpuDelays& event) {
   Tracked* t = Find(event.run_id);
   if (!t) return;
   t->delays_asked = false;
+  t->delays_read = event.at;
   if (!event.lost.empty()) {
     if (t->delays.empty()) {
       t->delays = LostTime(Spacing(*t));
@@ -37,10 +37,8 @@ void Core::State::On(const VcpuDelays& event) {
   WeighStalls(*t);
 }
 
-void Core::State::SampleLostTime(Tracked& t, absl::Duration steal) {
-  if (t.steal.empty()) t.steal = LostTime(Spacing(t));
-  t.steal.Add(now, {steal});
-  if (t.delays.last() + Spacing(t) <= now) ReadDelays(t);
+void Core::State::SampleDelays(Tracked& t) {
+  if (t.delays_read + Spacing(t) <= now) ReadDelays(t);
 }
 
 // Scenarios and profiles may set shorter timeouts, so a detector may have fired earlier than lkd's own would have.
@@ -69,7 +67,18 @@ std::string Core::State::WhyDistrusted(const Tracked& t, const Stall& stall) {
   const bool told = !t.delays.empty();
   const LostTime::Loss loss = (told ? t.delays : t.steal).Most(stall.from, stall.to);
   if (!explains(loss)) return {};
-  return told ? campaign::DelayedFor(loss.vcpu, loss.lost, loss.of) : campaign::StolenFor(loss.lost, loss.of);
+  return told ? campaign::DelayedFor(loss.vcpu, loss.lost, loss.of)
+              : campaign::StolenFor(loss.vcpu, loss.lost, loss.of);
+}
+
+bool Core::State::Replayed(const Tracked& t, Finding& finding) {
+  if (!campaign::OnConsole(finding) || finding.start_offset >= t.replayed) return false;
+  const auto stored = std::ranges::find_if(t.run.findings, [&](const Finding& kept) {
+    return campaign::OnConsole(kept) && detect::HasTitle(kept, finding.title);
+  });
+  if (stored == t.run.findings.end()) return false;
+  finding.distrust = stored->distrust;
+  return true;
 }
 
 void Core::State::WeighStall(Tracked& t, Finding& finding, absl::Time reported) {
@@ -77,24 +86,35 @@ void Core::State::WeighStall(Tracked& t, Finding& finding, absl::Time reported) 
   if ((!campaign::IsStall(finding.kind) && !hang) || !finding.distrust.empty()) return;
   finding.distrust = campaign::WhyIoIsDistrusted(finding);
   if (!finding.distrust.empty()) return;
-  const Stall stall = hang && t.silence ? *t.silence : StallOf(t, finding, reported);
-  if (t.delays.empty() || t.delays.last() >= stall.to) {
+  Stall stall = hang && t.silence ? *t.silence : StallOf(t, finding, reported);
+  const bool host_is_mute = t.delays.empty() && t.delays_read != absl::InfinitePast();
+  if (host_is_mute || t.delays.last() >= stall.to) {
     finding.distrust = WhyDistrusted(t, stall);
     return;
   }
   finding.distrust = kUnweighed;
-  t.unweighed.push_back(stall);
+  stall.title = finding.title;
+  stall.on_console = campaign::OnConsole(finding);
+  t.unweighed.push_back(std::move(stall));
   ReadDelays(t);
 }
 
 void Core::State::WeighStalls(Tracked& t) {
-  std::string why;
-  for (const Stall& stall : std::exchange(t.unweighed, {})) {
-    if (why.empty()) why = WhyDistrusted(t, stall);
-  }
+  const std::vector<Stall> stalls = std::exchange(t.unweighed, {});
   for (Finding& finding : t.run.findings) {
     if (finding.distrust != kUnweighed) continue;
-    finding.distrust = why;
+    // A copy of a report on the console may come late, and then does not tell when the stall was.
+    const auto reported = [&](const Stall& stall) {
+      return stall.on_console == campaign::OnConsole(finding) && detect::HasTitle(finding, stall.title);
+    };
+    // A corrupted title is not kept.
+    const bool titled = std::ranges::any_of(stalls, reported);
+    finding.distrust.clear();
+    for (const Stall& stall : stalls) {
+      if (titled && !reported(stall)) continue;
+      finding.distrust = WhyDistrusted(t, stall);
+      if (finding.distrust.empty()) break;
+    }
     NoteStall(t, finding);
     dirty[t.run.id].push_back(finding);
   }

@@ -39,10 +39,16 @@ struct HostAction {
 // The distrust of a stall for as long as it is not known whether the host caused it.
 inline constexpr std::string_view kUnweighed = "the CPU time of its vCPUs is not known yet";
 
+// The distrust of a stall for which lkd was restarted before it was known.
+inline constexpr std::string_view kNeverWeighed = "lkd was restarted before the CPU time of its vCPUs was known";
+
 // A stall, or silence, that the host may have caused.
 struct Stall {
   absl::Time from, to;
   absl::Duration limit;  // after which the detector fires on a real CPU
+  // Its report:
+  std::string title = {};
+  bool on_console = false;
 };
 
 // A run that is not done yet.
@@ -68,13 +74,15 @@ struct Tracked {
   absl::Time distrust_until = absl::InfinitePast();  // such stalls may be reported until then
 
   // The host may have caused a stall if it kept the vCPUs from running.
-  LostTime delays, steal;        // according to the host, and to the guest
-  bool delays_asked = false;     // the answer to ReadVcpuDelays has not come
-  std::vector<Stall> unweighed;  // reported since the delays were last read
-  std::optional<Stall> silence;  // of the guest or its trigger, for which the run ends
+  LostTime delays, steal;                         // according to the host, and to the guest
+  bool delays_asked = false;                      // the answer to ReadVcpuDelays has not come
+  absl::Time delays_read = absl::InfinitePast();  // of the last answer
+  std::vector<Stall> unweighed;                   // reported since the delays were last read
+  std::optional<Stall> silence;                   // of the guest or its trigger, for which the run ends
 
   // Console.
   campaign::ConsoleReports console;
+  uint64_t replayed = 0;  // reports below this offset are read again, since lkd was restarted
   bool report_open = false;
   // Reports still being read, by offset, and when they began.
   std::map<std::pair<uint64_t, detect::Kind>, absl::Time> announced_open;
@@ -200,13 +208,15 @@ struct Core::State {
   void On(const VcpuDelays& event);
   void ReadDelays(Tracked& t);
   absl::Duration Spacing(const Tracked& t) const;  // of the samples
-  // Called with each heartbeat.
-  void SampleLostTime(Tracked& t, absl::Duration steal);
+  // Called whenever the guest shows that it runs.
+  void SampleDelays(Tracked& t);
   Stall StallThatEnded(const Tracked& t, absl::Time at, absl::Duration length, detect::Kind kind) const;
   Stall StallOf(const Tracked& t, const Finding& finding, absl::Time reported) const;
   Stall SilenceSince(const Tracked& t, absl::Time since) const;
   // Why the host may have caused it, or empty.
   static std::string WhyDistrusted(const Tracked& t, const Stall& stall);
+  // Whether the report was read before lkd was restarted; it is then as trusted as it was.
+  static bool Replayed(const Tracked& t, Finding& finding);
   // Sets the finding's distrust, for now if the delays must be read first.
   void WeighStall(Tracked& t, Finding& finding, absl::Time reported);
   // Decides whether the findings for which the delays had to be read are trusted.

@@ -246,6 +246,7 @@ void Core::State::On(const ConsoleBytes& event) {
   if (!t) return;
   t->run.console_bytes = event.bytes;
   t->last_console = now;
+  SampleDelays(*t);
 }
 
 void Core::State::On(const ConsoleEnded& event) {
@@ -284,7 +285,7 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   Complete(t, finding, witness);
   if (finding.fatal) MarkFatal(t);
   const auto open = t.announced_open.extract({finding.start_offset, finding.kind});
-  WeighStall(t, finding, open ? open.mapped() : now);
+  if (!Replayed(t, finding)) WeighStall(t, finding, open ? open.mapped() : now);
   const std::string doubt = finding.distrust;
   const size_t before = t.run.findings.size();
   const bool report =
@@ -296,7 +297,8 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   Save(t);
   // As long as no report is trusted, the reason is that of the latest one.
   Finding& kept = t.run.findings[static_cast<size_t>(changed - t.run.findings.data())];
-  if (!kept.distrust.empty() && !doubt.empty()) kept.distrust = doubt;
+  const bool copy = witness != Witness::kConsole && campaign::OnConsole(kept);
+  if (!kept.distrust.empty() && !doubt.empty() && !copy) kept.distrust = doubt;
   NoteStall(t, kept);
   if (t.run.findings.size() > before) {
     Journal(t, fmt::format("finding: {}{}", changed->title,

@@ -8,7 +8,7 @@
 namespace lk::scheduler {
 namespace {
 
-constexpr size_t kMaxSamples = 64;
+constexpr size_t kMaxSamples = 256;
 
 }  // namespace
 

@@ -270,11 +270,13 @@ TEST(Convert, DoneReportsEmulation) {
 TEST(Convert, AHeartbeatReportsStealTime) {
   v1::AgentMessage message;
   message.mutable_heartbeat()->set_progress(7);
-  message.mutable_heartbeat()->set_steal_ticks(150);
-  EXPECT_EQ(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::Milliseconds(1500));
+  message.mutable_heartbeat()->add_steal_ticks(150);
   // A guest can send anything; the stored value must remain finite.
-  message.mutable_heartbeat()->set_steal_ticks(UINT64_MAX);
-  EXPECT_LT(std::get<scheduler::Heartbeat>(FromProto(message).value()).steal, absl::InfiniteDuration());
+  message.mutable_heartbeat()->add_steal_ticks(UINT64_MAX);
+  const auto heartbeat = std::get<scheduler::Heartbeat>(FromProto(message).value());
+  ASSERT_EQ(heartbeat.steal.size(), 2u);
+  EXPECT_EQ(heartbeat.steal[0], absl::Milliseconds(1500));
+  EXPECT_LT(heartbeat.steal[1], absl::InfiniteDuration());
 }
 
 TEST(Convert, GuestFindingsMayComeFromACounter) {

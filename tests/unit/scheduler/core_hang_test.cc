@@ -278,7 +278,7 @@ TEST(PostMortem, AVmThatIsGoneWhileTheConsoleDrainsIsLost) {
   world.ToRunning(Long());
   world.After(absl::Seconds(29));
   world.Step(ConsoleBytes{"c-1", 1});
-  EXPECT_THAT(world.After(absl::Seconds(2)), ElementsAre("save c-1 finishing", "delays c-1"));
+  EXPECT_THAT(world.After(absl::Seconds(2)), ElementsAre("save c-1 finishing"));
   world.Gone(VmGone::How::kCrashed);
   EXPECT_EQ(world.run().blame, Blame::kInfrastructure);
   EXPECT_EQ(world.Steps(), "drain failed, registers skipped, nmi skipped, dump skipped, destroy skipped");

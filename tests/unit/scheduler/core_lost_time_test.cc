@@ -151,6 +151,80 @@ TEST(LostTime, AStallCountsIfTheDelaysCannotBeRead) {
   EXPECT_EQ(world.Done().verdict, Verdict::kFail);
 }
 
+TEST(LostTime, IsKnownWhileTheGuestBoots) {
+  World world;
+  world.Step(Long());
+  world.Step(VmStarted{"c-1", 0});
+  const auto print = [&](absl::Duration after, absl::Duration lost) {
+    world.After(after);
+    EXPECT_THAT(world.Step(ConsoleBytes{"c-1", 100}), Contains("delays c-1"));
+    world.Step(VcpuDelays{"c-1", world.now, {lost}});
+  };
+  print(absl::Seconds(1), absl::ZeroDuration());
+  print(absl::Seconds(20), absl::ZeroDuration());
+  world.After(absl::Seconds(7));
+  world.Step(ReportSeen{"c-1", Lockup(7)});
+  EXPECT_EQ(world.run().findings.at(0).distrust, "the CPU time of its vCPUs is not known yet");
+  world.Step(VcpuDelays{"c-1", world.now, {absl::Seconds(6)}});
+  EXPECT_EQ(world.run().findings.at(0).distrust, "the host gave vCPU 0 no CPU time for 6.00s of 7.00s");
+}
+
+TEST(LostTime, IsReadOftenEnoughForTheShortestStall) {
+  CampaignAdded added = Long();
+  added.campaign.spec.detectors = campaign::Detectors::kDistribution;
+  World world;
+  world.ToRunning(added);
+  world.Step(VcpuDelays{"c-1", world.now, {absl::ZeroDuration()}});
+  for (int second = 1; second <= 200; ++second) {
+    world.After(absl::Seconds(1));
+    world.Said("c-1", Heartbeat{world.sequence, "", {}});
+    const absl::Duration lost = second == 200 ? absl::Seconds(1) : absl::ZeroDuration();
+    world.Step(VcpuDelays{"c-1", world.now, {lost}});
+  }
+  world.After(absl::Seconds(4));
+  Finding stall = Report(Kind::kCsdStall, "csd: CSD lock stall in f");
+  stall.seconds_stuck = 5;
+  world.Step(ReportSeen{"c-1", stall});
+  world.Step(VcpuDelays{"c-1", world.now, {absl::Seconds(5)}});
+  EXPECT_EQ(world.run().findings.at(0).distrust, "the host gave vCPU 0 no CPU time for 5.00s of 5.00s");
+}
+
+TEST(LostTime, EachStallIsWeighedByItself) {
+  Delayed world;
+  Finding other = Report(Kind::kSoftLockup, "BUG: soft lockup in g", 900);
+  other.seconds_stuck = 7;
+  world.Starve(absl::Seconds(7), absl::Seconds(7));
+  world.Step(ReportSeen{"c-1", Lockup(7)});
+  world.After(absl::Seconds(20));
+  world.Step(ReportSeen{"c-1", other});
+  world.Step(VcpuDelays{"c-1", world.now - absl::Seconds(19), {{}, {}, world.lost}});
+  world.Read();
+  ASSERT_EQ(world.run().findings.size(), 2u);
+  EXPECT_NE(world.run().findings[0].distrust, "");
+  EXPECT_EQ(world.run().findings[1].distrust, "");
+}
+
+// The kernel log arrives after the vCPU has run again for a while.
+TEST(LostTime, ALateCopyOfAReportDoesNotMakeItTrusted) {
+  for (const bool console_read_late : {false, true}) {
+    Delayed world;
+    KmsgSeen copy;
+    copy.findings = {Lockup(7)};
+    copy.findings[0].start_offset = copy.findings[0].end_offset = 0;
+    world.Starve(absl::Seconds(7), absl::Seconds(7));
+    world.Step(ReportBegan{"c-1", Lockup(7)});
+    world.Read();
+    if (!console_read_late) world.Step(ReportSeen{"c-1", Lockup(7)});
+    world.Live(absl::Seconds(20), absl::ZeroDuration());
+    world.Said("c-1", copy);
+    world.Read();
+    if (console_read_late) world.Step(ReportSeen{"c-1", Lockup(7)});
+    world.Read();
+    EXPECT_THAT(world.finding().witnesses, testing::UnorderedElementsAre("console", "agent"));
+    EXPECT_EQ(world.finding().distrust, "the host gave vCPU 2 no CPU time for 7.00s of 7.00s");
+  }
+}
+
 TEST(LostTime, AStallCountsIfTheVmEndsFirst) {
   Delayed world;
   world.Starve(absl::Seconds(7), absl::ZeroDuration());
@@ -187,12 +261,26 @@ TEST(LostTime, AStallThatIsNeverTrustedKeepsTheLatestReason) {
 TEST(LostTime, StealCountsWhereTheHostDoesNotTell) {
   World world;
   world.ToRunning(Long());
-  world.Said("c-1", Heartbeat{1, "", absl::Seconds(1)});
+  world.Said("c-1", Heartbeat{1, "", {absl::Seconds(1)}});
   world.Step(VcpuDelays{"c-1", world.now, {}});
   world.After(absl::Seconds(8));
-  world.Said("c-1", Heartbeat{2, "", absl::Seconds(7)});
+  world.Said("c-1", Heartbeat{2, "", {absl::Seconds(7)}});
   world.Step(ReportSeen{"c-1", Lockup(7)});
-  EXPECT_EQ(world.run().findings.at(0).distrust, "the host took 6.00s of CPU time from the VM within 8.00s");
+  EXPECT_EQ(world.run().findings.at(0).distrust, "6.00s of 8.00s were stolen from CPU 0");
+}
+
+// One CPU of eight cannot lose more than all of the time.
+TEST(LostTime, StealIsThatOfEachCpu) {
+  CampaignAdded added = Long();
+  added.campaign.spec.profiles[0].vcpus = 8;
+  World world;
+  world.ToRunning(added);
+  world.Said("c-1", Heartbeat{1, "", std::vector<absl::Duration>(8)});
+  world.After(absl::Seconds(8));
+  world.Said("c-1", Heartbeat{2, "", std::vector<absl::Duration>(8, absl::Seconds(1))});
+  world.Step(ReportSeen{"c-1", Lockup(7)});
+  EXPECT_EQ(world.run().findings.at(0).distrust, "");
+  EXPECT_EQ(world.run().steal_seconds, 8);
 }
 
 TEST(LostTime, ASilentGuestWithoutCpuTimeIsNotHung) {
@@ -253,15 +341,35 @@ TEST(LostTime, RunsThatItLeavesUnprovenAreTriedAgain) {
   World world;
   world.ToRunning(added);
   world.BringCanary();
-  world.Said("c-1", Heartbeat{1, "", absl::Seconds(0)});
+  world.Said("c-1", Heartbeat{1, "", {absl::Seconds(0)}});
   world.After(absl::Seconds(8));
-  world.Said("c-1", Heartbeat{2, "", absl::Seconds(7)});
+  world.Said("c-1", Heartbeat{2, "", {absl::Seconds(7)}});
   world.Step(ReportSeen{"c-1", Lockup(7)});
   world.Said("c-1", AgentDone{"ok", "", 5, {}});
   world.Gone();
   EXPECT_EQ(world.run().verdict, Verdict::kUnproven);
   EXPECT_TRUE(world.run().superseded);
   EXPECT_EQ(world.run("c-1.2").state, campaign::RunState::kPreparing);
+}
+
+TEST(LostTime, OtherRunsThatAreUnprovenAreNotTriedAgain) {
+  CampaignAdded added = Long();
+  added.campaign.spec.retries_error = 1;
+  World world;
+  world.ToRunning(added);
+  Finding distrusted = Lockup(7);
+  world.Step(VmPaused{"c-1", false, "by hand"});
+  world.Step(ReportSeen{"c-1", distrusted});
+  world.Step(VmResumed{"c-1"});
+  Finding killed;
+  killed.kind = Kind::kAgentLost;
+  killed.title = "trigger killed by SIGSEGV";
+  world.Said("c-1", GuestFinding{killed});
+  world.Said("c-1", AgentDone{"error", "killed by SIGSEGV", 5, {}});
+  world.Gone();
+  EXPECT_EQ(world.run().verdict, Verdict::kUnproven);
+  EXPECT_EQ(world.run().blame, Blame::kTest);
+  EXPECT_FALSE(world.run().superseded) << "memory that the kernel has corrupted would explain it";
 }
 
 TEST(SlowIo, IsNotHeldAgainstAHungTaskAtOnce) {

@@ -126,8 +126,8 @@ TEST(Pause, OtherFindingsAreTrusted) {
 TEST(Steal, TheMaximumIsKept) {
   World world;
   world.ToRunning();
-  world.Said("c-1", Heartbeat{1, "", absl::Seconds(3)});
-  world.Said("c-1", Heartbeat{2, "", absl::Seconds(2)});  // a new boot counts from zero
+  world.Said("c-1", Heartbeat{1, "", {absl::Seconds(3)}});
+  world.Said("c-1", Heartbeat{2, "", {absl::Seconds(2)}});  // a new boot counts from zero
   EXPECT_EQ(world.run().steal_seconds, 3);
 }
 

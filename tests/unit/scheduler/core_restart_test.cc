@@ -70,6 +70,30 @@ TEST(Restart, AVmThatIsNotFoundIsEventuallyDestroyed) {
   EXPECT_THAT(world.After(absl::Minutes(5)), Contains("destroy c-1"));
 }
 
+TEST(Restart, AStallIsAsTrustedAsBefore) {
+  const auto replayed = [](absl::Duration lost) {
+    World old;
+    old.ToRunning();
+    old.Step(VcpuDelays{"c-1", old.now, {absl::ZeroDuration()}});
+    old.After(absl::Seconds(7));
+    Finding lockup = Report(detect::Kind::kSoftLockup, "BUG: soft lockup in f");
+    lockup.seconds_stuck = 7;
+    old.Step(ReportSeen{"c-1", lockup});
+    if (lost != absl::InfiniteDuration()) old.Step(VcpuDelays{"c-1", old.now, {lost}});
+    Restarted world(old);
+    world.Step(VmReattached{"c-1"});
+    world.Step(ReportBegan{"c-1", lockup});
+    world.Step(ReportSeen{"c-1", lockup});
+    world.Step(VcpuDelays{"c-1", world.now, {absl::ZeroDuration()}});
+    world.Gone(VmGone::How::kCrashed);
+    EXPECT_EQ(world.run().findings.at(0).count, 1u);
+    return world.run().findings.at(0).distrust;
+  };
+  EXPECT_EQ(replayed(absl::ZeroDuration()), "");
+  EXPECT_EQ(replayed(absl::Seconds(7)), "the host gave vCPU 0 no CPU time for 7.00s of 7.00s");
+  EXPECT_EQ(replayed(absl::InfiniteDuration()), "lkd was restarted before the CPU time of its vCPUs was known");
+}
+
 // ---- in the middle of a post-mortem ------------------------------------------------------------
 
 // Runs until the registers have been read and the NMI has been requested.

@@ -412,7 +412,7 @@ TEST_F(DriverVmTest, DetectionHasASeparateLane) {
   pool_.keys.clear();
   lanes_.held = true;
   Print(kLeak);
-  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/console"));
+  EXPECT_THAT(lanes_.keys, ElementsAre("c-1/console", "c-1/delays"));
   EXPECT_THAT(pool_.keys, IsEmpty());
   EXPECT_EQ(Recorded(), kLeak) << "recording does not wait for detection";
 }

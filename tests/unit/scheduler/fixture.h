@@ -192,6 +192,7 @@ class World {
     Step(ImageReady{"c-1", 0.5});
     Step(VmStarted{"c-1", 0.25});
     Connect("boot-1");
+    Step(VcpuDelays{"c-1", now, {}});  // the host does not tell
   }
   Lines Connect(const std::string& boot_id) { return Step(AgentConnected{"c-1", ++session, boot_id, "6.1.0", "KVM"}); }
   void BringCanary() {
