@@ -2,6 +2,7 @@
 #include "agent/scenarios/detector_check/detectors.h"
 
 #include <absl/strings/numbers.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -82,6 +83,12 @@ bool IsReport(const Detector& detector, std::string_view line) {
 std::optional<absl::Duration> ReportLimit(const Detector& detector, const std::string& root) {
   if (ReadNumber(root + detector.enabled) <= 0) return {};
   return detector.multiple * static_cast<double>(ReadNumber(root + detector.timeout)) * detector.unit;
+}
+
+std::string WhyNoTime(absl::Duration required, absl::Duration left) {
+  if (left >= required) return "";
+  return fmt::format("no time left: {} s required, {} s left",
+                     absl::ToInt64Seconds(absl::Ceil(required, absl::Seconds(1))), absl::ToInt64Seconds(left));
 }
 
 }  // namespace lk::agent::detector_check

@@ -42,4 +42,7 @@ bool IsReport(const Detector& detector, std::string_view line);
 // all paths.
 std::optional<absl::Duration> ReportLimit(const Detector& detector, const std::string& root = "");
 
+// "no time left: 39 s required, 12 s left". Empty if there is enough.
+std::string WhyNoTime(absl::Duration required, absl::Duration left);
+
 }  // namespace lk::agent::detector_check

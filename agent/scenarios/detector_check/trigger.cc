@@ -56,11 +56,11 @@ class Setting {
   const std::string old_;
 };
 
-// Loads test_lockup on a thread, and ends the lockup on destruction.
+// Loads test_lockup on a thread, and ends the lockup on destruction, except for a sleep, which ends by itself.
 class Lockup {
  public:
-  Lockup(int cpu, std::string parameters)
-      : thread_([this, cpu, parameters = std::move(parameters)] {
+  Lockup(Context& context, int cpu, std::string parameters, absl::Duration sleep)
+      : context_(context), wakes_(BootNow() + sleep), thread_([this, cpu, parameters = std::move(parameters)] {
           PinToCpu(cpu);
           // The module's init function does the work, and fails, so that the module never stays loaded
           // (lib/test_lockup.c).
@@ -70,8 +70,11 @@ class Lockup {
   Lockup(const Lockup&) = delete;
   Lockup& operator=(const Lockup&) = delete;
   ~Lockup() {
+    // A lockup that does not end after all must count as a trigger that is stuck.
+    const absl::Time overdue = std::max(BootNow(), wakes_) + kGrace;
     // The thread may not be in the module yet.
     while (!done_) {
+      if (BootNow() < overdue) context_.Progress();
       pthread_kill(thread_.native_handle(), SIGUSR1);
       std::this_thread::sleep_for(absl::ToChronoNanoseconds(kSampling));
     }
@@ -81,6 +84,8 @@ class Lockup {
   const Status& status() const { return status_; }
 
  private:
+  Context& context_;
+  const absl::Time wakes_;
   std::atomic<bool> done_ = false;
   Status status_;
   std::jthread thread_;
@@ -98,21 +103,25 @@ void AwaitQuiet(Context& context, KmsgReader& log) {
   }
 }
 
-// Locks up and waits for the report. Errors: those of loading the module.
+// Locks up and waits for the report, if there is enough time left. Errors: those of loading the module.
 Status Provoke(Context& context, const Detector& detector, absl::Duration limit, const std::vector<int>& cpus,
                KmsgReader& log) {
   AwaitQuiet(context, log);
+  const absl::Duration longest = limit + kGrace;
+  if (const std::string why = WhyNoTime(longest, context.Left()); !why.empty()) {
+    context.SkipPart(fmt::format("{}: {}", detector.name, why));
+    return absl::OkStatus();
+  }
   // An RCU stall warning touches the other detectors' watchdogs, and would come first.
   std::optional<Setting> no_rcu, no_soft;
   if (detector.name != kRcuStall) no_rcu.emplace("/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress", "1");
   if (detector.after_soft) no_soft.emplace("/proc/sys/kernel/soft_watchdog", "0");
   context.Activity(fmt::format("provoking {}", detector.name));
-  const absl::Time begin = BootNow(), end = begin + limit + kGrace;
-  const std::string length =
-      detector.sleeps ? fmt::format("time_secs={}", absl::ToInt64Seconds(absl::Ceil(limit, absl::Seconds(1))))
-                      : kEndless;
+  const absl::Duration sleep = detector.sleeps ? absl::Ceil(limit, absl::Seconds(1)) : absl::ZeroDuration();
+  const std::string length = detector.sleeps ? fmt::format("time_secs={}", absl::ToInt64Seconds(sleep)) : kEndless;
+  const absl::Time begin = BootNow(), end = begin + longest;
   std::jthread caller;  // joined after the lockup has ended
-  Lockup lockup(cpus.back(), fmt::format("{} {}", length, detector.lockup));
+  Lockup lockup(context, cpus.back(), fmt::format("{} {}", length, detector.lockup), sleep);
   if (detector.called) {
     // While it waits for the response, nothing else runs on its CPU.
     caller = std::jthread([cpu = cpus[1]] {
@@ -121,7 +130,7 @@ Status Provoke(Context& context, const Detector& detector, absl::Duration limit,
       Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
     });
   }
-  while (BootNow() < end && !context.Over()) {
+  while (BootNow() < end && !context.cancelled()) {
     std::this_thread::sleep_for(absl::ToChronoNanoseconds(kSampling));
     context.Progress();
     for (const KmsgRecord& record : log.Read(SIZE_MAX).records) {
@@ -132,14 +141,11 @@ Status Provoke(Context& context, const Detector& detector, absl::Duration limit,
     }
     if (!detector.sleeps && lockup.done()) return lockup.status();
   }
-  if (context.Over()) {
-    context.SkipPart(fmt::format("{}: no time left", detector.name));
-  } else {
-    context.Count("detectors");
-    context.CountFailure(
-        fmt::format("{}_silent", detector.name),
-        fmt::format("no report within {} s of test_lockup {}", absl::ToInt64Seconds(limit + kGrace), detector.lockup));
-  }
+  if (context.cancelled()) return absl::OkStatus();
+  context.Count("detectors");
+  context.CountFailure(
+      fmt::format("{}_silent", detector.name),
+      fmt::format("no report within {} s of test_lockup {}", absl::ToInt64Seconds(longest), detector.lockup));
   return absl::OkStatus();
 }
 
@@ -161,10 +167,6 @@ Result Run(Context& context) {
 
   context.Count("detectors", 0);
   for (const Detector& detector : Detectors()) {
-    if (context.Over()) {
-      context.SkipPart(fmt::format("{}: no time left", detector.name));
-      continue;
-    }
     const auto limit = ReportLimit(detector);
     if (!limit) {
       context.SkipPart(fmt::format("{}: {} ({}) is missing or 0", detector.name, detector.enabled, detector.symbol));

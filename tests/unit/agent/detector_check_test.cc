@@ -61,5 +61,11 @@ TEST(ReportLimit, FollowsTheTimeoutOfTheKernel) {
   std::filesystem::remove_all(root);
 }
 
+TEST(WhyNoTime, ListsTheTimeRequiredAndLeft) {
+  EXPECT_EQ(WhyNoTime(absl::Seconds(39), absl::Seconds(39)), "");
+  EXPECT_EQ(WhyNoTime(absl::Seconds(39), absl::Milliseconds(38'900)), "no time left: 39 s required, 38 s left");
+  EXPECT_EQ(WhyNoTime(absl::Milliseconds(38'500), absl::ZeroDuration()), "no time left: 39 s required, 0 s left");
+}
+
 }  // namespace
 }  // namespace lk::agent::detector_check
