@@ -135,6 +135,8 @@ Swarm::Arrived Swarm::EndAttach(size_t expected, absl::Duration timeout) {
   const auto complete = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return new_blocks_.size() + refused_.size() >= expected;
   };
+  // A slow host may take longer than the timeout before the first block appears.
+  last_event_ = BootNow();
   bool done = false;
   while (!done && !context_.cancelled() && BootNow() - last_event_ < timeout) {
     done = mutex_.AwaitWithTimeout(absl::Condition(&complete), kWaitStep);

@@ -45,7 +45,7 @@ class Swarm {
   // this call.
   void BeginAttach();
   // Waits until the expected number of new blocks have arrived, the context is cancelled, or there has been no event
-  // for `timeout`.
+  // for `timeout` since this call.
   Arrived EndAttach(size_t expected, absl::Duration timeout);
   // Waits up to `timeout` for these blocks to be removed. Returns whether they all were.
   bool AwaitRemoved(const std::set<unsigned>& blocks, absl::Duration timeout);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/time/clock.h>
 #include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +10,10 @@
 
 #include "agent/scenarios/crash_hotplug/crash_header.h"
 #include "agent/scenarios/crash_hotplug/memory_blocks.h"
+#include "agent/scenarios/crash_hotplug/swarm.h"
 #include "agent/scenarios/crash_hotplug/uevent.h"
+#include "agent/session/channel.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent::crash_hotplug {
 namespace {
@@ -128,6 +132,23 @@ TEST(Uevent, RejectsOtherEvents) {
   EXPECT_FALSE(Parse("add@/devices/system/memory/memory4x\0"sv));
   EXPECT_FALSE(Parse("libudev\0\xfe\xed\xca\xfe"sv));
   EXPECT_FALSE(Parse(""));
+}
+
+TEST(Swarm, WaitsForBlocksFromTheEndOfASlowAttachOn) {
+  auto events = UeventSocket::Open();
+  auto kmsg = KmsgReader::Open(KmsgReader::From::kNow);
+  if (!events.ok() || !kmsg.ok()) GTEST_SKIP() << events.status() << ", " << kmsg.status();
+  const auto channel = MakeChannel();
+  ASSERT_TRUE(channel.ok());
+  SharedState state;
+  Context context(v1::Lease(), channel->second.get(), state, v1::Carried());
+  Swarm swarm(context, *std::move(events), *std::move(kmsg), {});
+  constexpr absl::Duration kTimeout = absl::Milliseconds(200);
+  swarm.BeginAttach();
+  absl::SleepFor(2 * kTimeout);
+  const absl::Time attached = BootNow();
+  swarm.EndAttach(1, kTimeout);
+  EXPECT_GE(BootNow() - attached, kTimeout);
 }
 
 TEST(MemoryBlocks, OnlyPagesThatCannotBeMovedAndSignalsExcuseARefusal) {
