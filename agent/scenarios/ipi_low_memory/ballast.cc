@@ -65,9 +65,17 @@ int64_t ChunksToTake(uint64_t available, uint64_t floor) {
 StatusOr<std::unique_ptr<Ballast>> Ballast::Start(uint64_t floor) {
   const UniqueFd meminfo(open("/proc/meminfo", O_RDONLY | O_CLOEXEC));
   if (!meminfo) return absl::ErrnoToStatus(errno, "/proc/meminfo");
+  const auto available = Meminfo("MemAvailable");
+  if (!available) return absl::FailedPreconditionError("/proc/meminfo does not list MemAvailable");
+  if (ChunksToTake(*available, floor) <= 0) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the ballast can hold nothing: {} MiB are available, and the floor is {} MiB", *available >> 20, floor >> 20));
+  }
   const uint64_t room = Meminfo("MemTotal").value_or(0);
   void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "cannot map the ballast");
+  // The child could not report that it cannot lock anything.
+  if (mlock(memory, kBallastChunk) != 0) return absl::ErrnoToStatus(errno, "cannot lock the ballast");
   void* const shared =
       mmap(nullptr, sizeof(std::atomic<uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return absl::ErrnoToStatus(errno, "cannot map the ballast's counter");

@@ -23,7 +23,7 @@ int64_t ChunksToTake(uint64_t available, uint64_t floor);
 // when this process exits.
 class Ballast {
  public:
-  // Errors: those of the system calls.
+  // Errors: FAILED_PRECONDITION (no memory is available above the floor), those of the system calls.
   static StatusOr<std::unique_ptr<Ballast>> Start(uint64_t floor);
   Ballast(const Ballast&) = delete;
   Ballast& operator=(const Ballast&) = delete;

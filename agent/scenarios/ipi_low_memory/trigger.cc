@@ -23,7 +23,6 @@
 #include "agent/scenarios/ipi_low_memory/gauge.h"
 #include "agent/scenarios/ipi_low_memory/mtrr.h"
 #include "agent/scenarios/meminfo.h"
-#include "agent/scenarios/pinned_threads.h"
 
 namespace lk::agent::ipi_low_memory {
 namespace {
@@ -44,7 +43,7 @@ class Calls {
     }
   }
 
-  // Makes calls from one CPU until time is up.
+  // Makes calls from one CPU, whenever it is online, until time is up.
   void CallFrom(size_t index);
   void Report();
   // Call at the end of a window: each CPU that completed no turn during the window breaks the invariant.
@@ -113,7 +112,7 @@ void ChurnMtrr(Context& context, const Mtrr& mtrr, absl::Duration pause, Terms& 
   Caller caller(context, terms);
   while (!context.Over()) {
     const bool added = caller.Make(gauge, "adding an MTRR", [&] { return mtrr.Add(); });
-    const bool deleted = caller.Make(gauge, "deleting an MTRR", [&] { return mtrr.Delete(); });
+    const bool deleted = added && caller.Make(gauge, "deleting an MTRR", [&] { return mtrr.Delete(); });
     context.Count("mtrr_changes", added + deleted);
     context.Progress();
     std::this_thread::sleep_for(absl::ToChronoNanoseconds(std::min(pause, context.Left())));
@@ -186,7 +185,8 @@ Result Run(Context& context) {
   };
   {
     std::vector<std::jthread> threads;
-    threads.emplace_back([&] { RunPinned(cpus, [&](size_t i) { calls.CallFrom(i); }); });
+    // RunPinned would leave out a CPU that is offline at that moment.
+    for (size_t i = 0; i < cpus.size(); ++i) threads.emplace_back([&calls, i] { calls.CallFrom(i); });
     if (mtrr.ok()) threads.emplace_back([&] { ChurnMtrr(context, *mtrr, context.Duration("mtrrPause"), terms); });
     if (slabs.any()) threads.emplace_back([&] { ShrinkSlabs(context, slabs, terms); });
     if (!removable.empty()) {

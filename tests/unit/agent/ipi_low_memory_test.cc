@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -25,6 +26,12 @@ TEST(Ballast, TakesAndReleasesChunksToStayAtTheFloor) {
 TEST(Ballast, LimitsChunksTakenButNotChunksReleased) {
   EXPECT_EQ(ChunksToTake(uint64_t{64} << 30, kMiB), 64);
   EXPECT_EQ(ChunksToTake(0, 1024 * kMiB), -512);
+}
+
+TEST(Ballast, ThatCouldHoldNothingIsAnError) {
+  const auto ballast = Ballast::Start(uint64_t{1} << 50);
+  ASSERT_TRUE(absl::IsFailedPrecondition(ballast.status())) << ballast.status();
+  EXPECT_THAT(std::string(ballast.status().message()), testing::HasSubstr("the floor is 1073741824 MiB"));
 }
 
 TEST(Refused, ExcusesOnlyTheFailureOfTheCallsOwnAllocation) {
