@@ -202,7 +202,7 @@ Result Run(Context& context) {
       requests.Report(context);
       if (BootNow() < window_end) continue;
       if (!context.Over()) requests.EndWindow(context, window);
-      window_end += window;
+      window_end = BootNow() + window;
     }
   }
   queue.Report();
