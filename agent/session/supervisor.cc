@@ -275,7 +275,8 @@ void Supervisor::OnWorker(v1::AgentMessage message) {
   done_ = message.has_done();
   if (done_) {
     if (CannotAskForGracePeriods()) {
-      message.mutable_done()->add_skipped_parts("RCU stalls: the kernel supports neither a global membarrier nor AIO");
+      message.mutable_done()->add_skipped_parts(
+          "RCU stalls: the kernel supports neither a global membarrier (with several CPUs) nor AIO");
     }
     Beat(BootNow());
     PushFigures();

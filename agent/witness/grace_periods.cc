@@ -19,8 +19,8 @@ std::atomic<bool> none_works = false;
 
 }  // namespace
 
-bool WaitWithMembarrier() {
-  return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+bool WaitWithMembarrier(long cpus_online) {
+  return cpus_online > 1 && syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
 }
 
 bool WaitWithAio() {
@@ -35,8 +35,11 @@ bool WaitForGracePeriod(std::span<const std::function<bool()>> ways) {
 void KeepAskingForGracePeriods() {
   // Detached, because it blocks permanently when RCU stalls. Goes on after a failure, which may be a lack of memory.
   std::thread([] {
-    for (const std::array<std::function<bool()>, 2> ways{WaitWithMembarrier, WaitWithAio};;) {
-      none_works = !WaitForGracePeriod(ways);
+    const auto membarrier = [] { return WaitWithMembarrier(sysconf(_SC_NPROCESSORS_ONLN)); };
+    bool worked = false;
+    for (const std::array<std::function<bool()>, 2> ways{membarrier, WaitWithAio};;) {
+      worked = WaitForGracePeriod(ways) || worked;
+      none_works = !worked;
       std::this_thread::sleep_for(std::chrono::seconds(1));
     }
   }).detach();

@@ -10,13 +10,14 @@ namespace lk::agent {
 // Starts a thread that requests RCU grace periods until the process exits, one per second on a healthy kernel. A CPU
 // that delays a grace period is then reported when the stall timeout expires.
 void KeepAskingForGracePeriods();
-// Whether that thread has found that this kernel offers no way to request a grace period.
+// Whether that thread has tried to request a grace period, but has found no way to do so.
 bool CannotAskForGracePeriods();
 
 // Ways to wait for a grace period. They return false if the kernel does not support them.
 //
-// membarrier(2), MEMBARRIER_CMD_GLOBAL. Kernels that run with nohz_full= reject it.
-bool WaitWithMembarrier();
+// membarrier(2), MEMBARRIER_CMD_GLOBAL. Kernels that run with nohz_full= reject it, and with one CPU online it returns
+// without a grace period.
+bool WaitWithMembarrier(long cpus_online);
 // io_destroy(2): a context ends several grace periods after its last use (kill_ioctx() in fs/aio.c). A request that
 // does not wait, such as freeing a task, would not do: with CONFIG_RCU_LAZY it can take longer than 10 s until its
 // grace period begins.

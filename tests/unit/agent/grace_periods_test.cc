@@ -29,7 +29,11 @@ TEST(GracePeriods, UsesTheFirstWayThatWorks) {
 }
 
 TEST(GracePeriods, OneWayOrTheOtherWorksHere) {
-  EXPECT_TRUE(WaitWithMembarrier() || WaitWithAio());
+  EXPECT_TRUE(WaitWithMembarrier(2) || WaitWithAio());
+}
+
+TEST(GracePeriods, MembarrierRequiresASecondCpu) {
+  EXPECT_FALSE(WaitWithMembarrier(1));
 }
 
 }  // namespace
