@@ -59,7 +59,7 @@ std::vector<Fault> Judge(uint32_t boot, const PendingTable& table, const std::ve
   const std::vector<std::string> row = ToRow(boot, table);
   const std::string given = fmt::format("CPU {}: {} table at {}", table.cpu, row[2], row[3]);
   if (HasTable(others, table.cpu)) {
-    faults.push_back({"tables_said_again", given + ", the second one in this boot"});
+    faults.push_back({"tables_repeated", given + ", the second one in this boot"});
     return faults;
   }
   if (table.address == 0) faults.push_back({"tables_at_zero", given});

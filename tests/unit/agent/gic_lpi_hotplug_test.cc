@@ -77,7 +77,7 @@ TEST(JudgeTables, CountsEachFault) {
   EXPECT_THAT(Counters(Judge(0, {0, false, 0}, {}, {})), ElementsAre("tables_at_zero"));
   EXPECT_THAT(Counters(Judge(1, {1, true, 0x30000}, {}, earlier)), ElementsAre("tables_moved"));
   EXPECT_THAT(Counters(Judge(1, {1, false, 0x30000}, {}, earlier)), ElementsAre("tables_not_reserved", "tables_moved"));
-  EXPECT_THAT(Counters(Judge(1, {1, true, 0x20000}, {{1, true, 0x20000}}, earlier)), ElementsAre("tables_said_again"));
+  EXPECT_THAT(Counters(Judge(1, {1, true, 0x20000}, {{1, true, 0x20000}}, earlier)), ElementsAre("tables_repeated"));
   EXPECT_THAT(Counters(Judge(2, {1, false, 0x30000}, {}, earlier)), IsEmpty())
       << "a table is compared only with that in the previous boot";
 }
