@@ -49,7 +49,8 @@ Context::Context(const v1::Lease& lease, int fd, SharedState& shared, const v1::
       emulated_(carried.emulated()),
       skipped_parts_(carried.skipped_parts().begin(), carried.skipped_parts().end()) {
   for (const v1::Counter& counter : carried.counters())
-    counters_[counter.name()] = {counter.value(), counter.unit(), counter.first()};
+    counters_[counter.name()] = {counter.value(), counter.unit(), counter.first(), counter.took_seconds(),
+                                 counter.limit_seconds()};
   for (const v1::Table& proto : carried.tables()) {
     Table& table = tables_[proto.name()];
     table.columns = {proto.columns().begin(), proto.columns().end()};
@@ -119,11 +120,17 @@ void Context::RaiseCounter(const std::string& counter, double at_least, const st
 }
 
 void Context::CountFailure(const std::string& counter, std::string_view what) {
+  CountLate(counter, what, absl::ZeroDuration(), absl::ZeroDuration());
+}
+
+void Context::CountLate(const std::string& counter, std::string_view what, absl::Duration took, absl::Duration limit) {
   absl::MutexLock lock(&mutex_);
   Counter& entry = counters_[counter];
   entry.value += 1;
   entry.unit = "1";
   if (entry.first.empty()) entry.first = what.substr(0, kMaxFirst);
+  entry.took_seconds = absl::ToDoubleSeconds(took);
+  entry.limit_seconds = absl::ToDoubleSeconds(limit);
 }
 
 void Context::AddRow(const std::string& table, const std::vector<std::string>& columns,
@@ -166,6 +173,8 @@ void Context::AddCountersAndTables(Message& message) const {
     proto.set_value(counter.value);
     proto.set_unit(counter.unit);
     proto.set_first(counter.first);
+    proto.set_took_seconds(counter.took_seconds);
+    proto.set_limit_seconds(counter.limit_seconds);
   }
   for (const auto& [name, table] : tables_) {
     v1::Table& proto = *message.add_tables();

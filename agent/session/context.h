@@ -85,6 +85,9 @@ class Context {
   void RaiseCounter(const std::string& counter, double at_least, const std::string& unit = "1");
   // Counts a failure. `what`, for example "CPU 3 does not come online: EBUSY", is shown for the first one.
   void CountFailure(const std::string& counter, std::string_view what);
+  // Counts a failure that consists in having taken too long. lkd does not hold it against the kernel if the host kept
+  // the vCPUs from running in the meantime.
+  void CountLate(const std::string& counter, std::string_view what, absl::Duration took, absl::Duration limit);
 
   // Adds a row to a table. The first row of a table sets its columns.
   void AddRow(const std::string& table, const std::vector<std::string>& columns, const std::vector<std::string>& cells);
@@ -165,6 +168,7 @@ class Context {
     double value = 0;
     std::string unit;
     std::string first;
+    double took_seconds = 0, limit_seconds = 0;
   };
   struct Table {
     std::vector<std::string> columns;

@@ -329,8 +329,8 @@ StatusOr<AgentWords> FromProto(const v1::AgentMessage& message) {
         samples.latencies[Bounded(proto.probe())].Merge(histogram);
       }
       for (const v1::Counter& counter : message.samples().counters()) {
-        samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit()),
-                                                     Bounded(counter.first())};
+        samples.counters[Bounded(counter.name())] = {counter.value(), Bounded(counter.unit()), Bounded(counter.first()),
+                                                     counter.took_seconds(), counter.limit_seconds()};
       }
       for (const v1::Table& table : message.samples().tables()) {
         if (samples.tables.size() < campaign::kMaxTables) samples.tables[Bounded(table.name())] = TableFromProto(table);

@@ -15,7 +15,7 @@ LK_FIELDS(KernelBuild, id, release, arch, flavour, labels, config_sha256, config
 LK_FIELDS(Host, id, uri, state, state_reason, vcpus, memory_bytes, accelerator, accelerator_reason, hypervisor_version,
           libvirt_version, kernel_release, broken_qemu, allow_broken_qemu, features, archs, added)
 
-LK_FIELDS(CounterValue, value, unit, first)
+LK_FIELDS(CounterValue, value, unit, first, took_seconds, limit_seconds, distrust)
 LK_FIELDS(Table, columns, rows)
 LK_FIELDS(PostMortemStep, step, outcome, detail, text, seconds)
 LK_FIELDS(Ending, kind, detail, agent_outcome, agent_reason)

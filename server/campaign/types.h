@@ -252,6 +252,9 @@ struct CounterValue {
   double value = 0;
   std::string unit;
   std::string first = {};  // the first event that it counted; empty for most counters
+  // How long the latest of the events took, and may take; 0 if it does not count events that take too long.
+  double took_seconds = 0, limit_seconds = 0;
+  std::string distrust = {};  // why the host may have caused all of these events; usually empty
 
   bool operator==(const CounterValue&) const = default;
 };

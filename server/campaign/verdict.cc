@@ -129,12 +129,12 @@ void CheckInvariants(Evidence& evidence, const Excuses& excuses) {
     const auto counter = evidence.counters.find(invariant.counter());
     // Not "value > max", which would accept a NaN from the guest.
     if (counter == evidence.counters.end() || counter->second.value <= invariant.max()) continue;
-    AddOwn(evidence,
-           MakeFinding(Kind::kInvariant, InvariantTitle(invariant.name()),
-                       fmt::format("{} is {}, expected at most {}: {}{}", invariant.counter(), counter->second.value,
-                                   invariant.max(), invariant.summary(),
-                                   counter->second.first.empty() ? "" : "; first: " + counter->second.first)),
-           excuses);
+    Finding finding = MakeFinding(
+        Kind::kInvariant, InvariantTitle(invariant.name()),
+        fmt::format("{} is {}, expected at most {}: {}{}", invariant.counter(), counter->second.value, invariant.max(),
+                    invariant.summary(), counter->second.first.empty() ? "" : "; first: " + counter->second.first));
+    finding.distrust = counter->second.distrust;
+    AddOwn(evidence, std::move(finding), excuses);
   }
 }
 

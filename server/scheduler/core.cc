@@ -106,6 +106,9 @@ void Core::Restore(std::vector<Campaign> campaigns, std::vector<Run> runs, std::
       t.replayed = std::max(t.replayed, finding.end_offset);
       if (finding.distrust == kUnweighed) finding.distrust = kNeverWeighed;
     }
+    for (auto& [name, counter] : t.run.counters) {
+      if (counter.distrust == kUnweighed) counter.distrust = kNeverWeighed;
+    }
   }
   state.restored = true;
   state.place = state.prove = true;

@@ -145,7 +145,7 @@ void Core::State::Said(Tracked& t, const Heartbeat& words) {
 
 void Core::State::Said(Tracked& t, const Samples& words) {
   for (const auto& [probe, histogram] : words.latencies) t.run.latencies[probe].Merge(histogram);
-  for (const auto& [name, counter] : words.counters) t.run.counters[name] = counter;
+  for (const auto& [name, counter] : words.counters) Count(t, name, counter);
   for (const auto& [name, table] : words.tables) {
     if (t.run.tables.contains(name) || t.run.tables.size() < campaign::kMaxTables) t.run.tables[name] = table;
   }

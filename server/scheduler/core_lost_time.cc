@@ -30,7 +30,8 @@ void Core::State::On(const VcpuDelays& event) {
     }
     t->delays.Add(event.at, event.lost);
     t->run.delay_seconds = absl::ToDoubleSeconds(t->delays.Total());
-    if (std::ranges::any_of(t->unweighed, [&](const Stall& stall) { return stall.to > event.at; })) {
+    const auto later = [&](const Stall& stall) { return stall.to > event.at; };
+    if (std::ranges::any_of(t->unweighed, later) || std::ranges::any_of(t->unweighed_late, later, &LateEvent::stall)) {
       return ReadDelays(*t);
     }
   }
@@ -71,6 +72,11 @@ std::string Core::State::WhyDistrusted(const Tracked& t, const Stall& stall) {
               : campaign::StolenFor(loss.vcpu, loss.lost, loss.of);
 }
 
+bool Core::State::IsKnown(const Tracked& t, const Stall& stall) {
+  const bool host_is_mute = t.delays.empty() && t.delays_read != absl::InfinitePast();
+  return host_is_mute || t.delays.last() >= stall.to;
+}
+
 bool Core::State::Replayed(const Tracked& t, Finding& finding) {
   if (!campaign::OnConsole(finding) || finding.start_offset >= t.replayed) return false;
   const auto stored = std::ranges::find_if(t.run.findings, [&](const Finding& kept) {
@@ -87,8 +93,7 @@ void Core::State::WeighStall(Tracked& t, Finding& finding, absl::Time reported) 
   finding.distrust = campaign::WhyIoIsDistrusted(finding);
   if (!finding.distrust.empty()) return;
   Stall stall = hang && t.silence ? *t.silence : StallOf(t, finding, reported);
-  const bool host_is_mute = t.delays.empty() && t.delays_read != absl::InfinitePast();
-  if (host_is_mute || t.delays.last() >= stall.to) {
+  if (IsKnown(t, stall)) {
     finding.distrust = WhyDistrusted(t, stall);
     return;
   }
@@ -118,6 +123,31 @@ void Core::State::WeighStalls(Tracked& t) {
     NoteStall(t, finding);
     dirty[t.run.id].push_back(finding);
   }
+  for (const LateEvent& late : std::exchange(t.unweighed_late, {})) {
+    std::string& distrust = t.run.counters[late.counter].distrust;
+    if (!distrust.empty()) distrust = WhyDistrusted(t, late.stall);
+    Save(t);
+  }
+}
+
+void Core::State::Count(Tracked& t, const std::string& name, campaign::CounterValue value) {
+  campaign::CounterValue& counter = t.run.counters[name];
+  value.distrust = counter.distrust;
+  const bool first = !(counter.value > 0);
+  const bool rose = value.value > counter.value;
+  counter = std::move(value);
+  // Once one of the events is trusted, so is the counter.
+  if (!(counter.took_seconds > 0) || !rose || (!first && counter.distrust.empty())) return;
+  counter.distrust = WhyPauseExplains(t);
+  if (!counter.distrust.empty()) return;
+  Stall stall{now - absl::Seconds(counter.took_seconds), now, absl::Seconds(counter.limit_seconds)};
+  if (IsKnown(t, stall)) {
+    counter.distrust = WhyDistrusted(t, stall);
+    return;
+  }
+  counter.distrust = kUnweighed;
+  t.unweighed_late.push_back({name, std::move(stall)});
+  ReadDelays(t);
 }
 
 void Core::State::NoteStall(Tracked& t, const Finding& finding) {

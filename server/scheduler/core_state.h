@@ -51,6 +51,12 @@ struct Stall {
   bool on_console = false;
 };
 
+// A counted event that took too long, which the host may have caused.
+struct LateEvent {
+  std::string counter;
+  Stall stall;
+};
+
 // A run that is not done yet.
 struct Tracked {
   Run run;
@@ -78,7 +84,8 @@ struct Tracked {
   bool delays_asked = false;                      // the answer to ReadVcpuDelays has not come
   absl::Time delays_read = absl::InfinitePast();  // of the last answer
   std::vector<Stall> unweighed;                   // reported since the delays were last read
-  std::optional<Stall> silence;                   // of the guest or its trigger, for which the run ends
+  std::vector<LateEvent> unweighed_late;
+  std::optional<Stall> silence;  // of the guest or its trigger, for which the run ends
 
   // Console.
   campaign::ConsoleReports console;
@@ -199,6 +206,8 @@ struct Core::State {
   void FlushReport(Tracked& t);
   // Adds context to a witness's finding: run state, activity, times, and whether a pause casts doubt on it.
   void Complete(const Tracked& t, Finding& finding, Witness witness) const;
+  // The reason to distrust what has just been reported to have taken too long, if the VM is or was paused; or empty.
+  std::string WhyPauseExplains(const Tracked& t) const;
   void Seen(Tracked& t, Finding finding, Witness witness);
   void AddFinding(Tracked& t, Finding finding, Witness witness);
   // Announces an incomplete finding to watchers; it is not among the run's findings yet.
@@ -213,14 +222,18 @@ struct Core::State {
   Stall StallThatEnded(const Tracked& t, absl::Time at, absl::Duration length, detect::Kind kind) const;
   Stall StallOf(const Tracked& t, const Finding& finding, absl::Time reported) const;
   Stall SilenceSince(const Tracked& t, absl::Time since) const;
+  // Whether the delays during the stall have been read, or cannot be.
+  static bool IsKnown(const Tracked& t, const Stall& stall);
   // Why the host may have caused it, or empty.
   static std::string WhyDistrusted(const Tracked& t, const Stall& stall);
   // Whether the report was read before lkd was restarted; it is then as trusted as it was.
   static bool Replayed(const Tracked& t, Finding& finding);
   // Sets the finding's distrust, for now if the delays must be read first.
   void WeighStall(Tracked& t, Finding& finding, absl::Time reported);
-  // Decides whether the findings for which the delays had to be read are trusted.
+  // Decides whether the findings and counters for which the delays had to be read are trusted.
   void WeighStalls(Tracked& t);
+  // Takes over a counter. If it has risen because an event took too long, sets its distrust as WeighStall does.
+  void Count(Tracked& t, const std::string& name, campaign::CounterValue value);
   // A stall that is held against the kernel shortens the wait for progress.
   void NoteStall(Tracked& t, const Finding& finding);
 

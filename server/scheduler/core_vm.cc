@@ -274,11 +274,12 @@ void Core::State::Complete(const Tracked& t, Finding& finding, Witness witness) 
   if (finding.first_seen == absl::InfinitePast()) finding.first_seen = now;
   finding.last_seen = now;
   if (!campaign::IsStall(finding.kind) && finding.kind != detect::Kind::kHang) return;
-  if (t.paused_at != kNever) {
-    finding.distrust = campaign::PausedFor(now - t.paused_at);
-  } else if (now <= t.distrust_until) {
-    finding.distrust = t.distrust;
-  }
+  if (std::string why = WhyPauseExplains(t); !why.empty()) finding.distrust = std::move(why);
+}
+
+std::string Core::State::WhyPauseExplains(const Tracked& t) const {
+  if (t.paused_at != kNever) return campaign::PausedFor(now - t.paused_at);
+  return now <= t.distrust_until ? t.distrust : "";
 }
 
 void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {

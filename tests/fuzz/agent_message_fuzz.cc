@@ -26,7 +26,8 @@ bool Harmless(const std::string& name) {
 
 struct Bounds {
   void operator()(const lk::scheduler::Heartbeat& said) const {
-    Require(said.activity.size() <= kMaxText && said.steal >= absl::ZeroDuration());
+    Require(said.activity.size() <= kMaxText);
+    for (const absl::Duration steal : said.steal) Require(steal >= absl::ZeroDuration());
   }
   void operator()(const lk::scheduler::Samples& said) const {
     for (const auto& [probe, histogram] : said.latencies) Require(Harmless(probe) && probe.starts_with("fault"));

@@ -147,10 +147,11 @@ std::set<unsigned> Rounds::Attach(const std::vector<uint64_t>& sizes) {
   const uint64_t came = arrived.online.size() + arrived.refused.size();
   if (came < expected && !context_.cancelled()) {
     const uint64_t missing = expected - came;
-    context_.CountFailure("blocks_missing",
-                          fmt::format("{} of {} new blocks did not come online: {}", missing, expected,
-                                      arrived.others.empty() ? "no such block has appeared" : arrived.others));
     context_.Count("blocks_missing", static_cast<double>(missing - 1));
+    context_.CountLate("blocks_missing",
+                       fmt::format("{} of {} new blocks did not come online: {}", missing, expected,
+                                   arrived.others.empty() ? "no such block has appeared" : arrived.others),
+                       kEventTimeout, kEventTimeout);
   }
   arrived.online.merge(arrived.refused);
   return std::move(arrived.online);

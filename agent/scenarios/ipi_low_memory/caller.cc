@@ -38,7 +38,7 @@ bool Caller::Make(Gauge& gauge, std::string_view name, absl::FunctionRef<int()> 
   if (error == 0) gauge.Record(took);
   const absl::Duration time = absl::Nanoseconds(took);
   if (time > terms_.limit) {
-    context_.CountFailure("calls_slow", fmt::format("{} took {}", name, absl::FormatDuration(time)));
+    context_.CountLate("calls_slow", fmt::format("{} took {}", name, absl::FormatDuration(time)), time, terms_.limit);
   }
   if (Refused(error, failed)) context_.CountFailure("calls_refused", fmt::format("{}: {}", name, strerror(error)));
   return error == 0;

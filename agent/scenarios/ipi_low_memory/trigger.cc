@@ -95,9 +95,10 @@ void Calls::EndWindow(absl::Duration window) {
   for (size_t i = 0; i < turns_.size(); ++i) {
     const uint64_t turns = turns_[i];
     if (turns == before_[i]) {
-      context_.CountFailure("stuck_windows",
-                            fmt::format("CPU {} completed no turn of calls within {}, and {} before that", cpus_[i],
-                                        absl::FormatDuration(window), turns));
+      context_.CountLate("stuck_windows",
+                         fmt::format("CPU {} completed no turn of calls within {}, and {} before that", cpus_[i],
+                                     absl::FormatDuration(window), turns),
+                         window, window);
     }
     before_[i] = turns;
   }

@@ -64,6 +64,23 @@ TEST_F(ContextTest, MergesRecordersOfAProbeAndSendsLatenciesOnce) {
   EXPECT_EQ(second.counters(0).value(), 3);
 }
 
+TEST_F(ContextTest, TellsHowLongTheLatestEventTookIfItTookTooLong) {
+  const auto sent = [this] {
+    EXPECT_TRUE(context_.SendSamples().ok());
+    return Receive().samples().counters(0);
+  };
+  context_.CountLate("calls", "the first", absl::Seconds(7), absl::Seconds(5));
+  context_.CountLate("calls", "the second", absl::Seconds(9), absl::Seconds(5));
+  const v1::Counter late = sent();
+  EXPECT_EQ(late.value(), 2);
+  EXPECT_EQ(late.first(), "the first");
+  EXPECT_EQ(late.took_seconds(), 9);
+  EXPECT_EQ(late.limit_seconds(), 5);
+  context_.CountFailure("calls", "refused");
+  EXPECT_EQ(sent().value(), 3);
+  EXPECT_EQ(sent().took_seconds(), 0);
+}
+
 TEST_F(ContextTest, StoresProgressAndActivityInSharedMemory) {
   context_.Progress(3);
   context_.Activity(std::string(200, 'x'));

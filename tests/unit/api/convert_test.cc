@@ -267,6 +267,19 @@ TEST(Convert, DoneReportsEmulation) {
   EXPECT_FALSE(std::get<scheduler::AgentDone>(*FromProto(message)).emulated);
 }
 
+TEST(Convert, ACounterTellsHowLongTheLatestEventTook) {
+  v1::AgentMessage message;
+  v1::Counter& late = *message.mutable_samples()->add_counters();
+  late.set_name("calls_slow");
+  late.set_took_seconds(7);
+  late.set_limit_seconds(5);
+  late.set_distrust("says the guest");
+  const auto samples = std::get<scheduler::Samples>(FromProto(message).value());
+  EXPECT_EQ(samples.counters.at("calls_slow").took_seconds, 7);
+  EXPECT_EQ(samples.counters.at("calls_slow").limit_seconds, 5);
+  EXPECT_EQ(samples.counters.at("calls_slow").distrust, "");
+}
+
 TEST(Convert, AHeartbeatReportsStealTime) {
   v1::AgentMessage message;
   message.mutable_heartbeat()->set_progress(7);

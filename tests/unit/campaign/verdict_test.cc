@@ -192,6 +192,16 @@ TEST(Judge, ChecksInvariantsByCounter) {
   EXPECT_EQ(run.findings.size(), 1u);
 }
 
+TEST(Judge, DoesNotTrustAnInvariantWhoseEventsTheHostMayHaveCaused) {
+  campaign::Run run = Good();
+  run.counters["blocks"].value = 1;
+  run.counters["trylock_failures"].value = 3;
+  run.counters["trylock_failures"].distrust = "the VM was paused for 12s";
+  const Judgement judgement = Judge(run, Said("ok"), Swarm(), {});
+  EXPECT_EQ(Words(judgement), "unproven infrastructure");
+  EXPECT_EQ(judgement.reason, "invariant trylock is not trusted: the VM was paused for 12s");
+}
+
 TEST(Judge, ChecksLatencyBudgets) {
   campaign::Run run = Good();
   run.latencies["timer_wakeup"].Record(1'000'000, 99);

@@ -283,6 +283,54 @@ TEST(LostTime, StealIsThatOfEachCpu) {
   EXPECT_EQ(world.run().steal_seconds, 8);
 }
 
+// An event that took `took`, counted as too long.
+Samples Late(double count, absl::Duration took) {
+  Samples samples;
+  samples.counters["calls_slow"] = {count, "1", "flush took long", absl::ToDoubleSeconds(took), 5};
+  return samples;
+}
+
+TEST(LostTime, ExplainsEventsThatTookTooLong) {
+  Delayed world;
+  const auto distrust = [&] { return world.run().counters.at("calls_slow").distrust; };
+  world.Starve(absl::Seconds(6), absl::Seconds(5));
+  world.Said("c-1", Late(1, absl::Seconds(6)));
+  EXPECT_NE(distrust(), "");
+  world.Read();
+  const std::string why = "the host gave vCPU 2 no CPU time for 5.00s of 6.00s";
+  EXPECT_EQ(distrust(), why);
+  world.Live(absl::Seconds(10), absl::ZeroDuration());
+  world.Said("c-1", Late(1, absl::Seconds(6)));
+  EXPECT_EQ(distrust(), why) << "the counter has not risen";
+  // Another event, for which the host is not to blame.
+  world.Said("c-1", Late(2, absl::Seconds(6)));
+  world.Read();
+  EXPECT_EQ(distrust(), "");
+  world.Starve(absl::Seconds(6), absl::Seconds(5));
+  world.Said("c-1", Late(3, absl::Seconds(6)));
+  world.Read();
+  EXPECT_EQ(distrust(), "") << "one of the events was the kernel's";
+}
+
+TEST(LostTime, ExplainsEventsDuringAPause) {
+  Delayed world;
+  world.Step(VmPaused{"c-1", false, "by hand"});
+  world.After(absl::Seconds(7));
+  world.Step(VmResumed{"c-1"});
+  world.Said("c-1", Late(1, absl::Seconds(7)));
+  EXPECT_EQ(world.run().counters.at("calls_slow").distrust, "the VM was paused for 7.00s");
+}
+
+TEST(LostTime, DoesNotExplainRefusals) {
+  Delayed world;
+  world.Starve(absl::Seconds(6), absl::Seconds(6));
+  Samples samples;
+  samples.counters["calls_refused"] = {1, "1", "mtrr: EINVAL"};
+  world.Said("c-1", samples);
+  world.Read();
+  EXPECT_EQ(world.run().counters.at("calls_refused").distrust, "");
+}
+
 TEST(LostTime, ASilentGuestWithoutCpuTimeIsNotHung) {
   Delayed world;
   World::Lines lines = world.After(absl::Seconds(34));  // progress limit, then the drain step

@@ -102,7 +102,8 @@ campaign::Run SomeRun(const std::string& id) {
   run.findings = {finding};
   run.latencies["timer_wakeup"].Record(1500, 10);
   run.latencies["timer_wakeup"].Record(2'000'000);
-  run.counters = {{"blocks_onlined", {.value = 8.5, .unit = "1"}}};
+  run.counters = {{"blocks_onlined",
+                   {.value = 8.5, .unit = "1", .first = "f", .took_seconds = 7, .limit_seconds = 5, .distrust = "d"}}};
   run.canary_console = true;
   run.canary_kmsg = true;
   run.operations = uint64_t{1} << 50;
