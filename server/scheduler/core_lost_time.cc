@@ -8,6 +8,11 @@
 #include "server/scheduler/core_state.h"
 
 namespace lk::scheduler {
+namespace {
+
+constexpr size_t kMaxUnweighed = 64;
+
+}  // namespace
 
 absl::Duration Core::State::Spacing(const Tracked& t) const {
   return Timeouts(t).csd / 4;  // of the shortest stall
@@ -100,7 +105,7 @@ void Core::State::WeighStall(Tracked& t, Finding& finding, absl::Time reported) 
   finding.distrust = kUnweighed;
   stall.title = finding.title;
   stall.on_console = campaign::OnConsole(finding);
-  t.unweighed.push_back(std::move(stall));
+  if (t.unweighed.size() < kMaxUnweighed) t.unweighed.push_back(std::move(stall));
   ReadDelays(t);
 }
 
@@ -137,16 +142,16 @@ void Core::State::Count(Tracked& t, const std::string& name, campaign::CounterVa
   const bool rose = value.value > counter.value;
   counter = std::move(value);
   // Once one of the events is trusted, so is the counter.
-  if (!(counter.took_seconds > 0) || !rose || (!first && counter.distrust.empty())) return;
-  counter.distrust = WhyPauseExplains(t);
-  if (!counter.distrust.empty()) return;
+  if (!rose || (!first && counter.distrust.empty())) return;
+  counter.distrust = counter.took_seconds > 0 ? WhyPauseExplains(t) : "";
+  if (!(counter.took_seconds > 0) || !counter.distrust.empty()) return;
   Stall stall{now - absl::Seconds(counter.took_seconds), now, absl::Seconds(counter.limit_seconds)};
   if (IsKnown(t, stall)) {
     counter.distrust = WhyDistrusted(t, stall);
     return;
   }
   counter.distrust = kUnweighed;
-  t.unweighed_late.push_back({name, std::move(stall)});
+  if (t.unweighed_late.size() < kMaxUnweighed) t.unweighed_late.push_back({name, std::move(stall)});
   ReadDelays(t);
 }
 
