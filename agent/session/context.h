@@ -125,8 +125,9 @@ class Context {
   void SetHarness() { SetCounter("harness", 1); }
   void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
 
-  // Ask lkd for an action on this VM and wait until it is done. Errors: ABORTED (lkd refused or failed, with its
-  // message), FAILED_PRECONDITION (this guest refused or did not respond), DEADLINE_EXCEEDED, CANCELLED.
+  // Ask lkd for an action on this VM and wait until it is done. Errors: FAILED_PRECONDITION (this guest refused),
+  // ABORTED (lkd refused, or the action failed in another way, for example because this guest did not respond to the
+  // hypervisor; with lkd's message), DEADLINE_EXCEEDED (no reply from lkd), CANCELLED.
   StatusOr<HostActionDone> AttachDimm(uint64_t bytes, absl::Duration timeout);
   StatusOr<HostActionDone> DetachDimm(const std::string& alias, absl::Duration timeout);
   StatusOr<HostActionDone> ResizeVirtioMem(uint64_t bytes, absl::Duration timeout);

@@ -178,7 +178,7 @@ struct HostActionDone {
   std::string error;  // empty on success
   std::string alias;
   absl::Duration took;
-  bool refused_by_guest = false;
+  bool refused_by_guest = false;  // not if it did not respond
 };
 // The driver has performed a step of the post-mortem.
 struct PostMortemStepDone {
@@ -263,6 +263,7 @@ struct PerformHostAction {
   std::string run_id;
   std::string host_id;
   HostActionAsked action;
+  absl::Duration release;  // how long the guest may take to release a device
 };
 struct ExpectBoot {  // another "Linux version" line on the console is expected
   std::string run_id;

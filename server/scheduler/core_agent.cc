@@ -17,6 +17,8 @@ using ActionKind = HostActionAsked::Kind;
 // At most this many host actions are remembered per boot. No working agent requests more.
 constexpr size_t kMaxHostActions = 10000;
 constexpr size_t kMaxHostActionsAtOnce = 16;
+// How long a guest may take to release a device that it is asked to release; multiplied by the emulation factor.
+constexpr absl::Duration kRelease = absl::Seconds(30);
 // Linux brings memory online in blocks, which are 128 MiB on x86_64 and arm64 (SECTION_SIZE_BITS in
 // arch/{x86,arm64}/include/asm/sparsemem.h).
 constexpr uint64_t kMemoryBlock = uint64_t{128} << 20;
@@ -211,7 +213,7 @@ void Core::State::Said(Tracked& t, const HostActionAsked& words) {
     return Do(SendHostActionReply{t.run.id, std::move(reply)});
   }
   t.host_actions[words.id] = {words, std::nullopt, false};
-  Do(PerformHostAction{t.run.id, t.run.host_id, words});
+  Do(PerformHostAction{t.run.id, t.run.host_id, words, kRelease * Factor(t)});
 }
 
 // Returns an empty string if the action is allowed.

@@ -192,7 +192,7 @@ void Driver::Do(const PerformHostAction& action) {
           break;
         }
         case Kind::kDetachDimm:
-          status = hypervisor->DetachDimm(name, action.action.alias);
+          status = hypervisor->DetachDimm(name, action.action.alias, action.release);
           break;
         case Kind::kResizeVirtioMem:
           status = hypervisor->ResizeVirtioMem(name, action.action.bytes);
@@ -200,14 +200,14 @@ void Driver::Do(const PerformHostAction& action) {
         case Kind::kReplugDisk: {
           const uint32_t number = action.action.disk;
           const vm::ScratchDisk disk{ScratchDiskPath(RunDirectory(action.run_id), number)};
-          status = hypervisor->ReplugDisk(name, profile, disk, number);
+          status = hypervisor->ReplugDisk(name, profile, disk, number, action.release);
           break;
         }
       }
     }
     if (!status.ok()) {
       done.error = std::string(status.message());
-      done.refused_by_guest = vm::FaultOf(status) == vm::Fault::kGuest;
+      done.refused_by_guest = absl::IsFailedPrecondition(status) && vm::FaultOf(status) == vm::Fault::kGuest;
     }
     done.took = ports_.clock.Now() - begin;
     Post(std::move(done));

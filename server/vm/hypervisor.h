@@ -130,14 +130,14 @@ class Hypervisor {
 
   // Returns the device's alias.
   virtual StatusOr<std::string> AttachDimm(const std::string& name, uint64_t bytes) = 0;
-  // Asks the guest to release the DIMM, and waits up to 30 s until the guest has done so (device removed event) or
-  // refused (FAILED_PRECONDITION).
-  virtual Status DetachDimm(const std::string& name, const std::string& alias) = 0;
+  // Asks the guest to release the DIMM, and waits until the guest has done so (device removed event). Errors: kGuest
+  // FAILED_PRECONDITION if the guest refuses, kGuest DEADLINE_EXCEEDED if it does neither within `patience`.
+  virtual Status DetachDimm(const std::string& name, const std::string& alias, absl::Duration patience) = 0;
   virtual Status ResizeVirtioMem(const std::string& name, uint64_t bytes) = 0;
   // Removes the scratch disk with this number (see VmSpec::disks) and attaches it again. If the VM still has the disk,
   // asks the guest to release it, and waits as DetachDimm does.
   virtual Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const ScratchDisk& disk,
-                            unsigned number) = 0;
+                            unsigned number, absl::Duration patience) = 0;
   // Errors: UNIMPLEMENTED (kOurs) if QEMU does not support NMIs for the machine type, such as virt on aarch64.
   virtual Status InjectNmi(const std::string& name) = 0;
   // Reads the state of all vCPUs from QEMU's monitor. If QEMU does not respond, the call blocks until the VM is

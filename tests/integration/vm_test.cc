@@ -125,7 +125,7 @@ TEST_F(VmTest, MemoryIsHotplugged) {
   EXPECT_EQ(*second, "ua-lk-dimm-1");
   EXPECT_FALSE(hypervisor_->AttachDimm(spec_.name, uint64_t{8} << 30).ok())
       << "a DIMM that exceeds maxMemory is refused";
-  const auto unknown = hypervisor_->DetachDimm(spec_.name, "ua-lk-dimm-7");
+  const auto unknown = hypervisor_->DetachDimm(spec_.name, "ua-lk-dimm-7", absl::Seconds(30));
   EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound) << unknown;
 }
 
@@ -173,7 +173,7 @@ TEST_F(VmTest, AVmWithAnAmdIommuStarts) {
 TEST_F(VmTest, AScratchDiskWithoutAFileIsNotAttached) {
   ASSERT_EQ(hypervisor_->Start(spec_, witness_.Sink()), absl::OkStatus());
   const vm::ScratchDisk disk{spec_.console_log.parent_path() / "scratch-0.img", 64u << 20};
-  EXPECT_THAT(std::string(hypervisor_->ReplugDisk(spec_.name, spec_.profile, disk, 0).message()),
+  EXPECT_THAT(std::string(hypervisor_->ReplugDisk(spec_.name, spec_.profile, disk, 0, absl::Seconds(30)).message()),
               HasSubstr("cannot attach ua-lk-scratch-0"));
 }
 

@@ -113,7 +113,7 @@ StatusOr<std::string> Connection::AttachDimm(const std::string& name, uint64_t) 
   return fmt::format("dimm{}", ++world_.dimms_);
 }
 
-Status Connection::DetachDimm(const std::string& name, const std::string&) {
+Status Connection::DetachDimm(const std::string& name, const std::string&, absl::Duration) {
   return Responsive(name).status();
 }
 
@@ -121,7 +121,8 @@ Status Connection::ResizeVirtioMem(const std::string& name, uint64_t) {
   return Responsive(name).status();
 }
 
-Status Connection::ReplugDisk(const std::string& name, const campaign::Profile&, const vm::ScratchDisk&, unsigned) {
+Status Connection::ReplugDisk(const std::string& name, const campaign::Profile&, const vm::ScratchDisk&, unsigned,
+                              absl::Duration) {
   return Responsive(name).status();
 }
 

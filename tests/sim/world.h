@@ -36,10 +36,10 @@ class Connection final : public vm::Hypervisor {
   Status Destroy(const std::string& name) override;
   StatusOr<std::vector<vm::VmInfo>> List(const std::string& owner) override;
   StatusOr<std::string> AttachDimm(const std::string& name, uint64_t bytes) override;
-  Status DetachDimm(const std::string& name, const std::string& alias) override;
+  Status DetachDimm(const std::string& name, const std::string& alias, absl::Duration patience) override;
   Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override;
   Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const vm::ScratchDisk& disk,
-                    unsigned number) override;
+                    unsigned number, absl::Duration patience) override;
   Status InjectNmi(const std::string& name) override;
   StatusOr<std::vector<vm::Vcpu>> VcpuState(const std::string& name) override;
   StatusOr<std::vector<absl::Duration>> VcpuDelays(const std::string& name) override;

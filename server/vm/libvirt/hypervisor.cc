@@ -23,7 +23,6 @@ namespace lk::vm {
 namespace libvirt {
 namespace {
 
-constexpr absl::Duration kDetachTime = absl::Seconds(30);
 // Maximum time from a call to the event that it causes.
 constexpr absl::Duration kEventTime = absl::Seconds(1);
 
@@ -152,14 +151,14 @@ class LibvirtHypervisor final : public Hypervisor {
     return alias;
   }
 
-  Status DetachDimm(const std::string& name, const std::string& alias) override {
+  Status DetachDimm(const std::string& name, const std::string& alias, absl::Duration patience) override {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
     LK_ASSIGN_OR_RETURN(const auto xml, XmlOf(domain.get()));
     if (!alias.starts_with(kDimmAlias) || !HasMemoryDevice(xml, alias)) {
       return WithFault(absl::NotFoundError(fmt::format("{} has no memory device {}", name, alias)), Fault::kOurs);
     }
-    return Detach(domain.get(), {name, alias});
+    return Detach(domain.get(), {name, alias}, patience);
   }
 
   Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override {
@@ -173,14 +172,14 @@ class LibvirtHypervisor final : public Hypervisor {
     return absl::OkStatus();
   }
 
-  Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const ScratchDisk& disk,
-                    unsigned number) override {
+  Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const ScratchDisk& disk, unsigned number,
+                    absl::Duration patience) override {
     LK_ASSIGN_OR_RETURN(const auto connection, connection_->Get());
     LK_ASSIGN_OR_RETURN(const auto domain, Find(connection, name));
     const auto alias = DiskAlias(number);
     LK_ASSIGN_OR_RETURN(const auto before, XmlOf(domain.get()));
     if (HasDisk(before, alias)) {
-      const auto status = Detach(domain.get(), {name, alias});
+      const auto status = Detach(domain.get(), {name, alias}, patience);
       // The guest may have lost the disk in the meantime.
       LK_ASSIGN_OR_RETURN(const auto after, XmlOf(domain.get()));
       if (HasDisk(after, alias)) {
@@ -232,8 +231,8 @@ class LibvirtHypervisor final : public Hypervisor {
     bool ended = false;
   };
 
-  // Asks the guest to release the device, and waits until it has done so or refused.
-  Status Detach(virDomain* domain, const Device& device) {
+  // Asks the guest to release the device, and waits until it has done so or refused, but no longer than `patience`.
+  Status Detach(virDomain* domain, const Device& device, absl::Duration patience) {
     const auto& alias = device.second;
     {
       MutexLock lock(&detach_mutex_);
@@ -246,12 +245,13 @@ class LibvirtHypervisor final : public Hypervisor {
     MutexLock lock(&detach_mutex_);
     std::optional<bool>& removed = detaching_[device];
     const auto answered = [&removed] { return removed.has_value(); };
-    if (asked) detach_mutex_.AwaitWithTimeout(absl::Condition(&answered), kDetachTime);
+    if (asked) detach_mutex_.AwaitWithTimeout(absl::Condition(&answered), patience);
     const auto answer = removed;
     detaching_.erase(device);
     if (!asked) return refusal;
     if (!answer) {
-      return WithFault(absl::DeadlineExceededError(fmt::format("{}: no response from the guest", alias)),
+      return WithFault(absl::DeadlineExceededError(fmt::format("{}: no response from the guest within {}", alias,
+                                                               absl::FormatDuration(patience))),
                        Fault::kGuest);
     }
     if (!*answer) {

@@ -219,7 +219,8 @@ TEST(Agent, HostActionsArePerformedOnceAndOnlyIfDeclared) {
   using ActionKind = HostActionAsked::Kind;
   World world;
   world.ToRunning();
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}), Contains("perform c-1 1"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}),
+              Contains("perform c-1 1 within 30s"));
   EXPECT_THAT(world.Said("c-1", HostActionAsked{1, ActionKind::kAttachDimm, kGiB, ""}),
               Not(Contains(HasSubstr("perform"))));
   EXPECT_THAT(world.Step(HostActionDone{"c-1", 1, "", "dimm0", absl::Seconds(1)}), Contains("reply c-1 1"));
@@ -233,9 +234,20 @@ TEST(Agent, HostActionsArePerformedOnceAndOnlyIfDeclared) {
               Contains(HasSubstr("exceeds the profile's")));
   EXPECT_THAT(world.Said("c-1", HostActionAsked{4, ActionKind::kResizeVirtioMem, 0, ""}),
               Contains(HasSubstr("does not declare")));
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{5, ActionKind::kDetachDimm, 0, "dimm0"}), Contains("perform c-1 5"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{5, ActionKind::kDetachDimm, 0, "dimm0"}),
+              Contains("perform c-1 5 within 30s"));
   world.Step(HostActionDone{"c-1", 5, "", "", absl::Seconds(1)});
-  EXPECT_THAT(world.Said("c-1", HostActionAsked{6, ActionKind::kAttachDimm, kGiB, ""}), Contains("perform c-1 6"));
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{6, ActionKind::kAttachDimm, kGiB, ""}),
+              Contains("perform c-1 6 within 30s"));
+}
+
+TEST(Agent, AnEmulatedGuestMayTakeLongerToReleaseADevice) {
+  Host host = MakeHost("h1");
+  host.accelerator = "tcg";
+  World world({host});
+  world.ToRunning();
+  EXPECT_THAT(world.Said("c-1", HostActionAsked{1, HostActionAsked::Kind::kDetachDimm, 0, "dimm0"}),
+              Contains("perform c-1 1 within 1m30s"));
 }
 
 }  // namespace

@@ -196,12 +196,12 @@ TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   EXPECT_THAT(agents_.replies, IsEmpty());
   lanes_.held = false;
   Settle();
-  host().detach = absl::FailedPreconditionError("the guest does not release it");
+  host().detach = vm::WithFault(absl::FailedPreconditionError("the guest refused to release it"), vm::Fault::kGuest);
   Say(HostActionAsked{2, ActionKind::kDetachDimm, 0, "dimm0"});
   Say(HostActionAsked{3, ActionKind::kResizeVirtioMem, uint64_t{256} << 20, ""});
   EXPECT_THAT(lanes_.keys, Each("c-1"));
   EXPECT_THAT(pool_.keys, IsEmpty());
-  EXPECT_THAT(log_, AllOf(Contains("attach lk-c-1 134217728"), Contains("detach lk-c-1 dimm0"),
+  EXPECT_THAT(log_, AllOf(Contains("attach lk-c-1 134217728"), Contains("detach lk-c-1 dimm0 30s"),
                           Contains("resize lk-c-1 268435456")));
 
   ASSERT_EQ(agents_.replies.size(), 3u);
@@ -209,7 +209,8 @@ TEST_F(DriverVmTest, HostActionsArePerformedInTheLaneOfTheirRun) {
   EXPECT_EQ(agents_.replies[0].error, "");
   EXPECT_EQ(agents_.replies[0].alias, "dimm0");
   EXPECT_EQ(agents_.replies[0].took, absl::Seconds(1));
-  EXPECT_EQ(agents_.replies[1].error, "the guest does not release it");
+  EXPECT_EQ(agents_.replies[1].error, "the guest refused to release it");
+  EXPECT_TRUE(agents_.replies[1].refused_by_guest);
   EXPECT_EQ(agents_.replies[1].alias, "dimm0");
   EXPECT_EQ(agents_.replies[2].error, "");
 }
@@ -222,13 +223,14 @@ TEST_F(DriverVmTest, AScratchDiskIsReplugged) {
   AddHost();
   ToRunning(NewCampaign("c", 1));
   Say(HostActionAsked{1, ActionKind::kReplugDisk, 0, "", 1});
-  EXPECT_THAT(log_, Contains(MatchesRegex("replug lk-c-1 .* scratch-1.img 1")));
-  host().replug = absl::DeadlineExceededError("no response from the guest");
+  EXPECT_THAT(log_, Contains(MatchesRegex("replug lk-c-1 .* scratch-1.img 1 30s")));
+  host().replug = vm::WithFault(absl::DeadlineExceededError("no response from the guest"), vm::Fault::kGuest);
   Say(HostActionAsked{2, ActionKind::kReplugDisk, 0, "", 1});
   Say(HostActionAsked{3, ActionKind::kReplugDisk, 0, "", 2});
   ASSERT_EQ(agents_.replies.size(), 3u);
   EXPECT_EQ(agents_.replies[0].error, "");
   EXPECT_EQ(agents_.replies[1].error, "no response from the guest");
+  EXPECT_FALSE(agents_.replies[1].refused_by_guest) << "silence is not a refusal";
   EXPECT_EQ(agents_.replies[2].error, "no scratch disk 2; the run has 2");
 }
 

@@ -91,8 +91,8 @@ class FakeHypervisor final : public vm::Hypervisor {
     host_.Call(fmt::format("attach {} {}", name, bytes));
     return host_.dimm;
   }
-  Status DetachDimm(const std::string& name, const std::string& alias) override {
-    host_.Call(fmt::format("detach {} {}", name, alias));
+  Status DetachDimm(const std::string& name, const std::string& alias, absl::Duration patience) override {
+    host_.Call(fmt::format("detach {} {} {}", name, alias, absl::FormatDuration(patience)));
     return host_.detach;
   }
   Status ResizeVirtioMem(const std::string& name, uint64_t bytes) override {
@@ -100,8 +100,9 @@ class FakeHypervisor final : public vm::Hypervisor {
     return host_.resize;
   }
   Status ReplugDisk(const std::string& name, const campaign::Profile& profile, const vm::ScratchDisk& disk,
-                    unsigned number) override {
-    host_.Call(fmt::format("replug {} {} {} {}", name, profile.name, disk.path.filename().string(), number));
+                    unsigned number, absl::Duration patience) override {
+    host_.Call(fmt::format("replug {} {} {} {} {}", name, profile.name, disk.path.filename().string(), number,
+                           absl::FormatDuration(patience)));
     return host_.replug;
   }
   Status InjectNmi(const std::string& name) override {

@@ -112,7 +112,7 @@ inline std::string InWords(const Action& action) {
     }
     std::string operator()(const DropSession& a) const { return fmt::format("drop {}/{}", a.run_id, a.session); }
     std::string operator()(const PerformHostAction& a) const {
-      return fmt::format("perform {} {}", a.run_id, a.action.id);
+      return fmt::format("perform {} {} within {}", a.run_id, a.action.id, absl::FormatDuration(a.release));
     }
     std::string operator()(const ExpectBoot& a) const { return "expect boot " + a.run_id; }
     std::string operator()(const ReleaseRun& a) const { return "release " + a.run_id; }
