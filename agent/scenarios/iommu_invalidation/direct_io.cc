@@ -77,7 +77,8 @@ class Ring {
 
   struct Done {
     uint64_t slot = 0;
-    std::string problem;
+    bool whole = false;   // all its bytes were transferred
+    std::string problem;  // empty if there is none
   };
   // Submits the prepared requests and waits for one to complete. Error: DEADLINE_EXCEEDED (none did for a while).
   StatusOr<Done> Next() {
@@ -92,9 +93,10 @@ class Ring {
     } while (error == -EINTR);
     if (error == -ETIME) return absl::DeadlineExceededError("no request completed");
     if (error != 0) return absl::InternalError(fmt::format("io_uring_wait_cqe_timeout: {}", strerror(-error)));
-    Done done{entry->user_data, Problem(requests_[entry->user_data], Buffer(entry->user_data), entry->res)};
+    const uint64_t slot = entry->user_data;
+    Done done{slot, entry->res == static_cast<int>(shape_.request), Problem(requests_[slot], Buffer(slot), entry->res)};
     io_uring_cqe_seen(&ring_, entry);
-    if (done.problem.empty()) latency_.Record(MonotonicNs() - requests_[done.slot].started);
+    if (done.problem.empty()) latency_.Record(MonotonicNs() - requests_[slot].started);
     return done;
   }
 
@@ -142,22 +144,28 @@ Status DoDirectIo(Context& context, std::span<const Disk> disks, const IoShape& 
   };
   for (unsigned slot = 0; slot < shape.depth; ++slot) start(slot);
   bool ended = false;
-  absl::Time last = BootNow();
+  absl::Time since = BootNow();  // the last completion, or the removal or the end if that was later
   while (requests.in_flight > 0) {
+    const bool ending = ended || removed;
     const auto done = ring.Next();
     ended = ended || context.Over();
+    if (done.ok() || !ending) since = BootNow();
     if (absl::IsDeadlineExceeded(done.status())) {
-      if ((!ended && !removed) || BootNow() < last + shape.patience) continue;
+      if (BootNow() < since + shape.patience) continue;
       ring.Abandon();
       return absl::OkStatus();
     }
-    LK_RETURN_IF_ERROR(done.status());
-    last = BootNow();
+    if (!done.ok()) {
+      // Nobody waits for the requests any more, so they must not count as stuck.
+      ring.Abandon();
+      requests.in_flight = 0;
+      return done.status();
+    }
     --requests.in_flight;
     if (done->problem.empty()) {
       ++requests.completed;
       context.Progress();
-    } else if (removed) {
+    } else if (removed && !done->whole) {
       ended = true;
     } else {
       context.CountFailure("requests_failed", done->problem);

@@ -16,7 +16,7 @@ struct IoShape {
   uint64_t request = 4096;  // bytes, a multiple of 512
   unsigned depth = 4;       // requests in flight
   bool writes = true;       // half of the requests are writes, on average
-  absl::Duration patience;  // how long to wait for a request when time is up or the disk is removed
+  absl::Duration patience;  // how long to wait for a request once time is up or the disk has been removed
 };
 
 // The requests of one thread; other threads may look at any time.
@@ -30,8 +30,9 @@ struct Requests {
 // Does direct I/O with small random requests on these disks from the calling thread, through its own ring
 // (io_uring(7)), until time is up. Records latencies in the probe io_latency. Checks what it reads (stamps.h). Counts
 // requests that fail, or read something else, as requests_failed; but once `removed` is set, the first one that fails
-// ends the I/O instead. If none completes within shape.patience after that, or after time is up, the rest is left in
-// flight. Errors: UNIMPLEMENTED (the kernel has no io_uring, or does not allow it), INTERNAL (no ring).
+// ends the I/O instead. If none completes for shape.patience after that, or after time is up, the rest is left in
+// flight. Errors: UNIMPLEMENTED (the kernel has no io_uring, or does not allow it), INTERNAL (no ring, or it cannot be
+// used any more; no request counts as in flight then).
 Status DoDirectIo(Context& context, std::span<const Disk> disks, const IoShape& shape, uint32_t seed,
                   Requests& requests, const std::atomic<bool>& removed);
 

@@ -124,7 +124,8 @@ Status PullOut(const std::string& pci_address) {
   const UniqueFd config(open((port / "config").c_str(), O_RDWR | O_CLOEXEC));
   const off_t at = config ? ExpressRegister(config.get(), PCI_EXP_SLTCTL) : 0;
   uint16_t control = 0;
-  if (at == 0 || pread(config.get(), &control, sizeof control, at) != sizeof control) {
+  if (at == 0) return absl::FailedPreconditionError((port / "config").string() + ": no PCI Express capability");
+  if (pread(config.get(), &control, sizeof control, at) != sizeof control) {
     return absl::ErrnoToStatus(errno, (port / "config").string());
   }
   // QEMU removes the device when the slot's power and its indicator are turned off (pcie_cap_slot_write_config() in

@@ -204,6 +204,8 @@ Result Run(Context& context) {
       if (!context.Over()) requests.EndWindow(context, window);
       window_end = BootNow() + window;
     }
+    // If the I/O has ended early, it has failed, and nothing else is of use.
+    if (!context.Over()) context.Cancel();
   }
   queue.Report();
   requests.Report(context);

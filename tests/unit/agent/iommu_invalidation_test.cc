@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/scenarios/iommu_invalidation/churn.h"
+#include "agent/scenarios/iommu_invalidation/direct_io.h"
 #include "agent/scenarios/iommu_invalidation/disks.h"
 #include "agent/scenarios/iommu_invalidation/invalidations.h"
 #include "agent/scenarios/iommu_invalidation/queue_latency.h"
 #include "agent/scenarios/iommu_invalidation/stamps.h"
 #include "agent/scenarios/iommu_invalidation/stuck.h"
+#include "agent/session/channel.h"
+#include "agent/session/context.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {
@@ -77,6 +89,86 @@ TEST(Disks, AreNumberedByTheirSerials) {
   EXPECT_EQ(ParseSerial("lk-scratch-12\n"), 12u);
   EXPECT_EQ(ParseSerial("lk-scratch-"), std::nullopt);
   EXPECT_EQ(ParseSerial("disk-1"), std::nullopt);
+}
+
+class DirectIoTest : public testing::Test {
+ protected:
+  static v1::Lease Lease() {
+    v1::Lease lease;
+    lease.mutable_duration()->set_seconds(3600);
+    return lease;
+  }
+  // Reads from a disk with two requests in flight.
+  void Read(UniqueFd fd, const std::atomic<bool>& removed) {
+    Disk disk;
+    disk.name = "vdb";
+    disk.number = 1;
+    disk.fd = std::move(fd);
+    disk.bytes = 4096;
+    IoShape shape;
+    shape.depth = 2;
+    shape.writes = false;
+    shape.patience = absl::Seconds(3);
+    status_ = DoDirectIo(context_, {&disk, 1}, shape, 1, requests_, removed);
+  }
+  v1::Counter Failures() {
+    context_.Count("other");  // without any counter, nothing is sent
+    EXPECT_TRUE(context_.SendSamples().ok());
+    v1::AgentMessage message;
+    EXPECT_TRUE(ReceiveMessage(channel_.first.get(), message).ok());
+    for (const v1::Counter& counter : message.samples().counters()) {
+      if (counter.name() == "requests_failed") return counter;
+    }
+    return {};
+  }
+
+  std::pair<UniqueFd, UniqueFd> channel_ = *MakeChannel();
+  SharedState state_;
+  Context context_{Lease(), channel_.second.get(), state_, v1::Carried()};
+  Requests requests_;
+  Status status_;
+};
+
+TEST_F(DirectIoTest, WaitsForRequestsFromTheRemovalOn) {
+  // The requests end when the other end of the pipe is closed.
+  std::array<int, 2> ends;
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  UniqueFd disk(ends[0]), other(ends[1]);
+  std::atomic<bool> removed = false;
+  std::jthread io([&] { Read(std::move(disk), removed); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+  removed = true;
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  other.reset();
+  io.join();
+  if (absl::IsUnimplemented(status_)) GTEST_SKIP() << status_;
+  EXPECT_EQ(status_, absl::OkStatus());
+  EXPECT_EQ(requests_.in_flight, 0u) << "given up although the disk was removed only 1 s ago";
+}
+
+TEST_F(DirectIoTest, WrongDataCountsEvenFromADiskThatIsBeingRemoved) {
+  UniqueFd disk(memfd_create("disk", MFD_CLOEXEC));
+  std::vector<char> content(4096);
+  StampBuffer(content.data(), content.size(), 2, 0);
+  ASSERT_EQ(pwrite(disk.get(), content.data(), content.size(), 0), ssize_t{4096});
+  context_.Cancel();
+  Read(std::move(disk), true);
+  if (absl::IsUnimplemented(status_)) GTEST_SKIP() << status_;
+  EXPECT_EQ(status_, absl::OkStatus());
+  const v1::Counter failures = Failures();
+  EXPECT_EQ(failures.value(), 2);
+  EXPECT_EQ(failures.first(), "read of vdb at 0x0: sector 0: expected 6c6b010000000000, found 6c6b020000000000");
+}
+
+TEST_F(DirectIoTest, ErrorsCountUnlessTheDiskIsBeingRemoved) {
+  Read(UniqueFd(), true);
+  if (absl::IsUnimplemented(status_)) GTEST_SKIP() << status_;
+  EXPECT_EQ(status_, absl::OkStatus());
+  EXPECT_EQ(requests_.in_flight, 0u);
+  EXPECT_EQ(Failures().value(), 0);
+  context_.Cancel();
+  Read(UniqueFd(), false);
+  EXPECT_EQ(Failures().first(), "read of vdb at 0x0: Bad file descriptor");
 }
 
 }  // namespace
