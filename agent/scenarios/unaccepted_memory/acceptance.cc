@@ -13,7 +13,7 @@ double AcceptanceRate(const std::vector<Sample>& samples) {
     if (first == nullptr) first = &samples[i];
     last = &samples[i];
   }
-  if (first == last) return 0;
+  if (first == last || first->unaccepted < last->unaccepted) return 0;
   return static_cast<double>(first->unaccepted - last->unaccepted) * 1e9 / static_cast<double>(last->ns - first->ns);
 }
 

@@ -13,7 +13,8 @@ struct Sample {
 };
 
 // Returns the bytes accepted per second between the first and the last decrease of Unaccepted: before the first, the
-// kernel hands out memory that it had already accepted; after the last, none is left. 0 with fewer than two decreases.
+// kernel hands out memory that it had already accepted; after the last, none is left. 0 with fewer than two decreases,
+// or if Unaccepted has risen in between.
 double AcceptanceRate(const std::vector<Sample>& samples);
 
 }  // namespace lk::agent::unaccepted_memory

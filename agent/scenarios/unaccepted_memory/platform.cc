@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <vector>
 
 #include "agent/files.h"
 #include "agent/scenarios/meminfo.h"
@@ -41,8 +42,16 @@ StatusOr<Platform> Platform::Find() {
   Platform platform;
   platform.emulated_ = emulated.ok() && emulated->starts_with('Y');
   if (platform.emulated_) {
-    platform.unit_ = ReadNumber(Emulation("unit"));
     platform.harness_ = access(Harness("retries").c_str(), F_OK) == 0;
+    std::vector<std::string> files;
+    for (const char* name : {"unit", "ns_per_page", "accepted", "accepted_twice", "most_cpus", "boot_ns"})
+      files.push_back(Emulation(name));
+    if (platform.harness_) files.push_back(Harness("used_unaccepted"));
+    // Later, ReadNumber would take a file that does not exist for one that counts nothing.
+    for (const std::string& file : files) {
+      if (access(file.c_str(), R_OK) != 0) return absl::NotFoundError(file + ": cannot read it");
+    }
+    platform.unit_ = ReadNumber(Emulation("unit"));
     platform.eager_ =
         *unaccepted == 0 && ReadFile("/proc/cmdline").value_or("").find("accept_memory=eager") != std::string::npos;
   }
@@ -64,6 +73,10 @@ Status Platform::SetCost(absl::Duration per_step) const {
   return WriteFile(Emulation("ns_per_page"), fmt::format("{}", absl::ToInt64Nanoseconds(per_step) / (step() / kPage)));
 }
 
+absl::Duration Platform::Cost() const {
+  return absl::Nanoseconds(ReadNumber(Emulation("ns_per_page")) * (step() / kPage));
+}
+
 Account Platform::Read() const {
   if (!emulated_) return {};
   return {ReadNumber(Emulation("accepted")),      ReadNumber(Emulation("accepted_twice")),
@@ -71,8 +84,8 @@ Account Platform::Read() const {
           ReadNumber(Emulation("most_cpus")),     absl::Nanoseconds(ReadNumber(Emulation("boot_ns")))};
 }
 
-void Platform::ResetMostCpus() const {
-  if (emulated_) (void)WriteFile(Emulation("most_cpus"), "0");
+Status Platform::ResetMostCpus() const {
+  return emulated_ ? WriteFile(Emulation("most_cpus"), "0") : absl::OkStatus();
 }
 
 }  // namespace lk::agent::unaccepted_memory

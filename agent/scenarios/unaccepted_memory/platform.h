@@ -25,7 +25,8 @@ struct Account {
 // The platform that requires acceptance: hardware for confidential guests, or the lab kernel's emulation (emulation.c).
 class Platform {
  public:
-  // Errors: FAILED_PRECONDITION (nothing to accept; the message says what is missing), those of reading sysfs.
+  // Errors: FAILED_PRECONDITION (nothing to accept; the message says what is missing), NOT_FOUND (the lab kernel does
+  // not count what this agent judges).
   static StatusOr<Platform> Find();
 
   bool emulated() const { return emulated_; }
@@ -39,9 +40,12 @@ class Platform {
   uint64_t step() const;
   // Sets the emulated time to accept step() bytes; does nothing on hardware. Errors: those of write(2).
   Status SetCost(absl::Duration per_step) const;
+  // The emulated time to accept step() bytes. 0 on hardware.
+  absl::Duration Cost() const;
   // All 0 on hardware.
   Account Read() const;
-  void ResetMostCpus() const;
+  // Sets most_cpus back to 0. Errors: those of write(2).
+  Status ResetMostCpus() const;
 
  private:
   bool emulated_ = false, eager_ = false, harness_ = false;

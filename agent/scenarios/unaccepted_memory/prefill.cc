@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <string>
+#include <utility>
 
 #include "agent/files.h"
 #include "agent/scenarios/meminfo.h"
@@ -14,7 +14,8 @@
 namespace lk::agent::unaccepted_memory {
 namespace {
 
-constexpr char kReservedHugePages[] = "/proc/sys/vm/nr_hugepages";
+// Reserved at a time, so that the trigger makes progress even where accepting or clearing memory takes long.
+constexpr uint64_t kStep = 1 << 30;
 
 struct Zone {
   uint64_t free = 0;
@@ -57,18 +58,35 @@ uint64_t ParseAcceptedFree(std::string_view zoneinfo) {
   return total + zone.AcceptedFree();
 }
 
+Prefill::Prefill(Context& context, std::string huge_pages) : context_(context), huge_pages_(std::move(huge_pages)) {}
+
+StatusOr<uint64_t> Prefill::Reserved() const {
+  LK_ASSIGN_OR_RETURN(const std::string text, ReadFile(huge_pages_));
+  uint64_t pages = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pages);
+  return pages;
+}
+
 Status Prefill::Reserve(uint64_t left) {
   LK_ASSIGN_OR_RETURN(const std::string zoneinfo, ReadFile("/proc/zoneinfo"));
-  LK_ASSIGN_OR_RETURN(const std::string reserved, ReadFile(kReservedHugePages));
-  uint64_t pages = 0;
-  std::from_chars(reserved.data(), reserved.data() + reserved.size(), pages);
   const uint64_t unaccepted = Meminfo("Unaccepted").value_or(0);
-  pages += (ParseAcceptedFree(zoneinfo) + (unaccepted > left ? unaccepted - left : 0)) / kHugePage;
-  return WriteFile(kReservedHugePages, fmt::format("{}", pages));
+  return Add(ParseAcceptedFree(zoneinfo) + (unaccepted > left ? unaccepted - left : 0));
+}
+
+Status Prefill::Add(uint64_t bytes) {
+  LK_ASSIGN_OR_RETURN(uint64_t pages, Reserved());
+  for (const uint64_t wanted = pages + bytes / kHugePage; pages < wanted && !context_.Over();) {
+    const uint64_t next = std::min(wanted, pages + kStep / kHugePage);
+    LK_RETURN_IF_ERROR(WriteFile(huge_pages_, fmt::format("{}", next)));
+    context_.Progress();
+    LK_ASSIGN_OR_RETURN(pages, Reserved());
+    if (pages < next) break;
+  }
+  return absl::OkStatus();
 }
 
 Prefill::~Prefill() {
-  (void)WriteFile(kReservedHugePages, "0");
+  (void)WriteFile(huge_pages_, "0");
 }
 
 }  // namespace lk::agent::unaccepted_memory

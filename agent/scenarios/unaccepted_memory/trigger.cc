@@ -108,6 +108,7 @@ class Faults {
 };
 
 StatusOr<double> Faults::Run(const std::vector<int>& cpus, size_t bytes, const Until& until) {
+  if (bytes < kPage) return absl::ResourceExhaustedError("no memory is available for the threads to fault in");
   stop_ = all_done_ = false;
   pending_ = std::make_unique<Pending[]>(cpus.size());
   LK_RETURN_IF_ERROR(platform_.SetCost(context_.Duration("cost")));
@@ -183,7 +184,8 @@ void Faults::Stalled(Pending& pending, int cpu, uint64_t ns) {
 
 void Faults::WatchPending(const std::vector<int>& cpus) {
   for (size_t i = 0; i < cpus.size(); ++i) {
-    const uint64_t since = pending_[i].since, now = MonotonicNs();
+    // In this order, the fault is known to be pending at the time `now`.
+    const uint64_t now = MonotonicNs(), since = pending_[i].since;
     if (since != 0 && since < now) Stalled(pending_[i], cpus[i], now - since);
   }
 }
@@ -215,6 +217,16 @@ class CpuChurn {
  public:
   CpuChurn(Context& context, const Faults& faults)
       : context_(context), faults_(faults), thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+  CpuChurn(const CpuChurn&) = delete;
+  CpuChurn& operator=(const CpuChurn&) = delete;
+  // Reports a skipped part if no CPU went offline and came back.
+  ~CpuChurn() {
+    thread_.request_stop();
+    thread_.join();
+    if (cycles_ == 0) {
+      context_.SkipPart("CPU hotplug near the last page: no CPU went offline and came back while threads were running");
+    }
+  }
 
  private:
   void Run(const std::stop_token& stop) {
@@ -229,6 +241,7 @@ class CpuChurn {
       context_.Progress();
       if (!SwitchCpu(context_, *cpu, false).ok()) continue;
       if (SwitchCpu(context_, *cpu, true).ok()) {
+        ++cycles_;
         context_.Count("cpu_cycles");
       } else {
         cpus.erase(cpu);
@@ -238,6 +251,7 @@ class CpuChurn {
 
   Context& context_;
   const Faults& faults_;
+  uint64_t cycles_ = 0;
   std::jthread thread_;
 };
 
@@ -255,16 +269,18 @@ uint64_t Room(uint64_t threads) {
   return (available > kReserve ? available - kReserve : 0) / threads;
 }
 
-// Judges whether more than one CPU accepted memory at a time. How much faster all CPUs are than one depends on the
-// host's free cores as well, which the guest does not know.
-void JudgeParallel(Context& context, const Platform& platform, size_t threads) {
+// Judges whether more than one CPU accepted memory at a time, where acceptance took `cost`. How much faster all CPUs
+// are than one depends on the host's free cores as well, which the guest does not know.
+void JudgeParallel(Context& context, const Platform& platform, size_t threads, absl::Duration cost) {
   if (!platform.emulated()) {
     context.SkipPart("parallel acceptance: hardware does not show how many CPUs accept memory simultaneously");
     return;
   }
   const uint64_t most = platform.Read().most_cpus;
   context.SetCounter("cpus_accepting", static_cast<double>(most));
-  if (platform.unit() > kAllocatorChunk) {
+  if (cost == absl::ZeroDuration()) {
+    context.SkipPart("parallel acceptance: acceptance takes no time, so CPUs need not do it simultaneously");
+  } else if (platform.unit() > kAllocatorChunk) {
     context.SkipPart("parallel acceptance: a unit is larger than the page allocator's chunk, so threads wait for it");
   } else if (threads < kLeastThreads) {
     context.SkipPart(
@@ -286,7 +302,7 @@ Result RunEager(Context& context, const Platform& platform, Faults& faults) {
   const Account account = platform.Read();
   context.SetCounter("accepted", static_cast<double>(account.accepted), "By");
   context.SetCounter("boot_acceptance", absl::ToDoubleSeconds(account.boot), "s");
-  JudgeParallel(context, platform, PresentCpus().size());
+  JudgeParallel(context, platform, PresentCpus().size(), platform.Cost());
   context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
   const auto rate = faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {});
   if (!rate.ok()) return Result::Error(MessageOf(rate.status()));
@@ -332,7 +348,7 @@ Result RunLazy(Context& context, const Platform& platform, Prefill& prefill, Aud
   }
   context.Activity(fmt::format("faulting in memory with {} threads", cpus.size()));
   if (const Status status = prefill.Reserve(); !status.ok()) return Result::Error(MessageOf(status));
-  platform.ResetMostCpus();
+  if (const Status status = platform.ResetMostCpus(); !status.ok()) return Result::Error(MessageOf(status));
   const absl::Time end = context.Bool("cpuHotplug") ? BootNow() + context.Left() / 2 : absl::InfiniteFuture();
   const auto all =
       faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {context.Integer("lastPages"), end});
@@ -340,7 +356,7 @@ Result RunLazy(Context& context, const Platform& platform, Prefill& prefill, Aud
   if (context.cancelled()) return Result::Ok();
   context.SetCounter("rate_all", *all, "By/s");
   if (one > 0 && *all > 0) context.SetCounter("speedup", *all / one);
-  JudgeParallel(context, platform, cpus.size());
+  JudgeParallel(context, platform, cpus.size(), context.Duration("cost"));
   if (const Status status = RunLastPages(context, prefill, faults, cpus); !status.ok())
     return Result::Error(MessageOf(status));
   audit.ReportRetries();
@@ -351,7 +367,8 @@ Result RunLazy(Context& context, const Platform& platform, Prefill& prefill, Aud
 
 Result Run(Context& context) {
   const auto platform = Platform::Find();
-  if (!platform.ok()) return Result::Skip(MessageOf(platform.status()));
+  if (absl::IsFailedPrecondition(platform.status())) return Result::Skip(MessageOf(platform.status()));
+  if (!platform.ok()) return Result::Error(MessageOf(platform.status()));
   const bool huge = context.Text("pageSize") == "THP";
   if (huge && access(kTransparentHugePages, F_OK) != 0)
     return Result::Skip("the kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
@@ -370,7 +387,7 @@ Result Run(Context& context) {
   Faults faults(context, *platform, audit, huge);
   if (platform->eager()) return RunEager(context, *platform, faults);
   context.Activity("reserving memory that is already accepted");
-  Prefill prefill;
+  Prefill prefill(context);
   // If this fails, the first threads have to use up the accepted memory themselves, which takes longer.
   if (const Status status = prefill.Reserve(); !status.ok()) context.SkipPart("prefill: " + MessageOf(status));
   return RunLazy(context, *platform, prefill, audit, faults);

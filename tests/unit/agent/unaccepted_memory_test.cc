@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "agent/files.h"
 #include "agent/scenarios/meminfo.h"
 #include "agent/scenarios/unaccepted_memory/acceptance.h"
 #include "agent/scenarios/unaccepted_memory/audit.h"
 #include "agent/scenarios/unaccepted_memory/prefill.h"
+#include "agent/session/context.h"
+#include "lk/v1/agent.pb.h"
 
 namespace lk::agent::unaccepted_memory {
 namespace {
@@ -23,6 +31,10 @@ TEST(AcceptanceRate, RequiresTwoFalls) {
   EXPECT_EQ(AcceptanceRate({}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 5}}), 0);
   EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 4}, {2 * kSecond, 4}}), 0);
+}
+
+TEST(AcceptanceRate, IsUnknownIfUnacceptedRoseInBetween) {
+  EXPECT_EQ(AcceptanceRate({{0, 5}, {kSecond, 4}, {2 * kSecond, 9}, {3 * kSecond, 8}}), 0);
 }
 
 TEST(Unaccounted, IsTheDifferenceBeyondTheSlack) {
@@ -68,6 +80,41 @@ TEST(AcceptedFree, CountsOnlyZonesWithUnacceptedMemory) {
       "              high:     378\n";
   EXPECT_EQ(ParseAcceptedFree(kZones), uint64_t{10000 - 4096 - 400} * 4096);
   EXPECT_EQ(ParseAcceptedFree(""), 0u);
+}
+
+class PrefillTest : public testing::Test {
+ protected:
+  PrefillTest() { std::ofstream(file_) << "100\n"; }
+  ~PrefillTest() override { std::filesystem::remove(file_); }
+
+  static v1::Lease Lease() {
+    v1::Lease lease;
+    lease.mutable_duration()->set_seconds(3600);
+    return lease;
+  }
+
+  const std::string file_ = fmt::format("{}/nr_hugepages.{}", testing::TempDir(), getpid());
+  SharedState state_;
+  Context context_{Lease(), -1, state_, v1::Carried()};
+};
+
+TEST_F(PrefillTest, ReservesOneGiBAtATimeAndMakesProgress) {
+  Prefill prefill(context_, file_);
+  EXPECT_EQ(prefill.Add(2048 * kMiB + 3 * kHugePage), absl::OkStatus());
+  EXPECT_EQ(*ReadAttribute(file_), "1127");
+  EXPECT_EQ(context_.operations(), 3u);
+}
+
+TEST_F(PrefillTest, StopsWhenTheKernelCanReserveNoMoreOrTimeIsUp) {
+  // As if the kernel had found no huge page.
+  Prefill none(context_, "/dev/null");
+  EXPECT_EQ(none.Add(4096 * kMiB), absl::OkStatus());
+  EXPECT_EQ(context_.operations(), 1u);
+
+  Prefill prefill(context_, file_);
+  context_.Cancel();
+  EXPECT_EQ(prefill.Add(4096 * kMiB), absl::OkStatus());
+  EXPECT_EQ(*ReadAttribute(file_), "100");
 }
 
 }  // namespace
