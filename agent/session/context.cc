@@ -290,13 +290,15 @@ StatusOr<HostActionDone> Context::HostAction(v1::HostActionRequest request, absl
   HostReply reply = std::move(it->second);
   replies_.erase(it);
   if (reply.refused_by_guest) return absl::FailedPreconditionError(reply.error);
+  if (reply.guest_silent) return absl::UnavailableError(reply.error);
   if (!reply.error.empty()) return absl::AbortedError(reply.error);
   return std::move(reply.done);
 }
 
 void Context::OnHostActionReply(const v1::HostActionReply& reply) {
   absl::MutexLock lock(&mutex_);
-  replies_[reply.id()] = {reply.error(), {reply.alias(), ToDuration(reply.took())}, reply.refused_by_guest()};
+  replies_[reply.id()] = {
+      reply.error(), {reply.alias(), ToDuration(reply.took())}, reply.refused_by_guest(), reply.guest_silent()};
 }
 
 Status Context::SendSamples() {

@@ -126,8 +126,8 @@ class Context {
   void ReportFinding(const std::string& kind, const std::string& title, const std::string& detail);
 
   // Ask lkd for an action on this VM and wait until it is done. Errors: FAILED_PRECONDITION (this guest refused),
-  // ABORTED (lkd refused, or the action failed in another way, for example because this guest did not respond to the
-  // hypervisor; with lkd's message), DEADLINE_EXCEEDED (no reply from lkd), CANCELLED.
+  // UNAVAILABLE (this guest did not respond to the hypervisor), ABORTED (lkd refused, or the action failed in another
+  // way), all with lkd's message; DEADLINE_EXCEEDED (no reply from lkd), CANCELLED.
   StatusOr<HostActionDone> AttachDimm(uint64_t bytes, absl::Duration timeout);
   StatusOr<HostActionDone> DetachDimm(const std::string& alias, absl::Duration timeout);
   StatusOr<HostActionDone> ResizeVirtioMem(uint64_t bytes, absl::Duration timeout);
@@ -179,6 +179,7 @@ class Context {
     std::string error;
     HostActionDone done;
     bool refused_by_guest = false;
+    bool guest_silent = false;
   };
   std::deque<Named> recorders_ ABSL_GUARDED_BY(mutex_);  // a deque, since recorders must not move
   std::map<std::string, Counter> counters_ ABSL_GUARDED_BY(mutex_);

@@ -371,6 +371,7 @@ void AgentService::SendHostActionReply(const scheduler::HostActionDone& reply) {
   proto->set_alias(reply.alias);
   *proto->mutable_took() = ToProtoDuration(reply.took);
   proto->set_refused_by_guest(reply.refused_by_guest);
+  proto->set_guest_silent(reply.guest_silent);
   Send(reply.run_id, 0, std::move(message));
 }
 

@@ -178,7 +178,8 @@ struct HostActionDone {
   std::string error;  // empty on success
   std::string alias;
   absl::Duration took;
-  bool refused_by_guest = false;  // not if it did not respond
+  bool refused_by_guest = false;
+  bool guest_silent = false;  // it did not respond
 };
 // The driver has performed a step of the post-mortem.
 struct PostMortemStepDone {

@@ -207,7 +207,9 @@ void Driver::Do(const PerformHostAction& action) {
     }
     if (!status.ok()) {
       done.error = std::string(status.message());
-      done.refused_by_guest = absl::IsFailedPrecondition(status) && vm::FaultOf(status) == vm::Fault::kGuest;
+      const bool by_guest = vm::FaultOf(status) == vm::Fault::kGuest;
+      done.refused_by_guest = by_guest && absl::IsFailedPrecondition(status);
+      done.guest_silent = by_guest && absl::IsDeadlineExceeded(status);
     }
     done.took = ports_.clock.Now() - begin;
     Post(std::move(done));

@@ -27,9 +27,12 @@
 namespace lk::agent::crash_hotplug {
 namespace {
 
-// Time limits for one host action; a detach has to wait for the guest to release the device.
+// Time limits for one host action. A host waits 30 s for a guest to release a device, and 90 s for an emulated one
+// (kRelease in server/scheduler/core_agent.cc).
 constexpr absl::Duration kAttachTimeout = absl::Seconds(30);
-constexpr absl::Duration kDetachTimeout = absl::Seconds(45);
+constexpr absl::Duration kDetachTimeout = absl::Minutes(3);
+// Longest wait until virtio-mem has removed all blocks.
+constexpr absl::Duration kUnplugTimeout = absl::Seconds(45);
 // Longest wait between events of a burst.
 constexpr absl::Duration kEventTimeout = absl::Seconds(20);
 // Longest time for taking one block offline before a detach.
@@ -280,7 +283,7 @@ bool Rounds::TakeOffline(const std::set<unsigned>& blocks) {
 bool Rounds::DetachAll(const std::set<unsigned>& blocks, bool offline_first) {
   context_.Activity("detaching");
   if (virtio_mem_) {
-    if (!Resize(0) || swarm_.AwaitRemoved(blocks, kDetachTimeout) || context_.cancelled()) return true;
+    if (!Resize(0) || swarm_.AwaitRemoved(blocks, kUnplugTimeout) || context_.cancelled()) return true;
     context_.Count("unplug_incomplete");
     return false;
   }
@@ -301,11 +304,13 @@ bool Rounds::DetachAll(const std::set<unsigned>& blocks, bool offline_first) {
     return true;
   }
   for (const std::string& alias : dimms) {
-    const auto detached = context_.DetachDimm(alias, kDetachTimeout);
+    const absl::Time start = BootNow();
+    const Status detached = context_.DetachDimm(alias, kDetachTimeout).status();
+    const absl::Duration took = BootNow() - start;
     context_.Progress();
-    if (absl::IsFailedPrecondition(detached.status())) {
-      context_.CountFailure("detach_refused", MessageOf(detached.status()) + ", although all its blocks are offline");
-    }
+    const std::string what = MessageOf(detached) + ", although all its blocks are offline";
+    if (absl::IsFailedPrecondition(detached)) context_.CountFailure("detach_refused", what);
+    if (absl::IsUnavailable(detached)) context_.CountLate("detach_refused", what, took, took);
   }
   return true;
 }

@@ -56,8 +56,10 @@ Status ChurnDisk(Context& context, Disk disk, const IoShape& shape) {
         io_status = DoDirectIo(context, {&disk, 1}, shape, context.seed() + disk.number, requests, removed);
         // Counted now, because the run may be cancelled before the host replies.
         if (const unsigned left = requests.in_flight; removed && left > 0) {
-          context.CountFailure("disks_lost", fmt::format("{}: {} requests did not end within {} of its removal",
-                                                         disk.name, left, absl::FormatDuration(shape.patience)));
+          context.CountLate("disks_lost",
+                            fmt::format("{}: {} requests did not end within {} of its removal", disk.name, left,
+                                        absl::FormatDuration(shape.patience)),
+                            shape.patience, shape.patience);
         }
       });
       std::this_thread::sleep_for(absl::ToChronoNanoseconds(period));
@@ -91,8 +93,10 @@ Status ChurnDisk(Context& context, Disk disk, const IoShape& shape) {
     if (surprise) LK_RETURN_IF_ERROR(WriteFile("/sys/bus/pci/rescan", "1"));
     auto back = AwaitDisk(disk.number, shape.patience);
     if (!back) {
-      context.CountFailure("disks_lost", fmt::format("{} did not appear within {} of being attached", disk.name,
-                                                     absl::FormatDuration(shape.patience)));
+      context.CountLate(
+          "disks_lost",
+          fmt::format("{} did not appear within {} of being attached", disk.name, absl::FormatDuration(shape.patience)),
+          shape.patience, shape.patience);
       return absl::OkStatus();
     }
     latency.Record(MonotonicNs() - start);

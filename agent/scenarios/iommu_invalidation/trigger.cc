@@ -69,9 +69,10 @@ void AllRequests::Report(Context& context) const {
 void AllRequests::EndWindow(Context& context, absl::Duration window) {
   std::vector<Work> now = Now();
   for (const size_t i : Stuck(before_, now)) {
-    context.CountFailure("stuck_windows",
-                         fmt::format("CPU {} completed none of its {} requests within {}, and {} before that", cpus_[i],
-                                     now[i].in_flight, absl::FormatDuration(window), now[i].completed));
+    context.CountLate("stuck_windows",
+                      fmt::format("CPU {} completed none of its {} requests within {}, and {} before that", cpus_[i],
+                                  now[i].in_flight, absl::FormatDuration(window), now[i].completed),
+                      window, window);
   }
   before_ = std::move(now);
 }

@@ -175,11 +175,11 @@ void Faults::Stalled(Pending& pending, int cpu, uint64_t ns) {
   context_.RaiseCounter("longest_stall", absl::ToDoubleSeconds(took), "s");
   if (!platform_.emulated() || took <= cost * context_.Integer("maxStall") || cost == absl::ZeroDuration()) return;
   if (pending.counted.exchange(true)) return;
-  context_.CountFailure(
-      "long_stalls",
-      fmt::format("a page fault on CPU {} took {:.1f} s or more, where accepting {} MiB "
-                  "takes {:.1f} s",
-                  cpu, absl::ToDoubleSeconds(took), platform_.step() >> 20, absl::ToDoubleSeconds(cost)));
+  context_.CountLate("long_stalls",
+                     fmt::format("a page fault on CPU {} took {:.1f} s or more, where accepting {} MiB "
+                                 "takes {:.1f} s",
+                                 cpu, absl::ToDoubleSeconds(took), platform_.step() >> 20, absl::ToDoubleSeconds(cost)),
+                     took, cost * context_.Integer("maxStall"));
 }
 
 void Faults::WatchPending(const std::vector<int>& cpus) {

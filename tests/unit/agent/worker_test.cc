@@ -131,8 +131,13 @@ TEST_F(ContextTest, MatchesRepliesToHostActions) {
     EXPECT_TRUE(last.has_replug_disk());
     EXPECT_EQ(last.replug_disk().disk(), 3u);
     reply.set_id(last.id());
-    reply.clear_error();
+    reply.set_error("no response");
     reply.set_refused_by_guest(false);
+    reply.set_guest_silent(true);
+    context_.OnHostActionReply(reply);
+    reply.set_id(Receive().host_action().id());
+    reply.clear_error();
+    reply.set_guest_silent(false);
     context_.OnHostActionReply(reply);
   });
   const auto attached = context_.AttachDimm(uint64_t{1} << 30, absl::Minutes(1));
@@ -143,6 +148,7 @@ TEST_F(ContextTest, MatchesRepliesToHostActions) {
   EXPECT_TRUE(absl::IsAborted(refused.status()));
   EXPECT_EQ(refused.status().message(), "no slot free");
   EXPECT_TRUE(absl::IsFailedPrecondition(context_.DetachDimm("dimm0", absl::Minutes(1)).status()));
+  EXPECT_TRUE(absl::IsUnavailable(context_.ReplugDisk(3, absl::Minutes(1)).status()));
   EXPECT_TRUE(context_.ReplugDisk(3, absl::Minutes(1)).ok());
 }
 

@@ -231,6 +231,7 @@ TEST_F(DriverVmTest, AScratchDiskIsReplugged) {
   EXPECT_EQ(agents_.replies[0].error, "");
   EXPECT_EQ(agents_.replies[1].error, "no response from the guest");
   EXPECT_FALSE(agents_.replies[1].refused_by_guest) << "silence is not a refusal";
+  EXPECT_TRUE(agents_.replies[1].guest_silent);
   EXPECT_EQ(agents_.replies[2].error, "no scratch disk 2; the run has 2");
 }
 
