@@ -21,7 +21,7 @@ const Detector kDetectors[] = {
      .unit = absl::Milliseconds(1),
      .multiple = 1,
      .lockup = "disable_irq=1",
-     .called = true,
+     .awaited = Awaited::kResponse,
      .reports = {"Detected non-responsive CSD lock"}},
     {.name = "hard_lockup",
      .symbol = "CONFIG_HARDLOCKUP_DETECTOR",
@@ -59,6 +59,7 @@ const Detector kDetectors[] = {
      .timeout = "/sys/module/workqueue/parameters/watchdog_thresh",
      .multiple = 2,
      .lockup = "disable_preempt=1",
+     .awaited = Awaited::kWork,
      .after_soft = true,
      .reports = {"BUG: workqueue lockup"}},
 };

@@ -11,6 +11,13 @@
 
 namespace lk::agent::detector_check {
 
+// What another CPU waits for during a lockup.
+enum class Awaited {
+  kNothing,
+  kResponse,  // a response to a cross-CPU call
+  kWork,      // work queued on the CPU that is locked up
+};
+
 // One of the kernel's detectors, and the lockup that it reports.
 struct Detector {
   const char* name;
@@ -25,8 +32,7 @@ struct Detector {
   // is limited by `time_secs`.
   const char* lockup;
   bool sleeps = false;
-  // Whether another CPU waits for a response from the one that is locked up.
-  bool called = false;
+  Awaited awaited = Awaited::kNothing;
   // Whether the soft lockup detector, which would report first, must be off. A report touches the watchdogs.
   bool after_soft = false;
   // Any of these texts in the kernel log is a report.

@@ -120,14 +120,20 @@ Status Provoke(Context& context, const Detector& detector, absl::Duration limit,
   const absl::Duration sleep = detector.sleeps ? absl::Ceil(limit, absl::Seconds(1)) : absl::ZeroDuration();
   const std::string length = detector.sleeps ? fmt::format("time_secs={}", absl::ToInt64Seconds(sleep)) : kEndless;
   const absl::Time begin = BootNow(), end = begin + longest;
-  std::jthread caller;  // joined after the lockup has ended
+  std::jthread waiter;  // joined after the lockup has ended
   Lockup lockup(context, cpus.back(), fmt::format("{} {}", length, detector.lockup), sleep);
-  if (detector.called) {
-    // While it waits for the response, nothing else runs on its CPU.
-    caller = std::jthread([cpu = cpus[1]] {
+  if (detector.awaited != Awaited::kNothing) {
+    waiter = std::jthread([cpu = cpus[1], awaited = detector.awaited] {
       PinToCpu(cpu);
       std::this_thread::sleep_for(absl::ToChronoNanoseconds(10 * kSampling));
-      Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+      if (awaited == Awaited::kResponse) {
+        // While it waits for the response, nothing else runs on its CPU.
+        Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+      } else {
+        // Queues work on every CPU, and waits until it is done (vmstat_refresh, mm/vmstat.c). A CPU on which no work is
+        // queued is not reported.
+        (void)ReadFile("/proc/sys/vm/stat_refresh");
+      }
     });
   }
   while (BootNow() < end && !context.cancelled()) {
