@@ -140,7 +140,9 @@ void Core::State::Said(Tracked& t, const Heartbeat& words) {
   t.run.operations = words.progress;
   t.activity = words.activity;
   if (t.steal.empty()) t.steal = LostTime(Spacing(t));
-  t.steal.Add(now, {words.steal.begin(), words.steal.begin() + std::min<size_t>(words.steal.size(), t.profile->vcpus)});
+  std::vector<absl::Duration> steal = words.steal;
+  steal.resize(std::min<size_t>(steal.size(), t.profile->vcpus));
+  t.steal.Add(now, std::move(steal));
   t.run.steal_seconds = std::max(t.run.steal_seconds, absl::ToDoubleSeconds(t.steal.Total()));
   SampleDelays(t);
 }

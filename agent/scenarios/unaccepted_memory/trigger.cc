@@ -35,6 +35,7 @@ constexpr absl::Duration kSampling = absl::Milliseconds(20);
 constexpr uint64_t kStillNs = 15'000'000'000;
 // Memory left for the rest of the system.
 constexpr uint64_t kReserve = 192 << 20;
+constexpr uint64_t kLeastLastPages = 16 << 20;
 // The kernel extends ranges to whole units before accepting them, plus one unit in case of accesses past the end
 // (accept_memory() in drivers/firmware/efi/unaccepted_memory.c). So on every kernel a thread that gets the chunk next
 // to another thread's waits for that thread, and two threads may never accept memory simultaneously.
@@ -309,14 +310,19 @@ Result RunEager(Context& context, const Platform& platform, Faults& faults) {
   return Result::Ok();
 }
 
-// Accepts the last pages while CPUs go offline and come back.
-Status RunLastPages(Context& context, Prefill& prefill, Faults& faults, const std::vector<int>& cpus) {
+// Accepts the last pages while CPUs go offline and come back. `rate`: bytes that the threads have accepted per second.
+Status RunLastPages(Context& context, Prefill& prefill, Faults& faults, const std::vector<int>& cpus, double rate) {
   if (!context.Bool("cpuHotplug")) return absl::OkStatus();
   if (HotpluggableCpus().empty()) {
     context.SkipPart("CPU hotplug near the last page: no CPU can be taken offline (CONFIG_HOTPLUG_CPU)");
     return absl::OkStatus();
   }
-  const uint64_t left = context.Integer("lastPages");
+  // No more than the threads can accept in half of the time that is left, since CPU hotplug slows them down.
+  uint64_t left = context.Integer("lastPages");
+  if (rate > 0) {
+    const auto affordable = static_cast<uint64_t>(rate * absl::ToDoubleSeconds(context.Left()) / 2);
+    left = std::min(left, std::max(affordable, kLeastLastPages));
+  }
   context.Activity("accepting memory except for the last pages");
   const uint64_t before = Meminfo("Unaccepted").value_or(0);
   LK_RETURN_IF_ERROR(prefill.Reserve(left));
@@ -325,8 +331,15 @@ Status RunLastPages(Context& context, Prefill& prefill, Faults& faults, const st
   context.SetCounter("unaccepted_at_churn", static_cast<double>(after), "By");
   context.SetCounter("cpu_cycles", 0);
   context.Activity("accepting the last pages under CPU hotplug");
-  const CpuChurn churn(context, faults);
-  return faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {}).status();
+  {
+    const CpuChurn churn(context, faults);
+    const auto run = faults.Run(cpus, std::min(context.Integer("perThread"), Room(cpus.size())), {});
+    LK_RETURN_IF_ERROR(run.status());
+  }
+  if (const uint64_t rest = Meminfo("Unaccepted").value_or(0); rest > 0 && context.Over()) {
+    context.SkipPart(fmt::format("CPU hotplug at the very last page: {} MiB were left when time was up", rest >> 20));
+  }
+  return absl::OkStatus();
 }
 
 // Sets the threshold of the soft-lockup watchdog to suit the emulated cost of acceptance. 0 leaves it unchanged.
@@ -357,7 +370,7 @@ Result RunLazy(Context& context, const Platform& platform, Prefill& prefill, Aud
   context.SetCounter("rate_all", *all, "By/s");
   if (one > 0 && *all > 0) context.SetCounter("speedup", *all / one);
   JudgeParallel(context, platform, cpus.size(), context.Duration("cost"));
-  if (const Status status = RunLastPages(context, prefill, faults, cpus); !status.ok())
+  if (const Status status = RunLastPages(context, prefill, faults, cpus, *all); !status.ok())
     return Result::Error(MessageOf(status));
   audit.ReportRetries();
   return Result::Ok();
