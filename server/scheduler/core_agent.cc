@@ -154,12 +154,12 @@ void Core::State::Said(Tracked& t, const Samples& words) {
     if (t.run.tables.contains(name) || t.run.tables.size() < campaign::kMaxTables) t.run.tables[name] = table;
   }
   // `emulated` is taken from the counters as well as from Done, since a guest that hangs never sends Done.
-  if (const auto emulated = words.counters.find("emulated"); emulated != words.counters.end()) {
-    t.run.emulated = t.run.emulated || emulated->second.value > 0;
-  }
-  if (const auto harness = words.counters.find("harness"); harness != words.counters.end()) {
-    t.run.harness = t.run.harness || harness->second.value > 0;
-  }
+  const auto counted = [&](const std::string& name) {
+    const auto counter = words.counters.find(name);
+    return counter != words.counters.end() && counter->second.value > 0;
+  };
+  t.run.emulated = t.run.emulated || counted("emulated");
+  t.run.harness = t.run.harness || counted("harness");
 }
 
 void Core::State::Said(Tracked& t, const GuestFinding& words) {

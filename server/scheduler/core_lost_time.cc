@@ -10,7 +10,7 @@
 namespace lk::scheduler {
 namespace {
 
-constexpr size_t kMaxUnweighed = 64;
+constexpr size_t kMaxUnweighed = 128;
 
 }  // namespace
 
@@ -35,8 +35,7 @@ void Core::State::On(const VcpuDelays& event) {
     }
     t->delays.Add(event.at, event.lost);
     t->run.delay_seconds = absl::ToDoubleSeconds(t->delays.Total());
-    const auto later = [&](const Stall& stall) { return stall.to > event.at; };
-    if (std::ranges::any_of(t->unweighed, later) || std::ranges::any_of(t->unweighed_late, later, &LateEvent::stall)) {
+    if (std::ranges::any_of(t->unweighed, [&](const Stall& stall) { return stall.to > event.at; })) {
       return ReadDelays(*t);
     }
   }
@@ -82,7 +81,14 @@ bool Core::State::IsKnown(const Tracked& t, const Stall& stall) {
   return host_is_mute || t.delays.last() >= stall.to;
 }
 
-bool Core::State::Replayed(const Tracked& t, Finding& finding) {
+std::string Core::State::Weigh(Tracked& t, Stall stall) {
+  if (IsKnown(t, stall)) return WhyDistrusted(t, stall);
+  if (t.unweighed.size() < kMaxUnweighed) t.unweighed.push_back(std::move(stall));
+  ReadDelays(t);
+  return std::string(kUnweighed);
+}
+
+bool Core::State::RestoreTrust(const Tracked& t, Finding& finding) {
   if (!campaign::OnConsole(finding) || finding.start_offset >= t.replayed) return false;
   const auto stored = std::ranges::find_if(t.run.findings, [&](const Finding& kept) {
     return campaign::OnConsole(kept) && detect::HasTitle(kept, finding.title);
@@ -98,19 +104,13 @@ void Core::State::WeighStall(Tracked& t, Finding& finding, absl::Time reported) 
   finding.distrust = campaign::WhyIoIsDistrusted(finding);
   if (!finding.distrust.empty()) return;
   Stall stall = hang && t.silence ? *t.silence : StallOf(t, finding, reported);
-  if (IsKnown(t, stall)) {
-    finding.distrust = WhyDistrusted(t, stall);
-    return;
-  }
-  finding.distrust = kUnweighed;
   stall.title = finding.title;
   stall.on_console = campaign::OnConsole(finding);
-  if (t.unweighed.size() < kMaxUnweighed) t.unweighed.push_back(std::move(stall));
-  ReadDelays(t);
+  finding.distrust = Weigh(t, std::move(stall));
 }
 
 void Core::State::WeighStalls(Tracked& t) {
-  const std::vector<Stall> stalls = std::exchange(t.unweighed, {});
+  const std::vector<Stall> weighed = std::exchange(t.unweighed, {});
   for (Finding& finding : t.run.findings) {
     if (finding.distrust != kUnweighed) continue;
     // A copy of a report on the console may come late, and then does not tell when the stall was.
@@ -118,19 +118,20 @@ void Core::State::WeighStalls(Tracked& t) {
       return stall.on_console == campaign::OnConsole(finding) && detect::HasTitle(finding, stall.title);
     };
     // A corrupted title is not kept.
-    const bool titled = std::ranges::any_of(stalls, reported);
+    const bool titled = std::ranges::any_of(weighed, reported);
     finding.distrust.clear();
-    for (const Stall& stall : stalls) {
-      if (titled && !reported(stall)) continue;
+    for (const Stall& stall : weighed) {
+      if (!stall.counter.empty() || (titled && !reported(stall))) continue;
       finding.distrust = WhyDistrusted(t, stall);
       if (finding.distrust.empty()) break;
     }
     NoteStall(t, finding);
     dirty[t.run.id].push_back(finding);
   }
-  for (const LateEvent& late : std::exchange(t.unweighed_late, {})) {
-    std::string& distrust = t.run.counters[late.counter].distrust;
-    if (!distrust.empty()) distrust = WhyDistrusted(t, late.stall);
+  for (const Stall& stall : weighed) {
+    if (stall.counter.empty()) continue;
+    std::string& distrust = t.run.counters[stall.counter].distrust;
+    if (!distrust.empty()) distrust = WhyDistrusted(t, stall);
     Save(t);
   }
 }
@@ -143,16 +144,12 @@ void Core::State::Count(Tracked& t, const std::string& name, campaign::CounterVa
   counter = std::move(value);
   // Once one of the events is trusted, so is the counter.
   if (!rose || (!first && counter.distrust.empty())) return;
-  counter.distrust = counter.took_seconds > 0 ? WhyPauseExplains(t) : "";
-  if (!(counter.took_seconds > 0) || !counter.distrust.empty()) return;
+  const bool late = counter.took_seconds > 0;
+  counter.distrust = late ? WhyPauseExplains(t) : "";
+  if (!late || !counter.distrust.empty()) return;
   Stall stall{now - absl::Seconds(counter.took_seconds), now, absl::Seconds(counter.limit_seconds)};
-  if (IsKnown(t, stall)) {
-    counter.distrust = WhyDistrusted(t, stall);
-    return;
-  }
-  counter.distrust = kUnweighed;
-  if (t.unweighed_late.size() < kMaxUnweighed) t.unweighed_late.push_back({name, std::move(stall)});
-  ReadDelays(t);
+  stall.counter = name;
+  counter.distrust = Weigh(t, std::move(stall));
 }
 
 void Core::State::NoteStall(Tracked& t, const Finding& finding) {

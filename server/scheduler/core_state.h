@@ -42,19 +42,14 @@ inline constexpr std::string_view kUnweighed = "the CPU time of its vCPUs is not
 // The distrust of a stall for which lkd was restarted before it was known.
 inline constexpr std::string_view kNeverWeighed = "lkd was restarted before the CPU time of its vCPUs was known";
 
-// A stall, or silence, that the host may have caused.
+// A stall, silence, or an event that took too long, which the host may have caused.
 struct Stall {
   absl::Time from, to;
-  absl::Duration limit;  // after which the detector fires on a real CPU
-  // Its report:
+  absl::Duration limit;  // after which the detector fires on a real CPU, or which the event may take
+  // Its report; or the counter of such events.
   std::string title = {};
   bool on_console = false;
-};
-
-// A counted event that took too long, which the host may have caused.
-struct LateEvent {
-  std::string counter;
-  Stall stall;
+  std::string counter = {};
 };
 
 // A run that is not done yet.
@@ -84,8 +79,7 @@ struct Tracked {
   bool delays_asked = false;                      // the answer to ReadVcpuDelays has not come
   absl::Time delays_read = absl::InfinitePast();  // of the last answer
   std::vector<Stall> unweighed;                   // reported since the delays were last read
-  std::vector<LateEvent> unweighed_late;
-  std::optional<Stall> silence;  // of the guest or its trigger, for which the run ends
+  std::optional<Stall> silence;                   // of the guest or its trigger, for which the run ends
 
   // Console.
   campaign::ConsoleReports console;
@@ -226,9 +220,12 @@ struct Core::State {
   static bool IsKnown(const Tracked& t, const Stall& stall);
   // Why the host may have caused it, or empty.
   static std::string WhyDistrusted(const Tracked& t, const Stall& stall);
-  // Whether the report was read before lkd was restarted; it is then as trusted as it was.
-  static bool Replayed(const Tracked& t, Finding& finding);
-  // Sets the finding's distrust, for now if the delays must be read first.
+  // WhyDistrusted, or kUnweighed if the delays must be read first. WeighStalls then decides.
+  std::string Weigh(Tracked& t, Stall stall);
+  // If the report was read before lkd was restarted, sets the finding's distrust to what it was. Returns whether it
+  // did.
+  static bool RestoreTrust(const Tracked& t, Finding& finding);
+  // Sets the finding's distrust.
   void WeighStall(Tracked& t, Finding& finding, absl::Time reported);
   // Decides whether the findings and counters for which the delays had to be read are trusted.
   void WeighStalls(Tracked& t);

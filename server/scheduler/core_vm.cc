@@ -286,7 +286,7 @@ void Core::State::AddFinding(Tracked& t, Finding finding, Witness witness) {
   Complete(t, finding, witness);
   if (finding.fatal) MarkFatal(t);
   const auto open = t.announced_open.extract({finding.start_offset, finding.kind});
-  if (!Replayed(t, finding)) WeighStall(t, finding, open ? open.mapped() : now);
+  if (!RestoreTrust(t, finding)) WeighStall(t, finding, open ? open.mapped() : now);
   const std::string doubt = finding.distrust;
   const size_t before = t.run.findings.size();
   const bool report =
