@@ -54,6 +54,10 @@ struct HostActionDone {
   absl::Duration took;  // on the host
 };
 
+// For DetachDimm and ReplugDisk. A host waits 30 s for a guest to release a device, and 90 s for an emulated one
+// (kRelease in server/scheduler/core_agent.cc). The rest is for the connection.
+inline constexpr absl::Duration kReleaseTimeout = absl::Minutes(3);
+
 // Thread-safe. Exists in the worker process; `fd` is the worker's end of the channel to the supervisor.
 class Context {
  public:

@@ -18,7 +18,8 @@ constexpr size_t kMaxCpus = 4096;
 
 const std::vector<uint64_t>& StealTime::Read() {
   std::istringstream lines(ReadFile(path_).value_or(""));
-  for (std::string line; std::getline(lines, line);) {
+  // The CPUs come first.
+  for (std::string line; std::getline(lines, line) && line.starts_with("cpu");) {
     size_t cpu = 0;
     uint64_t ticks = 0;
     // Steal time is the eighth number (proc_stat(5)).

@@ -27,10 +27,8 @@
 namespace lk::agent::crash_hotplug {
 namespace {
 
-// Time limits for one host action. A host waits 30 s for a guest to release a device, and 90 s for an emulated one
-// (kRelease in server/scheduler/core_agent.cc).
+// Time limit for attaching memory.
 constexpr absl::Duration kAttachTimeout = absl::Seconds(30);
-constexpr absl::Duration kDetachTimeout = absl::Minutes(3);
 // Longest wait until virtio-mem has removed all blocks.
 constexpr absl::Duration kUnplugTimeout = absl::Seconds(45);
 // Longest wait between events of a burst.
@@ -295,7 +293,7 @@ bool Rounds::DetachAll(const std::set<unsigned>& blocks, bool offline_first) {
   if (offline_first) TakeOffline(blocks);
   std::erase_if(dimms, [&](const std::string& alias) {
     context_.Progress();
-    return context_.DetachDimm(alias, kDetachTimeout).ok();
+    return context_.DetachDimm(alias, kReleaseTimeout).ok();
   });
   if (dimms.empty() || context_.cancelled()) return true;
   // The kernel may refuse to detach a DIMM with pages that cannot be moved, but not one whose blocks are offline.
@@ -305,7 +303,7 @@ bool Rounds::DetachAll(const std::set<unsigned>& blocks, bool offline_first) {
   }
   for (const std::string& alias : dimms) {
     const absl::Time start = BootNow();
-    const Status detached = context_.DetachDimm(alias, kDetachTimeout).status();
+    const Status detached = context_.DetachDimm(alias, kReleaseTimeout).status();
     const absl::Duration took = BootNow() - start;
     context_.Progress();
     const std::string what = MessageOf(detached) + ", although all its blocks are offline";

@@ -12,6 +12,7 @@
 
 #include "agent/probes/probes.h"
 #include "agent/scenarios/iommu_invalidation/stamps.h"
+#include "agent/scenarios/iommu_invalidation/stuck.h"
 
 namespace lk::agent::iommu_invalidation {
 namespace {
@@ -144,14 +145,14 @@ Status DoDirectIo(Context& context, std::span<const Disk> disks, const IoShape& 
   };
   for (unsigned slot = 0; slot < shape.depth; ++slot) start(slot);
   bool ended = false;
-  absl::Time since = BootNow();  // the last completion, or the removal or the end if that was later
+  Patience patience(shape.patience, BootNow());
   while (requests.in_flight > 0) {
     const bool ending = ended || removed;
     const auto done = ring.Next();
     ended = ended || context.Over();
-    if (done.ok() || !ending) since = BootNow();
+    patience.Waited(BootNow(), done.ok(), ending);
     if (absl::IsDeadlineExceeded(done.status())) {
-      if (BootNow() < since + shape.patience) continue;
+      if (!patience.IsOver(BootNow())) continue;
       ring.Abandon();
       return absl::OkStatus();
     }

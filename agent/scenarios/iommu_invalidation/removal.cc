@@ -16,9 +16,6 @@
 namespace lk::agent::iommu_invalidation {
 namespace {
 
-// A host waits 30 s for a guest to release a disk, and 90 s for an emulated one (kRelease in
-// server/scheduler/core_agent.cc). The rest is for the connection.
-constexpr absl::Duration kReplug = absl::Minutes(3);
 // The last removal begins this long before time is up. Where PCIe hotplug asks the guest, the guest waits 5 s, so that
 // an operator can change their mind (drivers/pci/hotplug/pciehp_ctrl.c).
 constexpr absl::Duration kMargin = absl::Seconds(7);
@@ -72,7 +69,7 @@ Status ChurnDisk(Context& context, Disk disk, const IoShape& shape) {
           return absl::OkStatus();
         }
       }
-      replugged = context.ReplugDisk(disk.number, kReplug);
+      replugged = context.ReplugDisk(disk.number, kReleaseTimeout);
     }
     context.Count("requests_removed", static_cast<double>(requests.completed));
     if (absl::IsCancelled(replugged.status())) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/time/time.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -21,5 +23,21 @@ inline std::vector<size_t> Stuck(const std::vector<Work>& before, const std::vec
   }
   return stuck;
 }
+
+// How long to wait for requests that may never complete: from the last completion on, or from when the I/O was to end
+// if that was later.
+class Patience {
+ public:
+  Patience(absl::Duration patience, absl::Time now) : patience_(patience), since_(now) {}
+  // Call this after each wait for a request. `ending`: the I/O was to end when the wait began.
+  void Waited(absl::Time now, bool completed, bool ending) {
+    if (completed || !ending) since_ = now;
+  }
+  bool IsOver(absl::Time now) const { return now >= since_ + patience_; }
+
+ private:
+  const absl::Duration patience_;
+  absl::Time since_;
+};
 
 }  // namespace lk::agent::iommu_invalidation
