@@ -17,7 +17,8 @@ done
 mutants_yaml "${scenarios[@]}" >"$T/steady.yaml"
 status=0
 lkctl -o json campaign start --wait "$T/steady.yaml" --set "spec.repeats=$repeats" --set spec.positiveControls=off \
-  --set spec.deadline=24h >"$T/result.json" 2>/dev/null || status=$?
+  --set spec.deadline=24h >"$T/result.json" 2>"$T/progress" || status=$?
+[ -s "$T/result.json" ] || cat "$T/progress"
 jq -r '.runs[] | "\(.scenario) \(.verdict)\(if .superseded then " (retried)" else "" end) \(.reason) [\([.phases[].seconds] | add | floor) s]"' "$T/result.json"
 lkctl campaign show "$(jq -r .id "$T/result.json")"
 check "lkctl exits with status 0" same $status 0

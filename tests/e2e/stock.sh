@@ -28,18 +28,19 @@ for build in "$@"; do
   # shellcheck disable=SC2086  # a build may consist of several packages
   lkctl kernel add --together $build
 done
-lkctl -o json campaign start --wait - >"$T/result.json" 2>/dev/null <<YAML || true
+lkctl -o json campaign start --wait - >"$T/result.json" 2>"$T/progress" <<YAML || true
 apiVersion: lk/v1
 kind: Campaign
 metadata: { name: stock }
 spec:
   kernels: [ { match: "*" } ]
-  profiles: [ $(for scenario in $scenarios; do profiles_of "$scenario"; done | paste -sd,) ]
+  profiles: [ $(for scenario in $scenarios; do profiles_of "$scenario"; done | sed 's/, /\n/g' | sort -u | paste -sd,) ]
   scenarios:
 $(for scenario in $scenarios; do echo "    - { name: $scenario, profiles: [ $(profiles_of "$scenario") ], duration: 30s }"; done)
   repeats: $repeats
   maxParallel: 1
 YAML
+[ -s "$T/result.json" ] || cat "$T/progress"
 jq -r '.runs[] | "\(.kernel) \(.profile) \(.scenario) \(.verdict) \(.reason)"' "$T/result.json"
 check "no run fails" json "$T/result.json" '[.runs[] | .verdict] | all(. != "fail")'
 check "every other run ends as expected" json "$T/result.json" "[.runs[] | select(.superseded | not) | .verdict] | all(IN($accepted))"
